@@ -1,0 +1,59 @@
+# The commands of the README. `make` lists them.
+# A stamp in .venv stands for "this lock is installed"; it is newer than the lock, or make installs.
+
+PYTHON ?= python3
+UV ?= uv
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r
+LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
+
+.PHONY: help setup run test lint lock clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+setup: $(VENV)/dev.stamp ## install everything for development and tests into .venv
+
+run: $(VENV)/run.stamp ## run the whole system; options: make run ARGS="--port 9000"
+	$(BIN)/python manage.py up $(ARGS)
+
+test: $(VENV)/dev.stamp ## run all tests; a part: make test ARGS=tests/chat
+	$(BIN)/python -m pytest $(ARGS)
+
+# DEBUG: these commands import the settings, and a checkout has no secrets.
+lint: $(VENV)/dev.stamp ## style, types, migrations, API schema
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict
+	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
+	DEBUG=on $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+lock: ## pin the newest allowed versions (needs uv): commit the result
+	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --extra local --constraint requirements.lock --upgrade \
+		--output-file requirements-local.lock
+	$(LOCK) --extra local --group test --group lint --constraint requirements-local.lock \
+		--upgrade --output-file requirements-dev.lock
+
+clean: ## remove what the commands made, except the data in var/
+	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
+
+$(VENV)/run.stamp: requirements-local.lock | $(BIN)/python
+	$(INSTALL) $<
+	@touch $@
+
+# The development lock holds the same pins and more, so it stands for both.
+$(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
+	$(INSTALL) $<
+	@touch $(VENV)/run.stamp $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "IMSystem needs Python 3.11, 3.12 or 3.13: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
