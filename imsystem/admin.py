@@ -1,0 +1,77 @@
+"""What our admin pages share."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin  # generic for the type checker only
+
+MAX_SEARCH = 100
+
+
+def local_time(milliseconds: int | None) -> str:
+    """A stored time for people, "-" for never."""
+    if not milliseconds:
+        return "-"
+    return localize(timezone.localtime(datetime.fromtimestamp(milliseconds / 1000, tz=UTC)))
+
+
+class BasicAdmin(ModelAdmin):
+    """Times shown for people; searching and deleting in ways that suit MongoDB.
+
+    `exact_search` are fields whose whole value must be typed, `part_search` fields of which any
+    part will do. Django's own search prefixes end in iexact and regular expressions, which this
+    backend does not escape.
+    """
+
+    show_full_result_count = False  # would count the whole collection for every page
+    exact_search: Sequence[str] = ()
+    part_search: Sequence[str] = ()
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return (*self.exact_search, *self.part_search)  # shows the search box
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()[:MAX_SEARCH]
+        if not term:
+            return queryset, False
+        wanted = Q()
+        for field in self.exact_search:
+            wanted |= Q(**{field: term})
+        for field in self.part_search:
+            wanted |= Q(**{f"{field}__icontains": term})  # escaped by the backend
+        return queryset.filter(wanted), False
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, instance: Any) -> str:
+        return local_time(instance.created_at)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self.model._default_manager.filter(
+            pk__in=list(queryset.values_list("pk", flat=True))
+        ).delete()
+
+
+class ReadOnlyAdmin(BasicAdmin):
+    """May be looked at; nothing is added, changed or deleted here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,32 @@
+"""The ASGI application: HTTP to Django, /ws/ to the chat socket."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imsystem.settings")
+django_application = get_asgi_application()
+
+from chat.consumer import ChatConsumer  # noqa: E402 -- models need Django set up
+from imsystem.loops import adopt_running_loop  # noqa: E402
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+chat_application = ChatConsumer.as_asgi()
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Routes by protocol. An unknown socket path is refused with 403 before the handshake."""
+    adopt_running_loop()
+    if scope["type"] == "http":
+        await django_application(scope, receive, send)  # type: ignore[arg-type]
+    elif scope["type"] == "websocket" and scope["path"] == "/ws/":
+        await chat_application(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close"})
+    else:
+        raise ValueError(f"unknown scope {scope['type']}")  # lifespan: servers take this as "no"

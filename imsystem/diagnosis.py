@@ -1,0 +1,254 @@
+"""What `manage.py doctor` looks at: one function a check.
+
+A check returns its detail, or raises: Doubtful for a warning, Skipped when there is nothing to
+look at, and anything else is a failure.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core.checks import run_checks
+from django.core.mail import get_connection
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from pymongo.database import Database
+from pymongo.errors import ServerSelectionTimeoutError
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from imsystem.redis import sync_redis
+
+TIMEOUT_S = 3.0
+LOCAL_URL = "http://127.0.0.1:8000"
+DISK_FULL_BYTES = 500 * 1024**2
+DISK_LOW_BYTES = 5 * 1024**3
+
+# The indexes that the promises rest on: no second message for a number, no second account.
+UNIQUE_INDEXES: dict[str, list[tuple[str, ...]]] = {
+    "user_basic": [("account",), ("email",)],
+    "room_basic": [("number",)],
+    "user_room": [("room_identity", "user_identity")],
+    "message_basic": [("room_identity", "seq"), ("room_identity", "user_identity", "client_id")],
+}
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "FAILED"
+    SKIPPED = "skipped"
+
+
+class Finding(NamedTuple):
+    name: str
+    state: State
+    detail: str
+
+
+class Doubtful(Exception):
+    """It works, but not as it should in production."""
+
+
+class Skipped(Exception):
+    """Nothing to look at."""
+
+
+class Failed(Exception):
+    """It does not work."""
+
+
+Check = Callable[[str | None], str]
+
+
+def examine(name: str, check: Check, url: str | None) -> Finding:
+    """Carries one check out; never raises."""
+    try:
+        return Finding(name, State.OK, check(url))
+    except Doubtful as exc:
+        return Finding(name, State.WARNING, str(exc))
+    except Skipped as exc:
+        return Finding(name, State.SKIPPED, str(exc))
+    except Failed as exc:
+        return Finding(name, State.FAILED, str(exc))
+    except ServerSelectionTimeoutError as exc:
+        return Finding(name, State.FAILED, str(exc).partition(" (configured")[0])
+    except Exception as exc:  # whatever it is, it is what the user wants to know
+        return Finding(name, State.FAILED, f"{type(exc).__name__}: {exc}")
+
+
+def _database() -> Database[dict[str, Any]]:
+    connection.ensure_connection()
+    database: Database[dict[str, Any]] = connection.connection[connection.settings_dict["NAME"]]
+    return database
+
+
+def check_configuration(url: str | None) -> str:
+    """The system checks: secrets, hosts, limits (RATE_LIMITS=off is a warning)."""
+    messages = run_checks()
+    text = "; ".join(" ".join(filter(None, [str(m.msg), m.hint])) for m in messages)
+    if any(message.is_serious() for message in messages):
+        raise Failed(text)
+    if messages:
+        raise Doubtful(text)
+    return "secrets, hosts and limits are in order"
+
+
+def check_mongodb(url: str | None) -> str:
+    started = time.perf_counter()
+    database = _database()
+    database.command("ping")
+    took = (time.perf_counter() - started) * 1_000
+    version = database.client.server_info()["version"]
+    return f"version {version}, database {database.name}, {took:.0f} ms"
+
+
+def check_replica_set(url: str | None) -> str:
+    """Without one, MongoDB has no transactions and `majority` means a single disk's word."""
+    hello = _database().client.admin.command("hello")
+    if hello.get("msg") == "isdbgrid":
+        return "sharded cluster"
+    if "setName" not in hello:
+        raise Failed("a single server: start mongod with --replSet and run rs.initiate()")
+    return f"{hello['setName']}, members: {len(hello['hosts'])}"
+
+
+def check_migrations(url: str | None) -> str:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        raise Failed(f"{len(plan)} not applied: run manage.py migrate (`up` does)")
+    return "all applied"
+
+
+def check_indexes(url: str | None) -> str:
+    missing = [
+        f"{collection}({', '.join(fields)})"
+        for collection, wanted in UNIQUE_INDEXES.items()
+        for fields in sorted(set(wanted) - _unique_indexes(collection))
+    ]
+    if missing:
+        raise Failed(f"unique indexes missing: {'; '.join(missing)}")
+    return f"{sum(map(len, UNIQUE_INDEXES.values()))} unique indexes present"
+
+
+def _unique_indexes(collection: str) -> set[tuple[str, ...]]:
+    indexes = _database()[collection].index_information().values()
+    return {tuple(field for field, _ in index["key"]) for index in indexes if index.get("unique")}
+
+
+def check_redis(url: str | None) -> str:
+    client = sync_redis()
+    started = time.perf_counter()
+    client.ping()
+    took = (time.perf_counter() - started) * 1_000
+    info: Any = client.info()
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        raise Doubtful(f"maxmemory-policy is {info['maxmemory_policy']}: set noeviction")
+    return f"version {info.get('valkey_version', info['redis_version'])}, {took:.0f} ms"
+
+
+def check_channel_layer(url: str | None) -> str:
+    return asyncio.run(_round_trip())
+
+
+async def _round_trip() -> str:
+    layer = get_channel_layer()
+    group = f"im.doctor.{os.getpid()}"
+    started = time.perf_counter()
+    async with asyncio.timeout(TIMEOUT_S):
+        channel = await layer.new_channel("doctor")
+        await layer.group_add(group, channel)
+        await layer.group_send(group, {"type": "doctor"})
+        await layer.receive(channel)
+        await layer.group_discard(group, channel)
+    return f"round trip in {(time.perf_counter() - started) * 1_000:.0f} ms"
+
+
+def check_mail(url: str | None) -> str:
+    if directory := getattr(settings, "EMAIL_FILE_PATH", None):
+        return _check_mail_directory(Path(directory))
+    if settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
+        with get_connection(timeout=TIMEOUT_S):
+            return f"signed in at {settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    raise Doubtful("mail goes to the console only: set EMAIL_URL")
+
+
+def _check_mail_directory(directory: Path) -> str:
+    if not directory.is_dir() or not os.access(directory, os.W_OK):
+        raise Failed(f"cannot write to {directory}")
+    raise Doubtful(f"mail goes to files in {directory} only: set EMAIL_URL")
+
+
+def check_disk(url: str | None) -> str:
+    place = next(p for p in [settings.DATA_DIR, *settings.DATA_DIR.parents] if p.exists())
+    free = shutil.disk_usage(place).free
+    text = f"{free / 1024**3:.1f} GiB free at {place}"
+    if free < DISK_FULL_BYTES:
+        raise Failed(text)
+    if free < DISK_LOW_BYTES:
+        raise Doubtful(text)
+    return text
+
+
+def check_server(url: str | None) -> str:
+    """/readyz: the server answers, and reaches its databases."""
+    try:
+        with urllib.request.urlopen(f"{_base(url)}/readyz", timeout=TIMEOUT_S) as response:  # noqa: S310 -- the user's own address
+            return f"{_base(url)} answers {response.status}"
+    except urllib.error.HTTPError as exc:
+        raise Failed(f"{_base(url)}/readyz answers {exc.code}") from exc
+    except OSError as exc:
+        if url is None:
+            raise Skipped(f"no server at {LOCAL_URL} (name it with --url)") from exc
+        raise
+
+
+def check_websocket(url: str | None) -> str:
+    """The handshake, as a stranger: a refusal by close code 4401 shows that sockets get through."""
+    parts = urlsplit(_base(url))
+    if url is None and not _listens(parts.hostname, parts.port):
+        raise Skipped(f"no server at {LOCAL_URL} (name it with --url)")
+    address = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/ws/"
+    try:
+        with connect(address, subprotocols=["im.v1"], open_timeout=TIMEOUT_S) as chat:  # type: ignore[list-item]
+            return f"{address} speaks {chat.subprotocol}"
+    except InvalidStatus as exc:
+        status = exc.response.status_code
+        raise Failed(f"{address} answers {status}: does the proxy pass upgrades on?") from exc
+
+
+def _base(url: str | None) -> str:
+    return (url or LOCAL_URL).rstrip("/")
+
+
+def _listens(host: str | None, port: int | None) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(TIMEOUT_S)
+        return probe.connect_ex((host or "", port or 80)) == 0
+
+
+CHECKS: dict[str, Check] = {
+    "configuration": check_configuration,
+    "mongodb": check_mongodb,
+    "replica set": check_replica_set,
+    "migrations": check_migrations,
+    "unique indexes": check_indexes,
+    "redis": check_redis,
+    "channel layer": check_channel_layer,
+    "mail": check_mail,
+    "disk": check_disk,
+    "server": check_server,
+    "websocket": check_websocket,
+}

@@ -1,0 +1,104 @@
+"""The data directory: what stays (databases, secrets, mail) and what a running `up` leaves in it.
+
+mongodb/ valkey/ mail/ logs/
+lock            held by the supervisor and by every part it started
+secrets.json    made once: SECRET_KEY, JWT_SIGNING_KEY
+endpoints.json  only while the system runs: MONGODB_URL, REDIS_URL, EMAIL_URL
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+
+from imsystem.embedded import UpError
+from imsystem.env import ENDPOINTS_FILE, SECRETS_FILE
+
+# SecantusDB takes 0.3-4 s to close its files after the supervisor was killed.
+LEFTOVER_WAIT_S = 15.0
+
+
+class DataDir:
+    """One data directory, made when it is not there. Only its owner may read it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in ("mongodb", "valkey", "mail", "logs"):
+                (self.path / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as exc:
+            raise UpError(f"Cannot use the data directory {self.path}: {exc.strerror}") from exc
+
+    def lock(self) -> int:
+        """Locks the directory and returns the lock's file descriptor.
+
+        The parts inherit the descriptor: the lock is free when the last of them has ended, so
+        that no second database ever opens the same files. Raises UpError when it is not.
+        """
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + LEFTOVER_WAIT_S
+        while not _try_lock(descriptor):
+            owner = int(os.pread(descriptor, 20, 0) or 0)
+            if _runs(owner):
+                raise UpError(f"{self.path} is in use by another `up` (process {owner}).")
+            if time.monotonic() > deadline:
+                raise UpError(f"{self.path} is in use by parts of a killed `up` (process {owner}).")
+            time.sleep(0.1)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        return descriptor
+
+    def make_secrets(self) -> None:
+        """Makes secrets.json unless it is there."""
+        path = self.path / SECRETS_FILE
+        if not path.exists():
+            names = ("SECRET_KEY", "JWT_SIGNING_KEY")
+            _write_private(path, {name: secrets.token_urlsafe(48) for name in names})
+
+    def write_endpoints(self, endpoints: dict[str, str]) -> None:
+        """Tells other commands (`createsuperuser`, `doctor`) where the embedded parts are."""
+        _write_private(self.path / ENDPOINTS_FILE, endpoints)
+
+    def remove_endpoints(self) -> None:
+        (self.path / ENDPOINTS_FILE).unlink(missing_ok=True)
+
+    def fresh_log(self, name: str) -> Path:
+        """The path for a part's log; the log of the run before is kept beside it."""
+        path = self.path / "logs" / f"{name}.log"
+        if path.exists():
+            path.replace(path.with_suffix(".log.1"))
+        return path
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _runs(pid: int) -> bool:
+    """True when the process exists (0: its number is not written yet, so it is just starting)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _write_private(path: Path, values: dict[str, str]) -> None:
+    """Writes a JSON file that only its owner may read; readers see all of it or nothing."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(values, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())  # secrets.json is made once: losing it would sign everyone out
+    draft.replace(path)

@@ -1,0 +1,109 @@
+"""Before anything is served: databases reached, configuration checked, migrations applied.
+
+The first web worker does it: a process of its own would import Django once more, 1.5 s of work.
+"""
+
+import time
+from collections.abc import Collection
+
+from imsystem.embedded import UpError
+from imsystem.embedded.console import part_line
+
+REACH_S = 5.0
+# In place of settings.MONGODB_TIMEOUT_MS: an index over a big collection takes minutes.
+MIGRATED_WITHIN_S = 3_600.0
+LOCK_S = 300.0  # a host that was killed while it migrated holds the others up for so long
+
+
+def reach_mongodb() -> None:
+    """Raises UpError when MongoDB does not answer or refuses us."""
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import connection
+    from pymongo import timeout
+    from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+
+    try:
+        with timeout(REACH_S):
+            connection.ensure_connection()
+            connection.connection.admin.command("ping")
+    except ServerSelectionTimeoutError as exc:
+        raise UpError(f"MongoDB does not answer (MONGODB_URL): {_first_cause(exc)}") from exc
+    except (PyMongoError, ImproperlyConfigured, ValueError) as exc:
+        raise UpError(f"MongoDB refuses the connection (MONGODB_URL): {exc}") from exc
+
+
+def _first_cause(exc: Exception) -> str:
+    """PyMongo's text without the timeouts and the topology it appends."""
+    return str(exc).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
+
+
+def reach_redis() -> None:
+    """Raises UpError when Redis does not answer or refuses us."""
+    from redis.exceptions import RedisError
+
+    from imsystem.redis import sync_redis
+
+    try:
+        sync_redis().ping()
+    except (RedisError, ValueError) as exc:
+        raise UpError(f"Redis does not answer (REDIS_URL): {exc}") from exc
+
+
+def check_configuration() -> None:
+    """The system checks, in the environment of the web workers. Raises UpError on errors."""
+    from django.core.checks import CheckMessage, run_checks
+
+    def line(message: CheckMessage) -> str:
+        return " ".join(filter(None, [str(message.msg), message.hint]))
+
+    messages = run_checks()
+    for message in messages:
+        if not message.is_serious():
+            print(f"warning: {line(message)}", flush=True)
+    errors = [line(message) for message in messages if message.is_serious()]
+    if errors:
+        raise UpError("\n  ".join(["The configuration is refused.", *errors]))
+
+
+def migrate() -> str:
+    """Brings the collections and indexes up to date; says what it did."""
+    from django.core.management import call_command
+    from pymongo import timeout
+
+    from imsystem.redis import KEY_PREFIX, sync_redis
+
+    if not _pending_migrations():
+        return "up to date"
+    # Several hosts may start at once, and MongoDB does not lock its schema.
+    lock = sync_redis().lock(f"{KEY_PREFIX}migrate", timeout=LOCK_S)
+    with lock, timeout(MIGRATED_WITHIN_S):
+        pending = _pending_migrations()
+        call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+    return f"{pending} migrations applied"
+
+
+def _pending_migrations() -> int:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _report(name: str, started: float, outcome: str) -> None:
+    print(part_line(name, time.monotonic() - started, outcome), flush=True)
+
+
+def prepare(external: Collection[str]) -> None:
+    """All steps. Raises UpError at the first that fails.
+
+    The parts named in `external` get their line here, the supervisor prints the others'.
+    """
+    for name, reach in (("mongodb", reach_mongodb), ("redis", reach_redis)):
+        started = time.monotonic()
+        reach()
+        if name in external:
+            _report(name, started, f"reached at {name.upper()}_URL")
+    check_configuration()
+    started = time.monotonic()
+    _report("migrations", started, migrate())

@@ -1,0 +1,220 @@
+"""Starts the parts, watches them, and stops them in reverse order."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from imsystem.embedded import UpError, network
+from imsystem.embedded.children import (
+    Child,
+    mongodb_command,
+    python_command,
+    stop_all,
+    valkey_command,
+)
+from imsystem.embedded.console import part_line
+from imsystem.embedded.control import REFUSED
+from imsystem.embedded.datadir import DataDir
+from imsystem.embedded.prepare import MIGRATED_WITHIN_S
+from imsystem.env import BASE_DIR, env
+
+POLL_S = 0.02
+READY_WITHIN_S = 30.0
+WEB_STOP_S = 10.0  # uvicorn gives requests 5 s, then cancels them
+DATABASE_STOP_S = 30.0  # SecantusDB takes up to 4 s
+EMBEDDED_NOTE = (
+    "embedded databases: for trial and small teams; set MONGODB_URL and REDIS_URL for production"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    host: str
+    port: int
+    data_dir: Path
+    workers: int
+
+
+class StopRequestedError(Exception):
+    """SIGTERM or Ctrl-C."""
+
+
+class Supervisor:
+    """The process tree of one `up`."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.started = time.monotonic()
+        self.data = DataDir(options.data_dir)
+        self.databases: list[Child] = []
+        self.workers: list[Child] = []
+        self.endpoints: dict[str, str] = {}
+        self.stop_requested = threading.Event()
+
+    def run(self) -> None:
+        """Serves until a signal. Raises UpError when it cannot, after everything has stopped."""
+        with ExitStack() as cleanup:
+            cleanup.enter_context(self._signals())
+            self.lock = self.data.lock()
+            cleanup.callback(os.close, self.lock)
+            self.data.remove_endpoints()
+            self.listener = network.listen(self.options.host, self.options.port)
+            cleanup.enter_context(self.listener)
+            self.data.make_secrets()
+            cleanup.callback(self._stop)
+            try:
+                self._start()
+                self._watch()
+            except StopRequestedError:
+                say("stopping")
+
+    # --- start -----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        ports = self._start_databases()
+        if ports:
+            say(EMBEDDED_NOTE)
+        self._start_workers()
+        self._await_databases(ports)
+        self._await_workers()
+        say(f"ready after {self._age():.1f} s: {self._url()}  (Ctrl-C stops)")
+
+    def _start_databases(self) -> dict[str, int]:
+        """Starts what the environment does not name; {name: port}."""
+        ports = {}
+        if not is_set("MONGODB_URL"):
+            port = ports["mongodb"] = network.free_port()
+            self._start_database("mongodb", mongodb_command(self.data.path / "mongodb", port))
+            url = f"mongodb://{network.LOOPBACK}:{port}/?directConnection=true"
+            self.endpoints["MONGODB_URL"] = url
+        if not is_set("REDIS_URL"):
+            port = ports["redis"] = network.free_port()
+            self._start_database("redis", valkey_command(self.data.path / "valkey", port))
+            self.endpoints["REDIS_URL"] = f"redis://{network.LOOPBACK}:{port}/0"
+        if ports and not is_set("EMAIL_URL"):
+            self.endpoints["EMAIL_URL"] = f"echomail://{self.data.path / 'mail'}"
+        return ports
+
+    def _start_database(self, name: str, command: list[str]) -> None:
+        log = self.data.fresh_log(name)
+        child = Child(name, command, log=log, cwd=self.data.path, keep_open=[self.lock])
+        self.databases.append(child)
+
+    def _start_workers(self) -> None:
+        """Starts the web workers; they import Django (1.6 s) while the databases start."""
+        external = {"mongodb", "redis"} - {child.name for child in self.databases}
+        environment = self._environment()
+        descriptors = [self.lock, self.listener.fileno()]
+        for number in range(1, self.options.workers + 1):
+            command = python_command("imsystem.embedded.web", str(self.listener.fileno()))
+            if number == 1:
+                command += ["prepare", *sorted(external)]
+            name = f"web worker {number}"
+            child = Child(name, command, env=environment, cwd=BASE_DIR, keep_open=descriptors)
+            self.workers.append(child)
+
+    def _environment(self) -> dict[str, str]:
+        ours = {"DATA_DIR": str(self.data.path), "DJANGO_SETTINGS_MODULE": "imsystem.settings"}
+        if not is_set("ALLOWED_HOSTS"):
+            ours["ALLOWED_HOSTS"] = ",".join(network.allowed_hosts(self.options.host))
+        return os.environ | self.endpoints | ours
+
+    def _await_databases(self, ports: dict[str, int]) -> None:
+        pings = {"mongodb": network.mongodb_answers, "redis": network.redis_answers}
+        for name, port in sorted(ports.items(), reverse=True):  # Redis is the faster one
+            self._await(name, partial(pings[name], port), READY_WITHIN_S)
+            say(part_line(name, self._age(), f"embedded, port {port}"))
+        if self.endpoints:
+            self.data.write_endpoints(self.endpoints)
+
+    def _await_workers(self) -> None:
+        """The first worker migrates and serves; then the others do."""
+        first, *others = self.workers
+        first.go()
+        self._await(first.name, first.is_ready, MIGRATED_WITHIN_S)
+        for child in others:
+            child.go()
+        for child in others:
+            self._await(child.name, child.is_ready, READY_WITHIN_S)
+        count = len(self.workers)
+        say(part_line("web", self._age(), f"{count} worker{'s' if count > 1 else ''}"))
+
+    def _await(self, name: str, done: Callable[[], bool], seconds: float) -> None:
+        """Waits for `done`. Raises UpError after `seconds` or when a child has ended."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            self._check()
+            if time.monotonic() > deadline:
+                raise UpError(f"{name} is not ready after {seconds:.0f} s.")
+            self.stop_requested.wait(POLL_S)
+
+    def _age(self) -> float:
+        return time.monotonic() - self.started
+
+    def _url(self) -> str:
+        return network.web_url(self.options.host, self.listener.getsockname()[1])
+
+    # --- watch and stop --------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while True:
+            self._check()
+            self.stop_requested.wait(POLL_S * 10)
+
+    def _check(self) -> None:
+        """Raises StopRequestedError on a signal, UpError when a part has ended.
+
+        SystemExit when it has said itself why.
+        """
+        if self.stop_requested.is_set():
+            raise StopRequestedError
+        for child in [*self.databases, *self.workers]:
+            if child.process.poll() == REFUSED:
+                raise SystemExit(1)
+            if not child.runs():
+                raise UpError(child.obituary())
+
+    def _stop(self) -> None:
+        """Stops every part; web first, so that no request meets a database that is gone."""
+        self.data.remove_endpoints()
+        killed = stop_all(self.workers, WEB_STOP_S)
+        for child in reversed(self.databases):
+            killed += stop_all([child], DATABASE_STOP_S)
+        for name in killed:
+            say(f"{name} did not end in time and was killed")
+        say("stopped")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Signals only set a flag: an exception out of a handler could lose a started child."""
+
+        def request_stop(number: int, frame: FrameType | None) -> None:
+            self.stop_requested.set()
+
+        handled = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: started with nohup
+            handled.append(signal.SIGHUP)
+        before = {number: signal.signal(number, request_stop) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def is_set(name: str) -> bool:
+    """True when the environment (or .env) names it, itself or as NAME_FILE."""
+    return bool(env.str(name, default=""))
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,79 @@
+"""A web worker: uvicorn on the supervisor's socket.
+
+    python -m imsystem.embedded.web FD                      serves
+    python -m imsystem.embedded.web FD prepare [PART...]    prepares the databases first
+
+Exit code REFUSED after one line that says what is wrong with databases or configuration.
+"""
+
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from imsystem.embedded import UpError
+from imsystem.embedded.control import REFUSED, say_ready, wait_for_turn
+from imsystem.embedded.prepare import prepare
+from imsystem.embedded.setup import setup_django
+
+MAX_FRAME_BYTES = 64 * 1024
+PING_S = 20.0
+GRACEFUL_STOP_S = 5
+
+
+class Server(uvicorn.Server):
+    """Tells the supervisor when it serves."""
+
+    def __init__(self, config: uvicorn.Config, control: socket.socket) -> None:
+        super().__init__(config)
+        self._control = control
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        say_ready(self._control)
+
+
+def configuration() -> uvicorn.Config:
+    """What the socket's protocol (docs/protocol.md) and the measurements ask for."""
+    setup_django()
+    from imsystem.asgi import application
+
+    return uvicorn.Config(
+        application,
+        interface="asgi3",
+        loop="uvloop",
+        # 83,000 deliveries/s into a room of 200; Daphne 14,000 (2 cores, same consumer).
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,  # Django's (settings.LOGGING)
+        log_level="warning",
+        timeout_graceful_shutdown=GRACEFUL_STOP_S,
+    )
+
+
+def main(descriptor: int, mode: str = "", *external: str) -> int:
+    # As an exception, so that an interrupted migration gives its lock back.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    config = configuration()
+    control = wait_for_turn()
+    if mode == "prepare":
+        try:
+            prepare(external)
+        except UpError as exc:
+            print(f"error: {exc}", file=sys.stderr, flush=True)
+            return REFUSED
+    # Not uvicorn's --fd: it takes every socket for a Unix socket, and clients have no address.
+    Server(config, control).run([socket.socket(fileno=descriptor)])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -1,0 +1,68 @@
+"""One event loop a process carries the journal, the hub and the async database clients.
+
+Under ASGI it is the server's loop. Synchronous callers (REST views in their threads, pages,
+management commands) reach it with `run_on_loop`; in a process without a server it is a loop in a
+background thread, started on first use.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from imsystem.errors import Unavailable
+
+T = TypeVar("T")
+
+# Longer than every database deadline together; a backstop, not a policy.
+CALL_TIMEOUT_S = 20.0
+
+_lock = threading.Lock()
+_server_loop: asyncio.AbstractEventLoop | None = None
+_thread_loop: asyncio.AbstractEventLoop | None = None
+
+
+def adopt_running_loop() -> None:
+    """Makes the running loop the process's loop. Called by the ASGI application."""
+    global _server_loop
+    _server_loop = asyncio.get_running_loop()
+
+
+def _background_loop() -> asyncio.AbstractEventLoop:
+    global _thread_loop
+    with _lock:
+        if _thread_loop is None:
+            _thread_loop = asyncio.new_event_loop()
+            threading.Thread(target=_thread_loop.run_forever, name="loop", daemon=True).start()
+        return _thread_loop
+
+
+def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs `coroutine` on the process's loop and waits for its result.
+
+    Raises what the coroutine raises, or Unavailable after CALL_TIMEOUT_S. Never call it on the
+    loop's own thread: it would wait for itself.
+    """
+    loop = _server_loop if _server_loop and _server_loop.is_running() else _background_loop()
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    try:
+        return future.result(CALL_TIMEOUT_S)
+    except TimeoutError:
+        future.cancel()
+        raise Unavailable from None
+
+
+class PerLoop(Generic[T]):
+    """A value made once for each event loop: async clients and the journal belong to one loop."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._values: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def __call__(self) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return self._values[loop]
+        except KeyError:
+            return self._values.setdefault(loop, self._make())

@@ -1,0 +1,30 @@
+"""What our collections share: a 24-digit identity as `_id`, and integer millisecond times."""
+
+from typing import Any
+
+from django.db import models
+
+from imsystem.clock import now_ms
+from imsystem.ids import new_identity
+
+
+class BasicModel(models.Model):
+    """identity (stored as `_id`), created_at and updated_at in Unix milliseconds.
+
+    `save()` moves updated_at; queryset.update() does not: name it there.
+    """
+
+    identity = models.CharField(
+        max_length=24, primary_key=True, default=new_identity, editable=False, db_column="_id"
+    )
+    created_at = models.BigIntegerField(default=now_ms, editable=False)
+    updated_at = models.BigIntegerField(default=now_ms, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.updated_at = now_ms()
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "updated_at"}
+        super().save(*args, **kwargs)

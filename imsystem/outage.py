@@ -1,0 +1,43 @@
+"""Which exceptions mean that MongoDB or Redis does not answer (and so: try again)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis.exceptions
+from django.db import InterfaceError, OperationalError
+from django.db.utils import DatabaseError
+from pymongo.errors import AutoReconnect, ConnectionFailure, PyMongoError
+
+from imsystem.errors import Unavailable
+
+_REDIS = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+_DJANGO = (OperationalError, InterfaceError)
+
+
+def is_outage(exc: BaseException) -> bool:
+    """True when `exc` says that a database is away, slow or refuses writes for now."""
+    if isinstance(exc, (*_REDIS, *_DJANGO, ConnectionFailure, AutoReconnect)):
+        return True
+    if isinstance(exc, redis.exceptions.ResponseError):
+        # Read-only replica, out of memory, loading its file: passing states of Redis.
+        return isinstance(
+            exc,
+            redis.exceptions.ReadOnlyError
+            | redis.exceptions.OutOfMemoryError
+            | redis.exceptions.BusyLoadingError,
+        )
+    if isinstance(exc, PyMongoError):
+        return exc.timeout
+    # The backend wraps PyMongo's errors in Django's; the original is the cause.
+    return isinstance(exc, DatabaseError) and exc.__cause__ is not None and is_outage(exc.__cause__)
+
+
+@contextmanager
+def unavailable_on_outage() -> Iterator[None]:
+    """Turns an outage inside the block into `Unavailable`; other exceptions pass."""
+    try:
+        yield
+    except Exception as exc:
+        if is_outage(exc):
+            raise Unavailable from exc
+        raise

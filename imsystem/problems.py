@@ -1,0 +1,106 @@
+"""Errors of the REST API as RFC 9457 problem documents.
+
+{type, title, status, detail, code, errors?}
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, JsonResponse
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from imsystem.errors import AppError, BadRequest, Unavailable
+from imsystem.outage import is_outage
+
+CONTENT_TYPE = "application/problem+json"
+
+_CODES = {
+    400: "bad_request",
+    401: "not_authenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+    503: "unavailable",
+}
+
+
+def problem(
+    status: int, code: str, detail: object, errors: dict[str, list[str]] | None = None
+) -> dict[str, Any]:
+    """The body of a problem document. `type` is about:blank: `code` is what programs test."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": str(detail),
+        "code": code,
+    }
+    if errors:
+        body["errors"] = errors
+    return body
+
+
+def _headers(exc: BaseException) -> dict[str, str]:
+    retry_after = getattr(exc, "retry_after", None)
+    return {} if retry_after is None else {"Retry-After": str(int(retry_after))}
+
+
+def _field_errors(detail: Any, field: str = "") -> dict[str, list[str]]:
+    """DRF's nested error detail, flat: {"members.0": ["..."]}."""
+    if isinstance(detail, dict):
+        pairs = [(f"{field}.{key}".lstrip("."), value) for key, value in detail.items()]
+        return {
+            name: text for key, value in pairs for name, text in _field_errors(value, key).items()
+        }
+    if isinstance(detail, list):
+        return {field or "non_field_errors": [str(item) for item in detail]}
+    return {field or "non_field_errors": [str(detail)]}
+
+
+def app_error_body(exc: AppError) -> dict[str, Any]:
+    """The problem document of one of our own errors."""
+    fields = exc.errors if isinstance(exc, BadRequest) else {}
+    errors = {name: [str(text) for text in texts] for name, texts in fields.items()}
+    return problem(exc.status, exc.code, exc.detail, errors)
+
+
+def _api_exception_body(exc: exceptions.APIException) -> dict[str, Any]:
+    code = _CODES.get(exc.status_code, "bad_request")
+    if isinstance(exc, exceptions.ValidationError):
+        return problem(400, code, _("Some fields are not valid."), _field_errors(exc.detail))
+    return problem(exc.status_code, code, exc.detail)
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook. None (a 500 with a log entry) for whatever is not expected."""
+    if is_outage(exc):
+        exc = Unavailable()
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    if isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    headers = _headers(exc)
+    if isinstance(exc, AppError):
+        body = app_error_body(exc)
+    elif isinstance(exc, exceptions.APIException):
+        body = _api_exception_body(exc)
+    else:
+        return None
+    if body["status"] == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="api"'
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def problem_response(exc: AppError) -> JsonResponse:
+    """The same document outside DRF (middleware, error pages of /api/)."""
+    response = JsonResponse(app_error_body(exc), status=exc.status, content_type=CONTENT_TYPE)
+    for name, value in _headers(exc).items():
+        response[name] = value
+    return response

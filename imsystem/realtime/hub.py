@@ -1,0 +1,251 @@
+"""One hub a process: it knows the process's sockets and hears the other processes' events.
+
+All processes share one channel-layer group and each hub has one channel in it. A socket is never
+in the layer itself: that would cost a subscription, a queue and an encoding per socket.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from imsystem.ids import new_identity
+from imsystem.loops import PerLoop
+from imsystem.realtime import events as ev
+from imsystem.realtime.connection import Connection
+from imsystem.realtime.ordering import RoomOrder
+
+logger = logging.getLogger(__name__)
+
+GROUP = "im.hub"
+BEAT_S = 1.0
+# When no beat of our own has come back for so long, the layer carries nothing.
+BEAT_LATE_S = 2.5
+SEND_TIMEOUT_S = 3.0
+MAX_OUTGOING = 10_000
+MAX_HUBS = 1_000
+
+Observer = Callable[[ev.Event], None]
+
+
+class Hub:
+    """Delivers events to local sockets, and carries them to and from the other processes.
+
+    The layer delivers at most once and does not tell what it lost. So every hub numbers its
+    packets and beats once a second: a missing number shows every loss within about a second.
+    Then `epoch` grows, caches are dropped, and `lost` asks for a sweep (chat/announcer.py).
+    """
+
+    def __init__(self) -> None:
+        self.identity = new_identity()
+        self.connections: set[Connection] = set()
+        self.healthy = True
+        self.epoch = 0
+        self.lost = asyncio.Event()
+        # Users whose rooms changed since the sweep emptied this: what it read of them is old.
+        self.moved: set[str] = set()
+        self._topics: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._order = RoomOrder(self._send_to_topic)
+        self._outgoing: list[ev.Event] = []
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._last_beat = 0.0
+        self._sent = 0  # packets
+        self._heard: OrderedDict[str, int] = OrderedDict()  # hub -> its last packet's number
+
+    # --- local sockets ---------------------------------------------------------------------
+
+    def add(self, connection: Connection, topics: Iterable[str]) -> None:
+        """Registers a socket; from now on it gets what is delivered to `topics`."""
+        self.start()
+        self.connections.add(connection)
+        for topic in topics:
+            self.subscribe(connection, topic)
+
+    def remove(self, connection: Connection) -> None:
+        """Forgets a socket that has ended."""
+        self.connections.discard(connection)
+        for topic in list(connection.topics):
+            self.unsubscribe(connection, topic)
+
+    def subscribe(self, connection: Connection, topic: str) -> None:
+        connection.topics.add(topic)
+        self._topics[topic].add(connection)
+
+    def unsubscribe(self, connection: Connection, topic: str) -> None:
+        connection.topics.discard(topic)
+        members = self._topics.get(topic)
+        if members is not None:
+            members.discard(connection)
+            if not members:
+                del self._topics[topic]
+                self._order.forget(topic)
+
+    def topics(self, prefix: str) -> list[str]:
+        """The topics with this prefix ("room:") that have a local socket."""
+        return [topic for topic in self._topics if topic.startswith(prefix)]
+
+    def sockets_of(self, topic: str) -> list[Connection]:
+        """The local sockets of a topic, as a list that may be walked while they change."""
+        return list(self._topics.get(topic, ()))
+
+    # --- events ----------------------------------------------------------------------------
+
+    def publish(self, *events: ev.Event) -> None:
+        """Applies events here at once and sends them to the other processes soon. Never waits."""
+        self.start()
+        for event in events:
+            self.apply(event)
+        self._outgoing.extend(events)
+        if len(self._outgoing) > MAX_OUTGOING:  # the layer is away; these are only hints
+            del self._outgoing[:-MAX_OUTGOING]
+        self._wake.set()
+
+    async def publish_and_flush(self, *events: ev.Event) -> None:
+        """The same for processes that may end soon: returns when the layer has the events."""
+        for event in events:
+            self.apply(event)
+        await self._send(list(events))
+
+    def apply(self, event: ev.Event) -> None:
+        """Carries one event out on the local sockets; then tells the observers."""
+        match event:
+            case ev.Deliver(topic=topic, seq=seq, revision=0) if seq:
+                if topic in self._topics:
+                    self._order.put(event)
+            case ev.Deliver():
+                self._send_to_topic(event)
+            case ev.Join(who, topic):
+                self.moved.add(who)
+                for connection in self.sockets_of(who):
+                    self.subscribe(connection, topic)
+            case ev.Part(who, topic):
+                self.moved.add(who)
+                for connection in self.sockets_of(who):
+                    self.unsubscribe(connection, topic)
+            case ev.Close(topic, code):
+                for connection in self.sockets_of(topic):
+                    connection.close(code)
+        for observer in _observers:
+            observer(event)
+
+    def _send_to_topic(self, event: ev.Deliver) -> None:
+        for connection in self.sockets_of(event.topic):
+            if connection.user_identity != event.skip_user:
+                connection.push(event.frame)
+
+    # --- the channel layer -----------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the background tasks, once."""
+        if not self._tasks:
+            loop = asyncio.get_running_loop()
+            self._last_beat = loop.time()
+            work = (self._receive_for_ever(), self._send_for_ever(), self._beat_for_ever())
+            self._tasks = [loop.create_task(part) for part in work]
+
+    async def stop(self) -> None:
+        """Ends the background tasks (tests; a server simply exits)."""
+        running = set(self._tasks)
+        while running:  # redis-py can swallow a cancellation while it connects
+            for task in running:
+                task.cancel()
+            _ended, running = await asyncio.wait(running, timeout=0.1)
+        self._tasks = []
+
+    async def _receive_for_ever(self) -> None:
+        layer = get_channel_layer()
+        channel = ""
+        while True:
+            try:
+                if not channel:
+                    joining = await layer.new_channel("hub")
+                    await layer.group_add(GROUP, joining)
+                    channel = joining
+                self._receive(await layer.receive(channel))
+            except Exception:
+                logger.exception("the hub could not take an event from the channel layer")
+                await asyncio.sleep(BEAT_S)
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        source: str = message["source"]
+        self._check_number(source, message["number"])
+        own = source == self.identity
+        for event in ev.decode(message["events"]):
+            if isinstance(event, ev.Beat):
+                if own:
+                    self._heard_beat()
+            elif not own:
+                self.apply(event)
+
+    def _check_number(self, source: str, number: int) -> None:
+        last = self._heard.get(source)
+        self._heard[source] = number
+        self._heard.move_to_end(source)
+        if len(self._heard) > MAX_HUBS:
+            self._heard.popitem(last=False)
+        if last is not None and number > last + 1 and source != self.identity:
+            logger.warning("the channel layer lost %d packets", number - last - 1)
+            self._lost_events()
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            events, self._outgoing = self._outgoing, []
+            await self._send(events)
+
+    async def _send(self, events: list[ev.Event]) -> None:
+        self._sent += 1
+        packet = {
+            "type": "hub",
+            "source": self.identity,
+            "number": self._sent,
+            "events": ev.encode(events),
+        }
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await get_channel_layer().group_send(GROUP, packet)
+        except Exception as exc:  # hints may be lost: the sweep after recovery makes it good
+            self._fell_ill(repr(exc))
+
+    async def _beat_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._send([ev.Beat()])
+            await asyncio.sleep(BEAT_S)
+            if loop.time() - self._last_beat > BEAT_LATE_S:
+                self._fell_ill("no beat came back")
+
+    def _heard_beat(self) -> None:
+        self._last_beat = asyncio.get_running_loop().time()
+        if not self.healthy:
+            self.healthy = True
+            logger.warning("the channel layer is back")
+            self._lost_events()
+
+    def _fell_ill(self, reason: str) -> None:
+        if self.healthy:
+            self.healthy = False
+            logger.warning("the channel layer does not carry events: %s", reason)
+            self._lost_events()
+
+    def _lost_events(self) -> None:
+        self.epoch += 1
+        self.apply(ev.Changed(ev.EVERYTHING))
+        self.lost.set()
+
+
+_observers: list[Observer] = []
+
+
+def observe(observer: Observer) -> Observer:
+    """Decorator: `observer` is called with every event of every hub, after it was applied."""
+    _observers.append(observer)
+    return observer
+
+
+current_hub = PerLoop(Hub)

@@ -1,0 +1,58 @@
+"""New messages of a room reach the sockets in order of seq, also when two processes send them.
+
+Process A may be given seq 5 and process B seq 6, and B may be stored first. The hub then holds 6
+until 5 arrives, for a moment: a number that was never used (a hole) must not stop a room, and
+clients find and pull what is missing anyway.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from imsystem.realtime.events import Deliver
+
+HOLD_S = 0.25
+
+
+class RoomOrder:
+    """Passes Deliver events on to `deliver`, each room's in order of seq."""
+
+    def __init__(self, deliver: Callable[[Deliver], None]) -> None:
+        self._deliver = deliver
+        self._last: dict[str, int] = {}
+        self._held: dict[str, dict[int, Deliver]] = {}
+
+    def put(self, event: Deliver) -> None:
+        """Delivers the event now, or when those before it have come, or after HOLD_S."""
+        last = self._last.get(event.topic)
+        if last is None or event.seq <= last + 1:
+            self._pass(event)
+            self._pass_followers(event.topic)
+            return
+        held = self._held.setdefault(event.topic, {})
+        held[event.seq] = event
+        asyncio.get_running_loop().call_later(HOLD_S, self._give_up, event)
+
+    def forget(self, topic: str) -> None:
+        """The last local socket of the room has gone."""
+        self._last.pop(topic, None)
+        self._held.pop(topic, None)
+
+    def _pass(self, event: Deliver) -> None:
+        self._last[event.topic] = max(event.seq, self._last.get(event.topic, 0))
+        self._deliver(event)
+
+    def _pass_followers(self, topic: str) -> None:
+        held = self._held.get(topic)
+        while held and (event := held.pop(self._last[topic] + 1, None)):
+            self._pass(event)
+        if not held:
+            self._held.pop(topic, None)
+
+    def _give_up(self, event: Deliver) -> None:
+        """What came before this event is not coming: deliver up to and including it."""
+        held = self._held.get(event.topic, {})
+        if held.get(event.seq) is not event:
+            return  # delivered meanwhile
+        for seq in sorted(number for number in held if number <= event.seq):
+            self._pass(held.pop(seq))
+        self._pass_followers(event.topic)

@@ -1,0 +1,37 @@
+"""How services speak to live sockets: from the loop with the hub, from threads with these."""
+
+import json
+import logging
+from typing import Any
+
+from imsystem.errors import Unavailable
+from imsystem.loops import run_on_loop
+from imsystem.realtime.events import Close, Event, session_topic
+from imsystem.realtime.hub import current_hub
+
+logger = logging.getLogger(__name__)
+
+CLOSE_NOT_AUTHENTICATED = 4401
+
+
+def frame(kind: str, **fields: Any) -> str:
+    """One event frame, encoded once however many sockets get it."""
+    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+def publish_from_thread(*events: Event) -> None:
+    """Publishes from synchronous code, after the change is stored. An outage only logs: the
+    change stands, and clients find it by the next sweep or sync."""
+
+    async def send() -> None:
+        await current_hub().publish_and_flush(*events)
+
+    try:
+        run_on_loop(send())
+    except Unavailable:
+        logger.warning("an event for live sockets was not published")
+
+
+def close_sockets(*, session_identity: str) -> None:
+    """Closes the sockets of one device session in every process, with 4401."""
+    publish_from_thread(Close(session_topic(session_identity), CLOSE_NOT_AUTHENTICATED))

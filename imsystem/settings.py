@@ -1,0 +1,276 @@
+"""All settings, flat, from the environment. README has the table; imsystem/checks.py judges."""
+
+import sys
+from datetime import timedelta
+from typing import Any
+
+from csp.constants import NONCE, NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from imsystem.env import BASE_DIR, env, setting
+from imsystem.env import DATA_DIR as DATA_DIR
+
+VERSION = "0.1.0"
+
+# Refused by a system check unless DEBUG is on (imsystem/checks.py).
+INSECURE_KEY = "insecure-development-key-never-used-in-production"
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+SECRET_KEY = setting("SECRET_KEY", INSECURE_KEY)
+JWT_SIGNING_KEY = setting("JWT_SIGNING_KEY", INSECURE_KEY)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- Applications ---------------------------------------------------------------------------
+# Daphne replaces `runserver` only: importing it costs every process Twisted, 0.3 s and 20 MB.
+RUNSERVER = "runserver" in sys.argv[1:2]
+
+INSTALLED_APPS = [
+    *(["daphne"] if RUNSERVER else []),
+    "imsystem.apps.MongoAdminConfig",
+    "imsystem.apps.MongoAuthConfig",
+    "imsystem.apps.MongoContentTypesConfig",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_mongodb_backend",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "imsystem.apps.ImsystemConfig",
+    "accounts.apps.AccountsConfig",
+    "rooms.apps.RoomsConfig",
+    "chat.apps.ChatConfig",
+]
+
+# The contrib apps' own migrations use AutoField, which MongoDB has not.
+MIGRATION_MODULES = {
+    "admin": "imsystem.mongo.migrations.admin",
+    "auth": "imsystem.mongo.migrations.auth",
+    "contenttypes": "imsystem.mongo.migrations.contenttypes",
+}
+DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "imsystem.middleware.UnavailableMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.DeviceSessionMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "imsystem.urls"
+ASGI_APPLICATION = "imsystem.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- MongoDB --------------------------------------------------------------------------------
+MONGODB_URL = setting("MONGODB_URL", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
+# One deadline for every operation (PyMongo's client-side operation timeout), so that a stalled
+# database gives a retryable error and never a hang. Long migrations raise it.
+MONGODB_TIMEOUT_MS: int = env.int("MONGODB_TIMEOUT_MS", default=5_000)
+MONGODB_OPTIONS: dict[str, Any] = {
+    "w": "majority",
+    "journal": True,  # an ack means: on disk, not in memory
+    "timeoutMS": MONGODB_TIMEOUT_MS,
+    "serverSelectionTimeoutMS": min(3_000, MONGODB_TIMEOUT_MS),
+}
+DATABASES = {
+    "default": {
+        "ENGINE": "imsystem.mongo.engine",
+        "HOST": MONGODB_URL,
+        "NAME": env.str("MONGODB_NAME", default="im"),
+        "OPTIONS": MONGODB_OPTIONS,
+    },
+}
+
+# --- Redis ----------------------------------------------------------------------------------
+REDIS_URL = setting("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_TIMEOUT_S = 3.0
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_S,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT_S,
+        },
+    },
+}
+CHANNEL_LAYERS = {
+    "default": {
+        # The core layer lost 16-90 % of a 1,000-message burst, this one none (docs/decisions.md).
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_connect_timeout": REDIS_TIMEOUT_S}]},
+    },
+}
+
+# --- Accounts -------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+# The account's uniqueness is an index Django does not recognise (imsystem/mongo/indexes.py).
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
+PASSWORD_HASHERS = ["accounts.hashers.Argon2Hasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "accounts.validators.MaximumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.validators.NotTheAccountValidator"},
+]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "/chat/"
+LOGOUT_REDIRECT_URL = "accounts:login"
+
+CODE_TTL_S = 600
+CODE_TRIES = 5
+CODE_COOLDOWN_S = 60
+
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+    "USER_ID_FIELD": "identity",
+    "USER_ID_CLAIM": "user_id",
+    "UPDATE_LAST_LOGIN": False,
+}
+RATE_LIMITS: bool = env.str("RATE_LIMITS", default="on").lower() != "off"
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+# HTTPS is told by the address people use: set it once in CSRF_TRUSTED_ORIGINS.
+HTTPS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+
+# --- API ------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.BearerAuthentication",
+        "accounts.authentication.CookieAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["imsystem.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "imsystem.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNICODE_JSON": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "IMSystem",
+    "DESCRIPTION": "A self-hosted instant messaging server. The socket is in docs/protocol.md.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+
+# --- Security headers -----------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    },
+}
+
+# --- Language and time ----------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Mail -----------------------------------------------------------------------------------
+# `smtp+tls://user:password@host:587`, `filemail:///dir`, `consolemail://`. The embedded default
+# of `up` is echomail:///dir: into files, and the subject (with the code) on the console.
+_email_url = setting("EMAIL_URL", "consolemail://")
+if _email_url.startswith("echomail://"):
+    EMAIL_BACKEND = "imsystem.mail.EchoFileBackend"
+    EMAIL_FILE_PATH = _email_url.removeprefix("echomail://")
+else:
+    vars().update(env.email_url_config(_email_url))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="IMSystem <noreply@localhost>")
+EMAIL_TIMEOUT = 10
+
+# --- Static files ---------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+_collected = BASE_DIR / "staticfiles"
+# `collectstatic` has run (the container's build does it): hashed names, cached for ever.
+# Otherwise (a checkout) files are served from where they lie, without a build step.
+COLLECTED = (_collected / "staticfiles.json").exists() or "collectstatic" in sys.argv[1:2]
+STATIC_ROOT = _collected if COLLECTED else None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "imsystem.storage.ModuleManifestStorage"
+        if COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+# A checkout's files may change under a running server; WhiteNoise must look each time.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not COLLECTED
+WHITENOISE_MAX_AGE = 60
+
+# --- Logging --------------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"()": "imsystem.logs.PlainFormatter"},
+        "json": {"()": "imsystem.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "plain",
+        },
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        # Uvicorn logs the whole address of a handshake at INFO, tickets included.
+        "uvicorn.error": {"level": "WARNING"},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
+}

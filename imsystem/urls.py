@@ -1,0 +1,32 @@
+"""All addresses. Each app lists its own pages and API routes; this page puts them together."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from django.views.i18n import JSONCatalog
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from imsystem import health
+
+api_urls: list[URLPattern | URLResolver] = [
+    path("", include("accounts.api_urls")),
+    path("", include("rooms.api_urls")),
+    path("", include("chat.api_urls")),
+    path("health/live/", health.live),
+    path("health/ready/", health.ready),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/chat/")),
+    path("accounts/", include("accounts.urls")),
+    path("rooms/", include("rooms.urls")),
+    path("chat/", include("chat.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api_urls)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("jsi18n/", JSONCatalog.as_view(), name="js-catalog"),
+    path("healthz", health.live),
+    path("readyz", health.ready),
+]
