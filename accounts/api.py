@@ -1,0 +1,177 @@
+"""The account API: thin views over services and selectors."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import payloads, selectors, services, sessions
+from accounts.codes import Purpose
+from accounts.requests import ApiRequest
+from accounts.serializers import (
+    AccountQuery,
+    ChangePasswordBody,
+    CodeBody,
+    DeviceListSerializer,
+    LoginBody,
+    OwnUserSerializer,
+    ProfileBody,
+    PublicUserSerializer,
+    RefreshBody,
+    RegisterBody,
+    ResetPasswordBody,
+    SentCodeSerializer,
+    SignInSerializer,
+    TicketSerializer,
+    TokensSerializer,
+    UserListSerializer,
+)
+from accounts.services import SignIn
+from accounts.tickets import TICKET_TTL_S, issue_ticket
+from imsystem.api import body_of, query_of
+
+
+class OpenView(APIView):
+    """For people who are not signed in. An expired token sent along does no harm here."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+def _signed_in(sign_in: SignIn, status: int) -> Response:
+    body = {
+        "user": payloads.own_user(sign_in.user),
+        "access": sign_in.access,
+        "refresh": sign_in.refresh,
+    }
+    return Response(body, status=status)
+
+
+class CodeView(OpenView):
+    @extend_schema(request=CodeBody, responses={202: SentCodeSerializer}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Mail a code. The answer does not tell whether the address has an account."""
+        body = body_of(request, CodeBody)
+        sent = services.send_code(
+            email=body["email"],
+            purpose=Purpose(body["purpose"]),
+            ip=sessions.client_ip(request._request),
+        )
+        answer = {"expires_in": sent.expires_in, "retry_after": sent.retry_after}
+        return Response(answer, status=202)
+
+
+class RegisterView(OpenView):
+    @extend_schema(request=RegisterBody, responses={201: SignInSerializer}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Create an account with a code from the mail, and sign in."""
+        user = services.register(**body_of(request, RegisterBody))
+        sign_in = services.sign_in_user(
+            user=user,
+            ip=sessions.client_ip(request._request),
+            device=sessions.device_name(request._request),
+        )
+        return _signed_in(sign_in, 201)
+
+
+class LoginView(OpenView):
+    @extend_schema(request=LoginBody, responses=SignInSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Sign in with account name or e-mail address, and password."""
+        sign_in = services.sign_in(
+            **body_of(request, LoginBody),
+            ip=sessions.client_ip(request._request),
+            device=sessions.device_name(request._request),
+            with_tokens=True,
+        )
+        return _signed_in(sign_in, 200)
+
+
+class RefreshView(OpenView):
+    @extend_schema(request=RefreshBody, responses=TokensSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Exchange a refresh token, once. Using one again ends its device session."""
+        tokens = services.refresh(**body_of(request, RefreshBody))
+        return Response({"access": tokens.access, "refresh": tokens.refresh})
+
+
+class LogoutView(OpenView):
+    @extend_schema(request=RefreshBody, responses={204: None}, auth=[])
+    def post(self, request: Request) -> Response:
+        """End the device session of a refresh token, with its sockets."""
+        services.sign_out_by_token(**body_of(request, RefreshBody))
+        return Response(status=204)
+
+
+class ResetPasswordView(OpenView):
+    @extend_schema(request=ResetPasswordBody, responses={204: None}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Set a new password with a code from the mail. Signs out everywhere."""
+        services.reset_password(**body_of(request, ResetPasswordBody))
+        return Response(status=204)
+
+
+class ChangePasswordView(APIView):
+    @extend_schema(request=ChangePasswordBody, responses={204: None})
+    def post(self, request: ApiRequest) -> Response:
+        """Set a new password. Signs out everywhere else."""
+        services.change_password(
+            user=request.user, keep_session=request.auth, **body_of(request, ChangePasswordBody)
+        )
+        sessions.renew_browser_session(request._request, request.user)
+        return Response(status=204)
+
+
+class TicketView(APIView):
+    @extend_schema(request=None, responses={201: TicketSerializer})
+    def post(self, request: ApiRequest) -> Response:
+        """A ticket for the socket's handshake: /ws/?ticket=..., good once."""
+        ticket = issue_ticket(request.auth)
+        return Response({"ticket": ticket, "expires_in": TICKET_TTL_S}, status=201)
+
+
+class SessionsView(APIView):
+    @extend_schema(operation_id="auth_sessions_list", responses=DeviceListSerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """The devices I am signed in on, last used first."""
+        live = selectors.live_sessions_of(request.user)
+        return Response({"results": [payloads.device(s, current=request.auth) for s in live]})
+
+
+class SessionView(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: ApiRequest, session_identity: str) -> Response:
+        """Sign one of my devices out, with its sockets."""
+        services.revoke_session(user=request.user, session_identity=session_identity)
+        return Response(status=204)
+
+
+class MeView(APIView):
+    @extend_schema(responses=OwnUserSerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """My own profile."""
+        return Response(payloads.own_user(request.user))
+
+    @extend_schema(request=ProfileBody, responses=OwnUserSerializer)
+    def patch(self, request: ApiRequest) -> Response:
+        """Change my profile."""
+        user = services.update_profile(user=request.user, **body_of(request, ProfileBody))
+        return Response(payloads.own_user(user))
+
+
+class UserView(APIView):
+    @extend_schema(responses=PublicUserSerializer)
+    def get(self, request: ApiRequest, user_identity: str) -> Response:
+        """Somebody's public profile."""
+        return Response(payloads.public_user(selectors.user_by_identity(user_identity)))
+
+
+class UsersView(APIView):
+    @extend_schema(
+        operation_id="users_list", parameters=[AccountQuery], responses=UserListSerializer
+    )
+    def get(self, request: ApiRequest) -> Response:
+        """The person with exactly this account name: one result, or none."""
+        user = selectors.find_by_account(query_of(request, AccountQuery)["account"])
+        return Response({"results": [payloads.public_user(user)] if user else []})

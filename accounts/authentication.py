@@ -1,0 +1,76 @@
+"""Who calls the API: a bearer of an access token, or a browser with its cookie."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import (
+    BaseAuthentication,
+    SessionAuthentication,
+    get_authorization_header,
+)
+from rest_framework.request import Request
+
+from accounts.models import DeviceSession, User
+from accounts.selectors import active_user, live_session
+from accounts.sessions import current_session
+from accounts.tokens import Claims, read_access
+from imsystem.errors import NotAuthenticated
+
+
+def bearer_token(header: bytes) -> str:
+    """The token of an Authorization header; NotAuthenticated when it has any other form."""
+    scheme, _, token = header.partition(b" ")
+    if scheme.lower() != b"bearer" or not token or b" " in token or not token.isascii():
+        raise NotAuthenticated
+    return token.decode("ascii")
+
+
+def session_of(claims: Claims) -> DeviceSession:
+    """The live device session of a token's claims, with its active user; else NotAuthenticated."""
+    user = active_user(claims.user_identity)
+    session = user and live_session(session_identity=claims.session_identity, user=user)
+    if not session:
+        raise NotAuthenticated
+    return session
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access token>`. A header that is not good is refused, not ignored."""
+
+    def authenticate(self, request: Request) -> tuple[User, DeviceSession] | None:
+        header = get_authorization_header(request)
+        if not header:
+            return None
+        session = session_of(read_access(bearer_token(header)))
+        return session.user, session
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+class CookieAuthentication(SessionAuthentication):
+    """The pages' own calls: the session cookie, and Django's CSRF token for every change."""
+
+    def authenticate(self, request: Request) -> tuple[User, DeviceSession] | None:
+        session = current_session(request._request)
+        if session is None:
+            return None
+        self.enforce_csrf(request)
+        return session.user, session
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = BearerAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = CookieAuthentication
+    name = "cookie"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}

@@ -1,0 +1,60 @@
+"""The one form of an account name and of an address: what is stored, indexed and compared.
+
+Exact matches on a canonical column take the place of `iexact`, which is an unescaped regular
+expression on django-mongodb-backend 5.2.
+"""
+
+import re
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
+from django.utils.translation import gettext_lazy as _
+
+from imsystem.errors import BadRequest
+
+ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
+# Names that people would take for the system or for a part of an address.
+RESERVED_ACCOUNTS = frozenset({"admin", "administrator", "me", "root", "system", "support", "all"})
+
+_validate_email = EmailValidator()
+# Quoted local parts may hold control characters; mail libraries decode `=?utf-8?q?bob?=@x.cn` to
+# bob@x.cn, so that one address would get the mail of another.
+_AMBIGUOUS = ('"', "=?")
+
+
+def canonical_account(text: str) -> str:
+    """Lower case, no surrounding spaces, compatibility forms folded (NFKC). Checks nothing."""
+    return unicodedata.normalize("NFKC", text).strip().lower()
+
+
+def canonical_email(text: str) -> str:
+    """Lower case, no surrounding spaces. Checks nothing."""
+    return text.strip().lower()
+
+
+def valid_account(text: str) -> str:
+    """The canonical account; raises BadRequest when it cannot be one.
+
+    ASCII only: letters that look alike in two scripts must not make two people look alike.
+    """
+    account = canonical_account(text)
+    if account in RESERVED_ACCOUNTS:
+        raise BadRequest(errors={"account": [_("This account name is reserved.")]})
+    if ACCOUNT.fullmatch(account) is None:
+        raise BadRequest(
+            errors={"account": [_("Use 1 to 32 letters a-z, digits, dots, dashes or underscores.")]}
+        )
+    return account
+
+
+def valid_email(text: str) -> str:
+    """The canonical address; raises BadRequest when it is not a plain ASCII address."""
+    email = canonical_email(text)
+    try:
+        if not email.isascii() or len(email) > 254 or any(part in email for part in _AMBIGUOUS):
+            raise ValidationError("not plain ASCII, or too long")
+        _validate_email(email)
+    except ValidationError:
+        raise BadRequest(errors={"email": [_("Enter a valid e-mail address.")]}) from None
+    return email

@@ -1,0 +1,48 @@
+"""A cookie is worth something only as long as its device session lives."""
+
+from collections.abc import Callable
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.errors import BadCredentials
+from accounts.sessions import browser_device_session, is_signed_in, touch
+from imsystem.middleware import error_response
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class DeviceSessionMiddleware:
+    """Sets `request.device_session`; makes a request with a revoked one anonymous, everywhere.
+
+    Stands after AuthenticationMiddleware. Costs nothing where no cookie came.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.device_session = None  # type: ignore[attr-defined]
+        try:
+            if is_signed_in(request.session):
+                self._check(request)
+        except Exception as exc:
+            request.user = AnonymousUser()  # the page of the error must not ask again
+            answer = error_response(request, exc)
+            if answer is None:
+                raise
+            return answer
+        return self.get_response(request)
+
+    def _check(self, request: HttpRequest) -> None:
+        try:
+            session = browser_device_session(request)
+        except BadCredentials:  # the password changed between Django's login and this request
+            session = None
+        if session is None:
+            request.session.flush()
+            request.user = AnonymousUser()
+            return
+        request.device_session = session  # type: ignore[attr-defined]
+        request.user = session.user
+        touch(session)

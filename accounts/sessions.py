@@ -1,0 +1,140 @@
+"""Device sessions: one document for each sign-in, whether it holds tokens or a browser cookie."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import auth
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from accounts.errors import BadCredentials
+from accounts.models import DeviceSession, User
+from accounts.selectors import live_session
+from imsystem.clock import now_ms
+from imsystem.realtime.publish import close_sockets
+
+DEVICE_SESSION_KEY = "device_session"  # in Django's session
+# last_used_at is for people; a write for every page view would be too much.
+TOUCH_AFTER_MS = 10 * 60 * 1000
+
+
+def client_ip(request: HttpRequest) -> str:
+    """The peer's address. X-Forwarded-For is the server's business: it knows its proxies."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def device_name(request: HttpRequest) -> str:
+    """What the client calls itself, made printable."""
+    name = request.headers.get("User-Agent", "")
+    return "".join(char for char in name if char.isprintable())[:200]
+
+
+def open_session(
+    *, user: User, device: str, ip: str, identity: str | None = None, refresh_hash: str = ""
+) -> DeviceSession:
+    """A new device session for a user whose password was just verified.
+
+    Raises BadCredentials when the password changed or the account was deactivated meanwhile: the
+    change revokes the sessions it finds, and this one may have come too late to be found.
+    """
+    fields: dict[str, Any] = {} if identity is None else {"identity": identity}
+    session = DeviceSession(
+        user=user,
+        device=device,
+        ip=ip,
+        refresh_hash=refresh_hash,
+        last_used_at=now_ms(),
+        **fields,
+    )
+    session.save(force_insert=True)
+    if not User.objects.filter(pk=user.pk, password=user.password, is_active=True).exists():
+        revoke([session.identity])
+        raise BadCredentials
+    return session
+
+
+def open_browser_session(request: HttpRequest, user: User) -> DeviceSession:
+    """Signs the browser in: a device session and Django's login (new session key, cookie)."""
+    session = open_session(user=user, device=device_name(request), ip=client_ip(request))
+    auth.login(request, user, backend="accounts.backends.AccountBackend")
+    _bind(request, session)
+    return session
+
+
+def close_browser_session(request: HttpRequest) -> None:
+    """Signs the browser out: revokes its device session and empties Django's session."""
+    session = current_session(request)
+    if session is not None:
+        revoke([session.identity])
+    auth.logout(request)
+
+
+def renew_browser_session(request: HttpRequest, user: User) -> None:
+    """After a change of password: this browser stays signed in, with a new session key."""
+    if DEVICE_SESSION_KEY in request.session:
+        auth.update_session_auth_hash(request, user)
+
+
+def browser_device_session(request: HttpRequest) -> DeviceSession | None:
+    """The live device session of a browser's cookie, None when there is none (any more).
+
+    Needs `request.session` only, so that the socket's handshake can use it. A session that
+    Django's own login made (the admin's form) gets its device session here.
+    """
+    user = auth.get_user(request)
+    if not isinstance(user, User):
+        return None
+    identity = request.session.get(DEVICE_SESSION_KEY)
+    if identity is None:
+        session = open_session(user=user, device=device_name(request), ip=client_ip(request))
+        _bind(request, session)
+        return session
+    return live_session(session_identity=identity, user=user)
+
+
+def is_signed_in(session: SessionBase) -> bool:
+    """Whether Django's session says that somebody signed in. Reads it at most once."""
+    return SESSION_KEY in session
+
+
+def current_session(request: HttpRequest) -> DeviceSession | None:
+    """The device session of the request's cookie (set by DeviceSessionMiddleware)."""
+    session: DeviceSession | None = getattr(request, "device_session", None)
+    return session
+
+
+def touch(session: DeviceSession) -> None:
+    """Notes that the session is in use, at most once in ten minutes."""
+    now = now_ms()
+    if now - session.last_used_at > TOUCH_AFTER_MS:
+        DeviceSession.objects.filter(pk=session.pk).update(last_used_at=now)
+
+
+def rotate(*, session_identity: str, user_identity: str, old_hash: str, new_hash: str) -> bool:
+    """Exchanges the one refresh token id that is good. False when `old_hash` was not it."""
+    now = now_ms()
+    sessions = DeviceSession.objects.filter(
+        pk=session_identity, user_id=user_identity, refresh_hash=old_hash, revoked_at=None
+    )
+    return sessions.update(refresh_hash=new_hash, last_used_at=now, updated_at=now) == 1
+
+
+def revoke(identities: Iterable[str]) -> int:
+    """Ends these device sessions: tokens, cookies, and live sockets in every process.
+
+    Returns how many were live. Closes sockets of the others too: the first attempt's message to
+    them may have been lost.
+    """
+    wanted, now = list(identities), now_ms()
+    ended = DeviceSession.objects.filter(pk__in=wanted, revoked_at=None).update(
+        revoked_at=now, updated_at=now
+    )
+    for identity in wanted:
+        close_sockets(session_identity=identity)
+    return ended
+
+
+def _bind(request: HttpRequest, session: DeviceSession) -> None:
+    request.session[DEVICE_SESSION_KEY] = session.identity
+    request.device_session = session  # type: ignore[attr-defined]

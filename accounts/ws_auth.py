@@ -1,0 +1,127 @@
+"""Who opens a socket: a ticket, a bearer header, or a browser's cookie from an allowed origin."""
+
+import io
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+from django.utils.http import is_same_domain
+from django.utils.translation import get_language_from_request
+from django.utils.translation import gettext_lazy as _
+
+from accounts.authentication import bearer_token, session_of
+from accounts.errors import BadCredentials
+from accounts.models import DeviceSession
+from accounts.selectors import active_user, live_session
+from accounts.sessions import browser_device_session, is_signed_in
+from accounts.tickets import redeem_ticket
+from accounts.tokens import read_access
+from imsystem.errors import Forbidden, NotAuthenticated
+from imsystem.outage import unavailable_on_outage
+from imsystem.threads import run_in_thread
+
+
+class BadOrigin(Forbidden):
+    """A page of another site tries to use the browser's cookie."""
+
+    code = "bad_origin"
+    default_detail = _("This origin may not open a connection.")
+
+
+@dataclass(frozen=True)
+class SocketUser:
+    """Who is at the other end. `expires_at_ms`: until when, None while the session lives."""
+
+    user_identity: str
+    session_identity: str
+    language: str
+    expires_at_ms: int | None
+
+
+async def authenticate(scope: dict[str, Any]) -> SocketUser:
+    """Raises BadOrigin, NotAuthenticated, or Unavailable when a database does not answer."""
+    return await run_in_thread(_authenticate, scope)
+
+
+def _authenticate(scope: dict[str, Any]) -> SocketUser:
+    try:
+        request = _request(scope)
+        with unavailable_on_outage():
+            session, expires_at_ms = _session(request)
+    except (SuspiciousOperation, UnicodeDecodeError, BadCredentials):
+        raise NotAuthenticated from None
+    language = "zh-hans" if get_language_from_request(request) == "zh-hans" else "en"
+    return SocketUser(session.user_id, session.identity, language, expires_at_ms)
+
+
+def _request(scope: dict[str, Any]) -> HttpRequest:
+    """The handshake as a Django request: host checks, cookies and languages as in the pages."""
+    scheme = "https" if scope.get("scheme") == "wss" else "http"
+    request: HttpRequest = ASGIRequest({**scope, "method": "GET", "scheme": scheme}, io.BytesIO())
+    return request
+
+
+def _session(request: HttpRequest) -> tuple[DeviceSession, int | None]:
+    ticket, header = request.GET.get("ticket"), request.META.get("HTTP_AUTHORIZATION")
+    if ticket is not None:
+        return _by_ticket(ticket), None
+    if header is not None:
+        claims = read_access(bearer_token(header.encode("latin-1")))
+        return session_of(claims), claims.expires_at_ms
+    return _by_cookie(request), None
+
+
+def _by_ticket(ticket: str) -> DeviceSession:
+    user_identity, session_identity = redeem_ticket(ticket) or ("", "")
+    user = active_user(user_identity)
+    session = user and live_session(session_identity=session_identity, user=user)
+    if not session:
+        raise NotAuthenticated
+    return session
+
+
+def _by_cookie(request: HttpRequest) -> DeviceSession:
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if key is None:
+        raise NotAuthenticated
+    if not _origin_allowed(request):
+        raise BadOrigin
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    session = browser_device_session(request) if is_signed_in(request.session) else None
+    if session is None:
+        raise NotAuthenticated
+    if request.session.modified:
+        request.session.save()
+    return session
+
+
+def _origin_allowed(request: HttpRequest) -> bool:
+    """The page's origin is this server's own, or one that CSRF_TRUSTED_ORIGINS names.
+
+    Browsers send cookies with any site's WebSocket, and no CSRF token: this takes its place.
+    A Host header that is not in ALLOWED_HOSTS is nobody's own.
+    """
+    origin = request.headers.get("Origin", "")
+    try:
+        if origin == f"{request.scheme}://{request.get_host()}":
+            return True
+    except DisallowedHost:
+        return False
+    return any(_matches(origin, trusted) for trusted in settings.CSRF_TRUSTED_ORIGINS)
+
+
+def _matches(origin: str, trusted: str) -> bool:
+    """Compares exactly, but for `https://*.example.org`, which stands for all its subdomains."""
+    if "*" not in trusted:
+        return origin == trusted
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    scheme, _separator, pattern = trusted.partition("://")
+    return parts.scheme == scheme and is_same_domain(parts.netloc, pattern.lstrip("*"))
