@@ -1,0 +1,88 @@
+"""The gate: load and authorise in one step, on every command.
+
+Memberships are cached in each process. A change is announced as `Changed` (services.py) and takes
+effect at once; while the channel layer is ill nothing is announced, so nothing is cached either.
+"""
+
+import time
+from typing import Any
+
+from imsystem.errors import NotFound
+from imsystem.ids import is_identity
+from imsystem.mongo.clients import collection
+from imsystem.realtime import events as ev
+from imsystem.realtime.hub import current_hub, observe
+from rooms.policies import Access
+
+CACHE_S = 30.0
+MAX_CACHED_ROOMS = 10_000
+
+# room -> user -> (access, when it was read)
+_cache: dict[str, dict[str, tuple[Access, float]]] = {}
+
+
+async def access(user_identity: str, room_identity: str) -> Access:
+    """The user's standing in the room.
+
+    Raises NotFound for strangers, unknown rooms and malformed identities alike.
+    """
+    cached = _cache.get(room_identity, {}).get(user_identity)
+    if cached and current_hub().healthy and time.monotonic() - cached[1] < CACHE_S:
+        return cached[0]
+    return await _read(user_identity, room_identity)
+
+
+async def _read(user_identity: str, room_identity: str) -> Access:
+    if not is_identity(room_identity):
+        raise NotFound
+    hub = current_hub()
+    hub.start()  # from now on this process hears of changes
+    started, epoch = time.monotonic(), hub.epoch
+    row = await collection("user_room").find_one(
+        {"room_identity": room_identity, "user_identity": user_identity},
+        {"role": 1, "muted_until": 1, "joined_seq": 1},
+    )
+    if row is None:
+        raise NotFound
+    found = _from_row(user_identity, room_identity, row)
+    if hub.healthy:
+        _remember(found, started, epoch)
+    return found
+
+
+def _from_row(user_identity: str, room_identity: str, row: dict[str, Any]) -> Access:
+    return Access(
+        user_identity=user_identity,
+        room_identity=room_identity,
+        role=row["role"],
+        muted_until=row["muted_until"],
+        joined_seq=row["joined_seq"],
+    )
+
+
+def _remember(found: Access, started: float, epoch: int) -> None:
+    """Keeps an answer, unless something has changed since it was asked for."""
+    changed = _changed_at.get(found.room_identity, 0.0)
+    if changed >= started or current_hub().epoch != epoch:
+        return
+    if len(_cache) >= MAX_CACHED_ROOMS:
+        _cache.pop(next(iter(_cache)))
+    _cache.setdefault(found.room_identity, {})[found.user_identity] = (found, started)
+
+
+# When a room was last announced as changed.
+_changed_at: dict[str, float] = {}
+
+
+@observe
+def _forget(event: ev.Event) -> None:
+    if not isinstance(event, ev.Changed):
+        return
+    if event.topic == ev.EVERYTHING:
+        _cache.clear()
+        return
+    room_identity = event.topic.removeprefix("room:")
+    _cache.pop(room_identity, None)
+    if len(_changed_at) >= MAX_CACHED_ROOMS:
+        _changed_at.pop(next(iter(_changed_at)))
+    _changed_at[room_identity] = time.monotonic()

@@ -1,0 +1,71 @@
+"""Tells live sockets what has changed in a room, after it is stored. Only services call this."""
+
+from collections.abc import Sequence
+
+from accounts.models import User
+from imsystem.realtime.events import (
+    Changed,
+    Deliver,
+    Event,
+    Join,
+    Part,
+    room_topic,
+    user_topic,
+)
+from imsystem.realtime.publish import frame, publish_from_thread
+from rooms.choices import Kind
+from rooms.heads import Head
+from rooms.models import Member, Room
+from rooms.payloads import member_payload, room_payload, room_summary
+
+
+def joined(room: Room, members: Sequence[Member], head: Head) -> None:
+    """`room.added` to the new members' sockets, `member.updated` to those already there."""
+    topic = room_topic(room.identity)
+    events: list[Event] = [Changed(topic)]
+    if len(members) == 1:
+        events.append(Deliver(topic, _member_frame(members[0])))
+    for member in members:
+        payload = room_payload(room, member, head, _peer(room, member))
+        events += [
+            Join(user_topic(member.user_id), topic),
+            Deliver(user_topic(member.user_id), frame("room.added", room=payload)),
+        ]
+    publish_from_thread(*events)
+
+
+def _peer(room: Room, member: Member) -> User | None:
+    if room.kind != Kind.DIRECT:
+        return None
+    other = Member.objects.filter(room_id=room.pk).exclude(user_id=member.user_id).values("user_id")
+    return User.objects.filter(pk__in=[row["user_id"] for row in other]).first()
+
+
+def _member_frame(member: Member) -> str:
+    payload = member_payload(member)
+    return frame("member.updated", room_identity=member.room_id, member=payload)
+
+
+def member_changed(member: Member) -> None:
+    """`member.updated` to the room: a new role, muted or not."""
+    topic = room_topic(member.room_id)
+    publish_from_thread(Changed(topic), Deliver(topic, _member_frame(member)))
+
+
+def room_changed(room: Room) -> None:
+    """`room.updated` to the room, with what all members see alike."""
+    update = frame("room.updated", room=room_summary(room))
+    publish_from_thread(Deliver(room_topic(room.identity), update))
+
+
+def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> None:
+    """`room.removed` to the sockets of those who are out; they get nothing of the room any more."""
+    topic = room_topic(room_identity)
+    update = frame("room.removed", room_identity=room_identity, reason=reason)
+    events: list[Event] = [Changed(topic)]
+    for user_identity in user_identities:
+        events += [
+            Part(user_topic(user_identity), topic),
+            Deliver(user_topic(user_identity), update),
+        ]
+    publish_from_thread(*events)

@@ -1,0 +1,14 @@
+from django.urls import path
+
+from rooms import api
+
+urlpatterns = [
+    path("rooms/", api.RoomsView.as_view()),
+    path("rooms/direct/", api.DirectRoomView.as_view()),
+    path("rooms/lookup/", api.RoomLookupView.as_view()),
+    path("rooms/<str:room_identity>/", api.RoomView.as_view()),
+    path("rooms/<str:room_identity>/join/", api.JoinView.as_view()),
+    path("rooms/<str:room_identity>/leave/", api.LeaveView.as_view()),
+    path("rooms/<str:room_identity>/members/", api.MembersView.as_view()),
+    path("rooms/<str:room_identity>/members/<str:user_identity>/", api.MemberView.as_view()),
+]

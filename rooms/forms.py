@@ -1,0 +1,44 @@
+"""The forms of rooms. Names as in the API; the rules are the services'."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.pages import PageForm
+from rooms.text import MAX_INFO, MAX_NAME
+
+
+class RoomForm(PageForm):
+    name = forms.CharField(
+        label=_("Name"), max_length=MAX_NAME, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    info = forms.CharField(
+        label=_("Description"),
+        required=False,
+        max_length=MAX_INFO,
+        help_text=_("What the room is about. Everybody who knows its number can read this."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class NumberForm(PageForm):
+    number = forms.CharField(
+        label=_("Room number"),
+        max_length=20,
+        help_text=_("6 to 9 digits. Somebody who is in the room can tell you."),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+
+    def clean_number(self) -> str:
+        """Digits only: numbers are read out and written down in groups."""
+        return "".join(self.cleaned_data["number"].split()).replace("-", "")
+
+
+class PersonForm(PageForm):
+    account = forms.CharField(
+        label=_("Account"),
+        max_length=254,
+        help_text=_("The exact account name, not the nickname."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )

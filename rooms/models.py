@@ -1,0 +1,81 @@
+"""room_basic and user_room."""
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from imsystem.models import BasicModel
+from imsystem.mongo.indexes import UniqueIndex
+from rooms.choices import Kind, Role
+
+
+def new_number() -> str:
+    """A random room number of 8 digits: easy to say, and the next one cannot be guessed."""
+    return str(10_000_000 + secrets.randbelow(90_000_000))
+
+
+class Room(BasicModel):
+    """A conversation. For direct rooms the identity is made from the two members (identity.py).
+
+    `last_seq` is a checkpoint written a few seconds behind, where the search for the real head
+    starts (chat/sequence.py). `revision` is exact: it changes in one transaction with the message.
+    """
+
+    number = models.CharField(_("number"), max_length=9, default=new_number)
+    name = models.CharField(_("name"), max_length=64, blank=True)
+    info = models.CharField(_("description"), max_length=500, blank=True)
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        db_column="user_identity",
+        db_index=False,
+        related_name="+",
+        verbose_name=_("creator"),
+    )
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    last_seq = models.BigIntegerField(default=0, editable=False)
+    revision = models.BigIntegerField(default=0, editable=False)
+
+    class Meta:
+        db_table = "room_basic"
+        indexes = [UniqueIndex(fields=["number"], name="one_room_per_number")]
+        verbose_name = _("room")
+        verbose_name_plural = _("rooms")
+
+    def __str__(self) -> str:
+        return self.name or self.number
+
+
+class Member(BasicModel):
+    """A user in a room, and how far they have read.
+
+    `message_identity` is the last read message (seed.txt's field), `read_seq` its number.
+    `muted_until` is Unix milliseconds, 0 for not muted.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, db_column="user_identity", related_name="+"
+    )
+    room = models.ForeignKey(
+        Room, models.CASCADE, db_column="room_identity", related_name="members", db_index=False
+    )
+    message_identity = models.CharField(max_length=24, blank=True, default="")
+    role = models.CharField(_("role"), max_length=8, choices=Role.choices, default=Role.MEMBER)
+    read_seq = models.BigIntegerField(default=0)
+    joined_seq = models.BigIntegerField(default=0)
+    muted_until = models.BigIntegerField(_("muted until"), default=0)
+
+    class Meta:
+        db_table = "user_room"
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        indexes = [UniqueIndex(fields=["room", "user"], name="one_membership_per_room")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.room_id}"
+
+    def unread(self, last_seq: int) -> int:
+        """Messages after what was read and after joining; computed, so it cannot stick."""
+        return max(0, last_seq - max(self.read_seq, self.joined_seq))

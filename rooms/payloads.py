@@ -1,0 +1,90 @@
+"""The JSON of rooms and members: one builder each for REST, socket and pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+from accounts.payloads import PublicUser, public_user
+from rooms.choices import Kind
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from rooms.heads import Head
+    from rooms.models import Member, Room
+
+
+class RoomSummary(TypedDict):
+    """What everybody who may know the room sees alike."""
+
+    identity: str
+    number: str
+    name: str
+    info: str
+    kind: str
+    user_identity: str
+    created_at: int
+    updated_at: int
+
+
+class RoomPayload(RoomSummary):
+    """A room as one member sees it. `peer` is the other person of a direct room."""
+
+    role: str
+    last_seq: int
+    revision: int
+    read_seq: int
+    unread: int
+    last_message: dict[str, Any] | None
+    peer: NotRequired[PublicUser]
+
+
+class MemberPayload(TypedDict):
+    """A member of a room. Times in Unix milliseconds; muted_until 0: not muted."""
+
+    user: PublicUser
+    role: str
+    joined_seq: int
+    read_seq: int
+    muted_until: int
+    created_at: int
+
+
+def room_summary(room: Room) -> RoomSummary:
+    return {
+        "identity": room.identity,
+        "number": room.number,
+        "name": room.name,
+        "info": room.info,
+        "kind": room.kind,
+        "user_identity": room.creator_id,
+        "created_at": room.created_at,
+        "updated_at": room.updated_at,
+    }
+
+
+def room_payload(room: Room, member: Member, head: Head, peer: User | None = None) -> RoomPayload:
+    """The room for one member. A direct room is named after the other person."""
+    payload = RoomPayload(
+        **room_summary(room),  # type: ignore[typeddict-item]  # peer comes below
+        role=member.role,
+        last_seq=head.last_seq,
+        revision=head.revision,
+        read_seq=member.read_seq,
+        unread=member.unread(head.last_seq),
+        last_message=head.last_message,
+    )
+    if room.kind == Kind.DIRECT and peer is not None:
+        payload["name"] = peer.nickname
+        payload["peer"] = public_user(peer)
+    return payload
+
+
+def member_payload(member: Member) -> MemberPayload:
+    return {
+        "user": public_user(member.user),
+        "role": member.role,
+        "joined_seq": member.joined_seq,
+        "read_seq": member.read_seq,
+        "muted_until": member.muted_until,
+        "created_at": member.created_at,
+    }

@@ -1,0 +1,71 @@
+"""Who may do what in a room. Pure functions: no database, no clock of their own.
+
+Every function returns nothing or raises the error that says why not.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from imsystem.errors import BadRequest, Forbidden, Muted
+from rooms.choices import Kind, Role
+
+RANK = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One user's standing in one room; that it exists says that the user is a member."""
+
+    user_identity: str
+    room_identity: str
+    role: str
+    muted_until: int
+    joined_seq: int
+
+    @property
+    def rank(self) -> int:
+        return RANK[Role(self.role)]
+
+
+def may_send(access: Access, now: int) -> None:
+    """Members may, unless muted (owners and admins cannot be muted)."""
+    if access.muted_until > now and access.rank == 0:
+        raise Muted
+
+
+def may_manage(access: Access) -> None:
+    """Rename, change the description, add members."""
+    if access.rank < RANK[Role.ADMIN]:
+        raise Forbidden(_("Only the owner and admins can do this."))
+
+
+def may_manage_member(access: Access, target: Access) -> None:
+    """Kick or mute: only people of a lower rank."""
+    if access.rank < RANK[Role.ADMIN] or target.rank >= access.rank:
+        raise Forbidden(_("Only the owner and admins can do this, and not to each other."))
+
+
+def may_change_roles(access: Access) -> None:
+    """Promote, demote, hand over."""
+    if access.role != Role.OWNER:
+        raise Forbidden(_("Only the owner can do this."))
+
+
+def may_delete(access: Access, kind: str) -> None:
+    """Groups are deleted by their owner; a direct conversation belongs to both."""
+    must_be_group(kind)
+    may_change_roles(access)
+
+
+def may_leave(access: Access, kind: str) -> None:
+    """Everybody but the owner, who hands the room over (or deletes it) first."""
+    must_be_group(kind)
+    if access.role == Role.OWNER:
+        raise Forbidden(_("Hand the room over to another member first, or delete it."))
+
+
+def must_be_group(kind: str) -> None:
+    """Direct conversations have exactly two members and no settings."""
+    if kind != Kind.GROUP:
+        raise BadRequest(_("This is possible in groups only."))

@@ -1,0 +1,174 @@
+"""The pages of rooms: parse, call the service, show or go on."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import User
+from accounts.pages import PageForm, render_form, sentence, service_errors, signed_in_user
+from accounts.selectors import find_by_account
+from imsystem.errors import AppError, BadRequest, NotFound
+from rooms import selectors, services
+from rooms.choices import Kind, Role
+from rooms.forms import NumberForm, PersonForm, RoomForm
+from rooms.payloads import RoomSummary
+
+Action = Callable[[User, str, HttpRequest], HttpResponse]
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    user = signed_in_user(request)
+    form = RoomForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with service_errors(form):
+            room = services.create_group(creator=user, **form.cleaned_data)
+            return redirect("chat:room", room.identity)
+    return render_form(request, "rooms/new.html", form)
+
+
+def _find_room(form: PageForm) -> RoomSummary | None:
+    try:
+        return selectors.lookup(form.cleaned_data["number"])
+    except NotFound:
+        form.add_error("number", _("There is no room with this number."))
+        return None
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest) -> HttpResponse:
+    """?number= shows the room; POST joins it."""
+    user = signed_in_user(request)
+    data = request.POST if request.method == "POST" else request.GET
+    form = NumberForm(data if "number" in data else None)
+    room = _find_room(form) if form.is_valid() else None
+    if room is not None and request.POST.get("action") == "join":
+        services.join(user=user, room_identity=room["identity"])
+        return redirect("chat:room", room["identity"])
+    return render_form(request, "rooms/join.html", form, room=room)
+
+
+def _find_person(account: str) -> User:
+    person = find_by_account(account)
+    if person is None:
+        raise BadRequest(errors={"account": [_("There is nobody with this account name.")]})
+    return person
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def direct(request: HttpRequest) -> HttpResponse:
+    user = signed_in_user(request)
+    form = PersonForm(request.POST or None, initial={"account": request.GET.get("account", "")})
+    if request.method == "POST" and form.is_valid():
+        with service_errors(form):
+            peer = _find_person(form.cleaned_data["account"])
+            room, _created = services.open_direct(user=user, peer_identity=peer.identity)
+            return redirect("chat:room", room.identity)
+    return render_form(request, "rooms/direct.html", form)
+
+
+@login_required
+def room(request: HttpRequest, identity: str) -> HttpResponse:
+    return redirect("rooms:settings", identity)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: HttpRequest, identity: str) -> HttpResponse:
+    """Who is in the room and what it is about. POST carries out the `action` of a button."""
+    user = signed_in_user(request)
+    if request.method == "POST":
+        action = _ACTIONS.get(request.POST.get("action", ""))
+        if action is None:
+            raise BadRequest
+        try:
+            return action(user, identity, request)
+        except NotFound:
+            raise
+        except AppError as exc:
+            messages.error(request, sentence(exc))
+            return redirect("rooms:settings", identity)
+    return render(request, "rooms/settings.html", _settings_context(user, identity))
+
+
+def _settings_context(user: User, identity: str) -> dict[str, object]:
+    room = selectors.room_detail(user, identity)
+    group = room["kind"] == Kind.GROUP
+    return {
+        "room": room,
+        "members": selectors.member_list(user, identity),
+        "is_group": group,
+        "is_owner": group and room["role"] == Role.OWNER,
+        "manages": group and room["role"] in (Role.OWNER, Role.ADMIN),
+        "form": RoomForm(initial={"name": room["name"], "info": room["info"]}),
+        "person_form": PersonForm(),
+    }
+
+
+def _update(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    services.update_room(
+        user=user,
+        room_identity=identity,
+        name=request.POST.get("name", ""),
+        info=request.POST.get("info", ""),
+    )
+    messages.success(request, _("Saved."))
+    return redirect("rooms:settings", identity)
+
+
+def _leave(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    services.leave(user=user, room_identity=identity)
+    messages.success(request, _("You have left the room."))
+    return redirect("chat:index")
+
+
+def _delete(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    services.delete_room(user=user, room_identity=identity)
+    messages.success(request, _("The room is deleted."))
+    return redirect("chat:index")
+
+
+def _add(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    peer = _find_person(request.POST.get("account", ""))
+    services.add_member(user=user, room_identity=identity, peer_identity=peer.identity)
+    return redirect("rooms:settings", identity)
+
+
+def _remove(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    peer = request.POST.get("user_identity", "")
+    services.remove_member(user=user, room_identity=identity, peer_identity=peer)
+    return redirect("rooms:settings", identity)
+
+
+def _give_role(role: Role) -> Action:
+    def give(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+        peer = request.POST.get("user_identity", "")
+        services.change_member(user=user, room_identity=identity, peer_identity=peer, role=role)
+        return redirect("rooms:settings", identity)
+
+    return give
+
+
+_ACTIONS: dict[str, Action] = {
+    "update": _update,
+    "leave": _leave,
+    "delete": _delete,
+    "add": _add,
+    "remove": _remove,
+    "make_admin": _give_role(Role.ADMIN),
+    "make_member": _give_role(Role.MEMBER),
+    "make_owner": _give_role(Role.OWNER),
+}
