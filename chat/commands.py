@@ -1,0 +1,86 @@
+"""The socket's commands: each calls one service. What it returns goes into the ack."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from chat import protocol, services
+from chat.journal import Stored
+from chat.selectors import changes_since
+
+Fields = dict[str, Any]
+# A future: the ack follows when the message is stored, and the next frame need not wait for it.
+Outcome = Fields | asyncio.Future[Stored] | None
+Handler = Callable[[str, Any], Awaitable[Outcome]]
+C = TypeVar("C", bound=protocol.Command)
+
+_HANDLERS: dict[type, Handler] = {}
+
+
+def command(struct: type[C]) -> Callable[[Callable[[str, C], Awaitable[Outcome]]], Handler]:
+    """Registers the handler of one command: (user identity, frame) -> outcome."""
+
+    def register(handler: Callable[[str, C], Awaitable[Outcome]]) -> Handler:
+        _HANDLERS[struct] = handler
+        return handler
+
+    return register
+
+
+async def run(user_identity: str, frame: protocol.Command) -> Outcome:
+    """Carries out a command; raises AppError."""
+    return await _HANDLERS[type(frame)](user_identity, frame)
+
+
+@command(protocol.MessageSend)
+async def _send(user_identity: str, frame: protocol.MessageSend) -> Outcome:
+    return await services.submit_message(
+        user_identity=user_identity,
+        room_identity=frame.room_identity,
+        client_id=frame.client_id,
+        data=frame.data,
+        kind=frame.kind,
+        reply_to=frame.reply_to,
+    )
+
+
+@command(protocol.MessageEdit)
+async def _edit(user_identity: str, frame: protocol.MessageEdit) -> Outcome:
+    message = await services.edit_message(
+        user_identity=user_identity, message_identity=frame.message_identity, data=frame.data
+    )
+    return {"message": message}
+
+
+@command(protocol.MessageRecall)
+async def _recall(user_identity: str, frame: protocol.MessageRecall) -> Outcome:
+    message = await services.recall_message(
+        user_identity=user_identity, message_identity=frame.message_identity
+    )
+    return {"message": message}
+
+
+@command(protocol.RoomRead)
+async def _read(user_identity: str, frame: protocol.RoomRead) -> Outcome:
+    seq = await services.mark_read(
+        user_identity=user_identity, room_identity=frame.room_identity, seq=frame.seq
+    )
+    return {"room_identity": frame.room_identity, "seq": seq}
+
+
+@command(protocol.Typing)
+async def _typing(user_identity: str, frame: protocol.Typing) -> Outcome:
+    await services.announce_typing(user_identity=user_identity, room_identity=frame.room_identity)
+    return None
+
+
+@command(protocol.Sync)
+async def _sync(user_identity: str, frame: protocol.Sync) -> Outcome:
+    known = {room: (state.seq, state.revision) for room, state in frame.rooms.items()}
+    rooms, removed = await changes_since(user_identity=user_identity, known=known)
+    return {"rooms": rooms, "removed": removed}
+
+
+@command(protocol.Ping)
+async def _ping(user_identity: str, frame: protocol.Ping) -> Outcome:
+    return {}

@@ -1,0 +1,167 @@
+"""The newest message of each room, and how this process keeps knowing it.
+
+Every message and change passes the hub of every process, so a head that was read once is kept
+up to date from there. While the channel layer is ill that does not hold, and heads are read anew.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+
+from chat.payloads import VOID, message_payload
+from chat.sequence import counters, stored_head
+from imsystem.loops import PerLoop
+from imsystem.mongo.clients import Document, collection
+from imsystem.outage import is_outage
+from imsystem.realtime import events as ev
+from imsystem.realtime.hub import current_hub, observe
+from rooms.heads import Head
+
+MAX_CACHED = 50_000
+# Messages above the counter would mean that it is behind; this many show whether it is far behind.
+LOOK_AHEAD = 20
+# Reads at once when many heads are asked for: enough to keep MongoDB busy, not to flood it.
+MAX_READS = 32
+
+_decode = msgspec.json.Decoder().decode
+
+
+class _Heads:
+    """The heads one process knows."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Head] = OrderedDict()
+        # Rooms being read -> events that came meanwhile: they are newer than what the read finds.
+        self._reading: dict[str, list[ev.Deliver]] = {}
+
+    def get(self, room: str) -> Head | None:
+        return self._known.get(room) if current_hub().healthy else None
+
+    def clear(self) -> None:
+        self._known.clear()
+
+    def begin(self, rooms: Sequence[str]) -> None:
+        for room in rooms:
+            self._reading.setdefault(room, [])
+
+    def end(self, rooms: Sequence[str]) -> None:
+        for room in rooms:
+            self._reading.pop(room, None)
+
+    def put(self, room: str, head: Head, epoch: int) -> Head:
+        """Takes over a head that was read, and what has happened since the reading began."""
+        for event in self._reading.pop(room, []):
+            head = _advance(head, event)
+        known = self._known.get(room)
+        if known and (known.last_seq, known.revision) >= (head.last_seq, head.revision):
+            return known  # another reader of the same room was faster
+        if current_hub().healthy and current_hub().epoch == epoch:
+            self._known[room] = head
+            if len(self._known) > MAX_CACHED:
+                self._known.popitem(last=False)
+        return head
+
+    def on_event(self, room: str, event: ev.Deliver) -> None:
+        if room in self._reading:
+            self._reading[room].append(event)
+        if room in self._known:
+            self._known[room] = _advance(self._known[room], event)
+
+
+_heads = PerLoop(_Heads)
+
+
+def _advance(head: Head, event: ev.Deliver) -> Head:
+    """The head after a message was created (revision 0) or changed."""
+    revision = max(head.revision, event.revision)
+    if event.seq < head.last_seq:
+        return Head(head.last_seq, revision, head.last_message)
+    return Head(event.seq, revision, _decode(event.frame)["message"])
+
+
+@observe
+def _follow(event: ev.Event) -> None:
+    if isinstance(event, ev.Deliver) and event.seq:
+        _heads().on_event(event.topic.removeprefix("room:"), event)
+    elif isinstance(event, ev.Changed) and event.topic == ev.EVERYTHING:
+        _heads().clear()
+
+
+async def room_heads(room_identities: Sequence[str]) -> dict[str, Head]:
+    """The head of every room; those this process does not know yet are read from MongoDB."""
+    known = {room: _heads().get(room) for room in room_identities}
+    missing = [room for room, head in known.items() if head is None]
+    found = await _read(missing) if missing else {}
+    return {room: head or found[room] for room, head in known.items()}
+
+
+async def room_head(room_identity: str) -> Head:
+    """The head of one room."""
+    return (await room_heads([room_identity]))[room_identity]
+
+
+async def _read(rooms: list[str]) -> dict[str, Head]:
+    hub, cache = current_hub(), _heads()
+    hub.start()  # from now on this process hears of every change
+    epoch = hub.epoch
+    cache.begin(rooms)
+    try:
+        read = await _read_all(rooms)
+        return {room: cache.put(room, head, epoch) for room, head in read.items()}
+    finally:
+        cache.end(rooms)
+
+
+async def _read_all(rooms: list[str]) -> dict[str, Head]:
+    hints, revisions = await _hints(rooms), await _revisions(rooms)
+    limit = asyncio.Semaphore(MAX_READS)
+
+    async def read(room: str) -> Head:
+        async with limit:
+            newest = await _newest(room, hints.get(room, 0))
+        return _head(newest, revisions.get(room, 0))
+
+    return dict(zip(rooms, await asyncio.gather(*map(read, rooms)), strict=True))
+
+
+async def _hints(rooms: list[str]) -> dict[str, int]:
+    try:
+        return await counters(rooms)
+    except Exception as exc:
+        if is_outage(exc):
+            return {}  # Redis is away: the checkpoints will do
+        raise
+
+
+async def _revisions(rooms: list[str]) -> dict[str, int]:
+    cursor = collection("room_basic").find({"_id": {"$in": rooms}}, {"revision": 1})
+    return {row["_id"]: row["revision"] for row in await cursor.to_list()}
+
+
+def _head(newest: Document | None, revision: int) -> Head:
+    if newest is None:
+        return Head(0, revision, None)
+    message = None if newest["kind"] == VOID else dict(message_payload(newest))
+    return Head(newest["seq"], revision, message)
+
+
+async def _newest(room: str, hint: int) -> Document | None:
+    """The stored message with the highest seq. `hint`: the room's counter, right as a rule."""
+    if hint:
+        found = await _last_in(room, hint - 1, hint + LOOK_AHEAD)
+        if found and found["seq"] < hint + LOOK_AHEAD:
+            return found
+    # The counter is lost, far behind, or ahead of what is stored.
+    head = await stored_head(room)
+    return await _last_in(room, head - 1, head) if head else None
+
+
+async def _last_in(room: str, above: int, up_to: int) -> Document | None:
+    messages = (
+        await collection("message_basic")
+        .find({"room_identity": room, "seq": {"$gt": above, "$lte": up_to}})
+        .to_list()
+    )
+    return max(messages, key=lambda message: int(message["seq"]), default=None)

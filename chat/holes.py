@@ -1,0 +1,78 @@
+"""Numbers that were allocated and have no message: in flight, or never to be used.
+
+A process that dies between counter and insert leaves a hole, and so does a database that answers
+too late. After a while the hole is sealed: a `void` document takes the number, so that the unique
+index refuses whatever might still arrive for it, and readers may pass over it for good.
+"""
+
+from collections.abc import Sequence
+
+from pymongo.errors import BulkWriteError
+
+from chat.payloads import VOID
+from imsystem.clock import now_ms
+from imsystem.ids import new_identity
+from imsystem.mongo.clients import Document, collection
+
+# Far beyond every deadline of a send (5 s for the insert, 3 s for the counter).
+SETTLE_MS = 30_000
+
+
+def _void(room_identity: str, seq: int, now: int) -> Document:
+    return {
+        "_id": new_identity(),
+        "user_identity": "",
+        "room_identity": room_identity,
+        "seq": seq,
+        "revision": 0,
+        "client_id": f"void:{seq}",
+        "kind": VOID,
+        "data": "",
+        "reply_to": None,
+        "edited_at": None,
+        "recalled_at": None,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def old_holes(
+    messages: Sequence[Document], lower: int, upper: int, now: int
+) -> tuple[list[int], list[int]]:
+    """The numbers in (lower, upper] without a message: (those long settled, those maybe in flight).
+
+    `messages` are in order of seq. A hole is settled when a message after it is older than
+    SETTLE_MS: numbers are handed out in order, so its own sender has long given up.
+    """
+    present = {message["seq"] for message in messages}
+    settled_below = max(
+        (m["seq"] for m in messages if now - m["created_at"] > SETTLE_MS), default=lower
+    )
+    missing = [seq for seq in range(lower + 1, upper + 1) if seq not in present]
+    settled = [seq for seq in missing if seq < settled_below]
+    return settled, [seq for seq in missing if seq >= settled_below]
+
+
+async def complete_to(
+    room_identity: str, messages: Sequence[Document], lower: int, upper: int
+) -> tuple[int, bool]:
+    """Up to which seq of (lower, upper] nothing is missing or to come, and whether the page has
+    to be read again because a message turned up where a hole was to be sealed."""
+    now = now_ms()
+    settled, open_holes = old_holes(messages, lower, upper, now)
+    if settled and not await _seal(room_identity, settled, now):
+        return lower, True
+    return (min(open_holes) - 1 if open_holes else upper), False
+
+
+async def _seal(room_identity: str, seqs: Sequence[int], now: int) -> bool:
+    """Fills the numbers; False when one of them is taken after all."""
+    try:
+        await collection("message_basic").insert_many(
+            [_void(room_identity, seq, now) for seq in seqs], ordered=False
+        )
+    except BulkWriteError as exc:
+        if all(error.get("code") == 11000 for error in exc.details["writeErrors"]):
+            return False
+        raise
+    return True

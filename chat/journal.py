@@ -1,0 +1,258 @@
+"""The journal: orders messages and stores them durably, before anybody hears of them.
+
+All messages that wait in this process are committed together: one pipelined counter call, one
+insert (`w: majority, j: true`). While a batch is being written the next one gathers, so the batch
+grows with the load and a lone message waits for nothing.
+"""
+
+import asyncio
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo.errors import BulkWriteError
+
+from chat.payloads import MessagePayload, message_payload
+from chat.protocol import encode
+from chat.sequence import Sequence as Numbers
+from imsystem.clock import now_ms
+from imsystem.errors import AppError, Unavailable
+from imsystem.ids import new_identity
+from imsystem.loops import PerLoop
+from imsystem.mongo.clients import Document, collection
+from imsystem.outage import is_outage
+from imsystem.realtime.events import Deliver, room_topic
+from imsystem.realtime.hub import current_hub
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 256
+MAX_RECENT = 20_000
+MAX_ATTEMPTS = 4
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that was checked and may be stored."""
+
+    room_identity: str
+    user_identity: str
+    client_id: str
+    kind: str
+    data: str
+    reply_to: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The same key sent again, on any transport, is the same message."""
+        return (self.room_identity, self.user_identity, self.client_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored message. `duplicate`: it was stored by an earlier send with the same key."""
+
+    message: MessagePayload
+    duplicate: bool = False
+
+
+@dataclass(slots=True)
+class _Entry:
+    draft: Draft
+    future: "asyncio.Future[Stored]"
+    attempts: int = 0
+    document: Document = field(default_factory=dict)
+
+
+class Journal:
+    """One a process and event loop. `submit` from the loop only."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Entry] = []
+        self._in_flight: dict[Key, asyncio.Future[Stored]] = {}
+        self._recent: OrderedDict[Key, MessagePayload] = OrderedDict()
+        self._numbers = Numbers()
+        self._committer: asyncio.Task[None] | None = None
+        # room -> highest stored seq, for the checkpoint (chat/checkpoint.py takes it away)
+        self.advanced: dict[str, int] = {}
+
+    def submit(self, draft: Draft) -> "asyncio.Future[Stored]":
+        """Puts a message in line; messages of one caller keep their order.
+
+        The future gives Stored once the message is on disk, or raises Unavailable: then it may or
+        may not be stored, and sending it again with the same client_id is right in both cases.
+        """
+        recent = self._recent.get(draft.key)
+        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        if recent is not None:
+            future.set_result(Stored(recent, duplicate=True))
+        elif draft.key in self._in_flight:
+            self._in_flight[draft.key].add_done_callback(lambda first: _repeat(first, future))
+        else:
+            self._in_flight[draft.key] = future
+            self._waiting.append(_Entry(draft, future))
+            if self._committer is None:
+                self._committer = asyncio.get_running_loop().create_task(self._commit_all())
+        return future
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                try:
+                    await self._commit(batch)
+                except Exception as exc:
+                    self._fail(batch, exc)
+        finally:
+            self._committer = None
+
+    async def _commit(self, batch: list[_Entry]) -> None:
+        await self._number(batch)
+        try:
+            await collection("message_basic").insert_many(
+                [entry.document for entry in batch], ordered=False
+            )
+        except BulkWriteError as exc:
+            batch = await self._sort_out(batch, exc.details["writeErrors"])
+        for entry in batch:
+            self._succeed(entry, Stored(message_payload(entry.document)))
+        # Lets the ack of every sender go out before anybody's copy of the message.
+        await asyncio.sleep(0)
+        self._announce(batch)
+
+    async def _number(self, batch: Sequence[_Entry]) -> None:
+        counts = Counter(entry.draft.room_identity for entry in batch)
+        next_seq = await self._numbers.allocate(counts)
+        now = now_ms()
+        for entry in batch:
+            room = entry.draft.room_identity
+            entry.document = _document(entry.draft, next_seq[room], now)
+            next_seq[room] += 1
+
+    # --- when some documents of a batch were refused ---------------------------------------
+
+    async def _sort_out(self, batch: list[_Entry], refusals: list[dict[str, Any]]) -> list[_Entry]:
+        """The entries that are stored, after dealing with those that are not.
+
+        Refused by (room, sender, client_id) or by _id: stored before, by an earlier send or by the
+        driver's own retry of this insert. Refused by (room, seq): the counter was behind.
+        """
+        refused = {refusal["index"]: refusal for refusal in refusals}
+        stored = [entry for index, entry in enumerate(batch) if index not in refused]
+        for index, refusal in sorted(refused.items(), reverse=True):
+            entry = batch[index]
+            if refusal.get("code") != 11000:
+                self._finish(entry, Unavailable())
+                logger.error("the database refused a message: code %s", refusal.get("code"))
+            elif await self._was_stored(entry):
+                stored.append(entry)
+        return sorted(stored, key=lambda entry: int(entry.document["seq"]))
+
+    async def _was_stored(self, entry: _Entry) -> bool:
+        """True if the document is ours after all; else finishes the entry or lines it up again."""
+        draft, document = entry.draft, entry.document
+        first = await collection("message_basic").find_one(
+            {
+                "room_identity": draft.room_identity,
+                "user_identity": draft.user_identity,
+                "client_id": draft.client_id,
+            }
+        )
+        if first is None:
+            self._again(entry)
+            return False
+        if first["_id"] == document["_id"]:
+            return True
+        await self._numbers.give_back(draft.room_identity, document["seq"])
+        self._succeed(entry, Stored(message_payload(first), duplicate=True))
+        return False
+
+    def _again(self, entry: _Entry) -> None:
+        self._numbers.doubt(entry.draft.room_identity)
+        entry.attempts += 1
+        if entry.attempts < MAX_ATTEMPTS:
+            self._waiting.insert(0, entry)
+        else:
+            self._finish(entry, Unavailable())
+
+    # --- outcomes --------------------------------------------------------------------------
+
+    def _succeed(self, entry: _Entry, stored: Stored) -> None:
+        self._recent[entry.draft.key] = stored.message
+        if len(self._recent) > MAX_RECENT:
+            self._recent.popitem(last=False)
+        self._in_flight.pop(entry.draft.key, None)
+        if not entry.future.done():  # its sender may have gone
+            entry.future.set_result(stored)
+
+    def _finish(self, entry: _Entry, error: AppError) -> None:
+        self._in_flight.pop(entry.draft.key, None)
+        if not entry.future.done():
+            entry.future.set_exception(error)
+            entry.future.exception()  # marks it as seen: a sender that left must not log
+
+    def _fail(self, batch: list[_Entry], exc: Exception) -> None:
+        """A batch failed as a whole. In an outage those who wait would wait for the same."""
+        if is_outage(exc):
+            batch, self._waiting = batch + self._waiting, []
+            logger.warning("%d messages not stored: %r", len(batch), exc)
+        else:
+            logger.exception("a batch of messages failed", exc_info=exc)
+        for entry in batch:
+            self._finish(entry, Unavailable())
+
+    def _announce(self, stored: list[_Entry]) -> None:
+        events = []
+        for entry in stored:
+            document = entry.document
+            room = document["room_identity"]
+            self.advanced[room] = max(document["seq"], self.advanced.get(room, 0))
+            events.append(Deliver(room_topic(room), created_frame(document), seq=document["seq"]))
+        if events:
+            current_hub().publish(*events)
+
+
+def _repeat(first: "asyncio.Future[Stored]", future: "asyncio.Future[Stored]") -> None:
+    """Gives the second sender of a message in flight what the first one gets."""
+    if future.done():
+        return
+    error = first.exception()
+    if error is not None:
+        future.set_exception(error)
+        future.exception()
+    else:
+        future.set_result(Stored(first.result().message, duplicate=True))
+
+
+def _document(draft: Draft, seq: int, now: int) -> Document:
+    return {
+        "_id": new_identity(),
+        "user_identity": draft.user_identity,
+        "room_identity": draft.room_identity,
+        "seq": seq,
+        "revision": 0,
+        "client_id": draft.client_id,
+        "kind": draft.kind,
+        "data": draft.data,
+        "reply_to": draft.reply_to,
+        "edited_at": None,
+        "recalled_at": None,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def created_frame(document: Document) -> str:
+    """`message.created` for a stored document."""
+    return encode(
+        "message.created",
+        room_identity=document["room_identity"],
+        message=message_payload(document),
+    )
+
+
+current_journal = PerLoop(Journal)

@@ -1,0 +1,95 @@
+"""What the chat page shows, put together for its templates and its script."""
+
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any, TypedDict
+
+from accounts.models import User
+from accounts.payloads import own_user
+from chat.payloads import MessagePayload
+from chat.selectors import DEFAULT_PAGE, HistoryPage, history
+from imsystem.errors import NotFound
+from imsystem.loops import run_on_loop
+from rooms.payloads import RoomPayload
+from rooms.selectors import member_list, room_list
+
+# So many messages above the first unread one show what they are about.
+READ_SHOWN = 10
+
+
+class MessageRow(TypedDict):
+    """One message as the template shows it."""
+
+    message: MessagePayload
+    author: str
+    at: datetime
+    mine: bool
+
+
+Position = dict[str, int]
+
+
+def first_view(room: RoomPayload) -> Position:
+    """Where a reader starts: at the newest messages, or at the first unread one if it is far up."""
+    if room["unread"] + READ_SHOWN <= DEFAULT_PAGE:
+        return {}
+    return {"after": max(0, room["last_seq"] - room["unread"] - READ_SHOWN)}
+
+
+def list_context(user: User) -> dict[str, Any]:
+    """The page around a conversation: who I am, and my rooms."""
+    rooms = room_list(user)
+    unread = sum(room["unread"] for room in rooms)
+    return {"me": own_user(user), "rooms": rooms, "total_unread": unread}
+
+
+def room_context(
+    user: User, room_identity: str, position: Position | None = None
+) -> dict[str, Any]:
+    """The page with a room open; NotFound for strangers."""
+    context = list_context(user)
+    room = next((r for r in context["rooms"] if r["identity"] == room_identity), None)
+    if room is None:
+        raise NotFound
+    page = run_on_loop(
+        history(
+            user_identity=user.identity,
+            room_identity=room_identity,
+            **(first_view(room) if position is None else position),
+        )
+    )
+    people = _people(user, room_identity, page)
+    return {
+        **context,
+        "room": room,
+        "page": page,
+        "rows": [_row(message, people, user) for message in page["messages"]],
+        "members_count": len(people),
+        "bootstrap": _bootstrap(room, page, people),
+        "client_id": token_hex(16),
+    }
+
+
+def _people(user: User, room_identity: str, page: HistoryPage) -> dict[str, str]:
+    """identity -> nickname: the members, and who has left and still is quoted on the page."""
+    members = [member["user"] for member in member_list(user, room_identity)]
+    people = {member["identity"]: member["nickname"] for member in members}
+    gone = {message["user_identity"] for message in page["messages"]} - people.keys()
+    if gone:
+        people |= {pk: left.nickname for pk, left in User.objects.in_bulk(gone).items()}
+    return people
+
+
+def _row(message: MessagePayload, people: dict[str, str], user: User) -> MessageRow:
+    return {
+        "message": message,
+        "author": people.get(message["user_identity"], "?"),
+        "at": datetime.fromtimestamp(message["created_at"] / 1000, UTC),
+        "mine": message["user_identity"] == user.identity,
+    }
+
+
+def _bootstrap(room: RoomPayload, page: HistoryPage, people: dict[str, str]) -> dict[str, Any]:
+    """What the script needs to go on from what the server has rendered."""
+    position = {name: value for name, value in page.items() if name != "messages"}
+    return {"room": room, "people": people, "page": position}

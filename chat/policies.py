@@ -1,0 +1,58 @@
+"""What may be said, and until when it may be changed. Pure functions."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from imsystem.errors import BadRequest, Forbidden, TooLarge
+from imsystem.text import is_blank
+from rooms.choices import Role
+from rooms.policies import RANK, Access, may_send
+
+# Also when every character is escaped (a pair of \\uXXXX, 12 bytes) the message fits a frame.
+MAX_DATA = 5_000
+EDIT_WINDOW_MS = 15 * 60 * 1000
+RECALL_WINDOW_MS = 2 * 60 * 1000
+CLIENT_KINDS = frozenset({"text"})
+
+
+def valid_data(data: str) -> str:
+    """The text, as it came; BadRequest when nothing of it can be seen, TooLarge over MAX_DATA."""
+    if len(data) > MAX_DATA:
+        raise TooLarge(_("A message has at most 5,000 characters."))
+    if "\x00" in data or is_blank(data):
+        raise BadRequest(errors={"data": [_("Write something first.")]})
+    return data
+
+
+def valid_kind(kind: str) -> str:
+    """The kinds a client may send. `system` messages are the server's."""
+    if kind not in CLIENT_KINDS:
+        raise BadRequest(errors={"kind": [_("This kind of message cannot be sent.")]})
+    return kind
+
+
+def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
+    """Own text, within 15 minutes by the server's clock, unless muted or recalled."""
+    may_send(access, now)
+    if message["user_identity"] != access.user_identity:
+        raise Forbidden(_("You can edit your own messages only."))
+    _must_not_be_recalled(message)
+    if now - message["created_at"] > EDIT_WINDOW_MS:
+        raise Forbidden(_("Messages can be edited for 15 minutes."))
+
+
+def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
+    """Own messages within 2 minutes; owners and admins any message of the room at any time."""
+    _must_not_be_recalled(message)
+    if access.rank >= RANK[Role.ADMIN]:
+        return
+    if message["user_identity"] != access.user_identity:
+        raise Forbidden(_("You can recall your own messages only."))
+    if now - message["created_at"] > RECALL_WINDOW_MS:
+        raise Forbidden(_("Messages can be recalled for 2 minutes."))
+
+
+def _must_not_be_recalled(message: dict[str, Any]) -> None:
+    if message["recalled_at"] is not None:
+        raise Forbidden(_("This message was recalled."))

@@ -1,0 +1,183 @@
+"""Reads: history by seq, what changed since, one message. Only for members.
+
+Every query is a closed range on one compound index with a flat filter: the shape that is fast on
+every engine, at any depth of history.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from django.utils.translation import gettext_lazy as _
+
+from chat.heads import room_head, room_heads
+from chat.holes import complete_to
+from chat.payloads import VOID, MessagePayload, message_payload
+from imsystem.errors import BadRequest, NotFound
+from imsystem.ids import is_identity
+from imsystem.mongo.clients import Document, collection
+from rooms.access import access
+from rooms.heads import Head
+
+DEFAULT_PAGE = 50
+MAX_PAGE = 100
+# One sync answer: so many messages of one room, and of all rooms together.
+SYNC_PAGE = 200
+SYNC_TOTAL = 2_000
+# Revisions looked through at once; several changes of one message count once.
+CHANGES_WINDOW = 500
+
+
+class HistoryPage(TypedDict):
+    """A page of history, oldest first. Holes up to `complete_to` are final."""
+
+    messages: list[MessagePayload]
+    has_before: bool
+    has_after: bool
+    last_seq: int
+    revision: int
+    complete_to: int
+
+
+class RoomDelta(TypedDict):
+    """What a client lacks of a room. Ask again while `has_more`."""
+
+    messages: list[MessagePayload]
+    changed: list[MessagePayload]
+    last_seq: int
+    revision: int
+    complete_to: int
+    has_more: bool
+
+
+def page_bounds(
+    last_seq: int, before: int | None, after: int | None, around: int | None, limit: int
+) -> tuple[int, int]:
+    """(lower, upper]: which seqs a page shows. At most one of before, after, around is given."""
+    if before is not None:
+        upper = min(before - 1, last_seq)
+        return max(0, upper - limit), max(0, upper)
+    if after is not None:
+        lower = min(after, last_seq)
+        return lower, min(lower + limit, last_seq)
+    if around is not None:
+        upper = min(max(around, 1) + (limit - 1) // 2, last_seq)
+        lower = max(0, upper - limit)
+        return lower, min(lower + limit, last_seq)
+    return max(0, last_seq - limit), last_seq
+
+
+async def _messages(room_identity: str, lower: int, upper: int) -> list[Document]:
+    if lower >= upper:
+        return []
+    return (
+        await collection("message_basic")
+        .find({"room_identity": room_identity, "seq": {"$gt": lower, "$lte": upper}})
+        .sort("seq", 1)
+        .to_list()
+    )
+
+
+async def _complete_range(
+    room_identity: str, lower: int, upper: int
+) -> tuple[list[MessagePayload], int]:
+    """The messages of a range and its complete_to, once no sealed hole is in the way."""
+    messages = await _messages(room_identity, lower, upper)
+    final, again = await complete_to(room_identity, messages, lower, upper)
+    while again:
+        messages = await _messages(room_identity, lower, upper)
+        final, again = await complete_to(room_identity, messages, lower, upper)
+    return [message_payload(message) for message in messages if message["kind"] != VOID], final
+
+
+async def history(
+    *,
+    user_identity: str,
+    room_identity: str,
+    before: int | None = None,
+    after: int | None = None,
+    around: int | None = None,
+    limit: int = DEFAULT_PAGE,
+) -> HistoryPage:
+    """A page of a room's messages; without a position, the newest.
+
+    Raises NotFound for strangers and BadRequest for two positions at once.
+    """
+    if sum(position is not None for position in (before, after, around)) > 1:
+        raise BadRequest(_("Use only one of before, after and around."))
+    await access(user_identity, room_identity)
+    head = await room_head(room_identity)
+    lower, upper = page_bounds(head.last_seq, before, after, around, limit)
+    messages, final = await _complete_range(room_identity, lower, upper)
+    return {
+        "messages": messages,
+        "has_before": lower > 0,
+        "has_after": upper < head.last_seq,
+        "last_seq": head.last_seq,
+        "revision": head.revision,
+        "complete_to": final,
+    }
+
+
+async def changes_since(
+    *, user_identity: str, known: Mapping[str, tuple[int, int]]
+) -> tuple[dict[str, RoomDelta], list[str]]:
+    """What a client lacks: {room: (seq, revision)} it has -> (deltas, rooms it is not in)."""
+    mine: list[str] = []
+    removed: list[str] = []
+    for room in known:
+        try:
+            await access(user_identity, room)
+        except NotFound:
+            removed.append(room)
+        else:
+            mine.append(room)
+    heads = await room_heads(mine)
+    room_for = SYNC_TOTAL
+    deltas: dict[str, RoomDelta] = {}
+    for room in mine:
+        deltas[room] = await _delta(room, *known[room], heads[room], min(SYNC_PAGE, room_for))
+        room_for -= len(deltas[room]["messages"])
+    return deltas, removed
+
+
+async def _delta(room: str, seq: int, revision: int, head: Head, limit: int) -> RoomDelta:
+    lower, upper = page_bounds(head.last_seq, None, seq, None, limit)
+    messages, final = await _complete_range(room, lower, upper)
+    changed, reached = await _changed(room, revision, head.revision, up_to_seq=lower)
+    return {
+        "messages": messages,
+        "changed": changed,
+        "last_seq": head.last_seq,
+        "revision": reached,
+        "complete_to": final,
+        "has_more": upper < head.last_seq or reached < head.revision,
+    }
+
+
+async def _changed(
+    room: str, revision: int, head_revision: int, up_to_seq: int
+) -> tuple[list[MessagePayload], int]:
+    """Messages up to a seq that changed after `revision`, and the revision this brings one to.
+
+    Later messages come in their present form anyway.
+    """
+    reached = min(revision + CHANGES_WINDOW, head_revision)
+    if revision >= reached:
+        return [], max(reached, 0)
+    found = (
+        await collection("message_basic")
+        .find({"room_identity": room, "revision": {"$gt": revision, "$lte": reached}})
+        .sort("revision", 1)
+        .to_list()
+    )
+    return [message_payload(row) for row in found if row["seq"] <= up_to_seq], reached
+
+
+async def message_document(message_identity: str) -> Document:
+    """One stored message; NotFound for unknown or malformed identities. Authorise it yourself."""
+    document: dict[str, Any] | None = None
+    if is_identity(message_identity):
+        document = await collection("message_basic").find_one({"_id": message_identity})
+    if document is None or document["kind"] == VOID:
+        raise NotFound
+    return document

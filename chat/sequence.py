@@ -1,0 +1,122 @@
+"""Message numbers: 1, 2, 3… per room, from a counter in Redis that MongoDB guards.
+
+Redis hands out numbers fast and for all processes; the unique index (room, seq) sees to it that a
+counter that was lost or went back can never give one number to two messages.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from imsystem.mongo.clients import collection
+from imsystem.redis import KEY_PREFIX, async_redis
+
+# How far the search for the newest message looks ahead at once. A hole of so many unused numbers
+# in a row would take as many messages lost between counter and insert, in one room, unmended.
+WINDOW = 1_000
+MAX_KNOWN_ROOMS = 100_000
+
+_RAISE_TO = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+"""
+_GIVE_BACK = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DECR', KEYS[1]) end
+"""
+
+
+def _key(room_identity: str) -> str:
+    return f"{KEY_PREFIX}seq:{room_identity}"
+
+
+class Sequence:
+    """The counters of all rooms as one process uses them."""
+
+    def __init__(self) -> None:
+        # The highest number this process knows to be taken. A counter at or below it is wrong,
+        # and of a room not listed here we do not know whether its counter is.
+        self._known: OrderedDict[str, int] = OrderedDict()
+
+    async def allocate(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """Reserves numbers: {room: how many} -> {room: the first of them}, in one round trip.
+
+        Raises redis.RedisError when Redis does not answer.
+        """
+        firsts = await self._increment(counts)
+        doubtful = [room for room, first in firsts.items() if first <= self._known.get(room, first)]
+        verified = await asyncio.gather(
+            *(self._verified(room, firsts[room], counts[room]) for room in doubtful)
+        )
+        firsts.update(zip(doubtful, verified, strict=True))
+        for room, first in firsts.items():
+            self._learn(room, first + counts[room] - 1)
+        return firsts
+
+    async def _increment(self, counts: Mapping[str, int]) -> dict[str, int]:
+        pipeline = async_redis().pipeline(transaction=False)
+        for room, count in counts.items():
+            pipeline.incrby(_key(room), count)
+        totals = await pipeline.execute()
+        return {
+            room: total - count + 1
+            for (room, count), total in zip(counts.items(), totals, strict=True)
+        }
+
+    async def _verified(self, room: str, first: int, count: int) -> int:
+        """`first`, if it lies above every stored message; otherwise numbers that do."""
+        head = await stored_head(room)
+        if first > head:
+            return first
+        await self.raise_to(room, head)
+        return (await self._increment({room: count}))[room]
+
+    async def raise_to(self, room: str, seq: int) -> None:
+        """Sees to it that the room's counter is at least `seq`."""
+        await async_redis().eval(_RAISE_TO, 1, _key(room), str(seq))
+
+    async def give_back(self, room: str, seq: int) -> None:
+        """Returns a number that was not used, if no later one has been handed out since."""
+        await async_redis().eval(_GIVE_BACK, 1, _key(room), str(seq))
+        self._known[room] = seq - 1
+
+    def doubt(self, room: str) -> None:
+        """The counter gave a number that is taken: look at MongoDB before trusting it again."""
+        self._known.pop(room, None)
+
+    def _learn(self, room: str, seq: int) -> None:
+        self._known[room] = seq
+        self._known.move_to_end(room)
+        if len(self._known) > MAX_KNOWN_ROOMS:
+            self._known.popitem(last=False)
+
+
+async def counters(room_identities: list[str]) -> dict[str, int]:
+    """Where the counters stand, 0 for those that are lost: a hint for the search of heads."""
+    if not room_identities:
+        return {}
+    values = await async_redis().mget([_key(room) for room in room_identities])
+    return {room: int(value or 0) for room, value in zip(room_identities, values, strict=True)}
+
+
+async def stored_head(room_identity: str) -> int:
+    """The highest stored seq of a room, 0 when it has no message.
+
+    Starts from the room's checkpoint and looks ahead window by window: closed ranges on one index
+    are the only shape that is fast on every engine (a descending sort took 630 ms at 20,000
+    messages on SecantusDB 0.7).
+    """
+    room = await collection("room_basic").find_one({"_id": room_identity}, {"last_seq": 1})
+    head: int = room["last_seq"] if room else 0
+    while True:
+        found = (
+            await collection("message_basic")
+            .find(
+                {"room_identity": room_identity, "seq": {"$gt": head, "$lte": head + WINDOW}},
+                {"seq": 1},
+            )
+            .to_list()
+        )
+        if not found:
+            return head
+        head = max(row["seq"] for row in found)

@@ -1,0 +1,175 @@
+"""Everything that changes messages or read positions, for REST, socket, pages and commands."""
+
+import asyncio
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from chat import policies
+from chat.heads import room_head
+from chat.journal import Draft, Stored, current_journal
+from chat.payloads import MessagePayload, message_payload
+from chat.protocol import encode
+from chat.selectors import message_document
+from imsystem.clock import now_ms
+from imsystem.errors import BadRequest, NotFound, Unavailable
+from imsystem.mongo.clients import Document, collection, mongo_client
+from imsystem.realtime.events import Deliver, room_topic
+from imsystem.realtime.hub import current_hub
+from rooms.access import access
+from rooms.policies import Access, may_send
+
+
+async def submit_message(
+    *,
+    user_identity: str,
+    room_identity: str,
+    client_id: str,
+    data: str,
+    kind: str = "text",
+    reply_to: str | None = None,
+) -> "asyncio.Future[Stored]":
+    """Checks a message and puts it in line; the future tells when it is stored.
+
+    Raises NotFound (not a member), Muted, BadRequest, TooLarge. Sending the same client_id again
+    gives the first message back, whatever the rest says.
+    """
+    standing = await access(user_identity, room_identity)
+    may_send(standing, now_ms())
+    policies.valid_kind(kind)
+    policies.valid_data(data)
+    if reply_to is not None:
+        await _must_be_in_room(reply_to, room_identity)
+    draft = Draft(room_identity, user_identity, client_id, kind, data, reply_to)
+    return current_journal().submit(draft)
+
+
+async def send_message(**fields: Any) -> Stored:
+    """submit_message, and waits until the message is stored."""
+    return await (await submit_message(**fields))
+
+
+async def _must_be_in_room(message_identity: str, room_identity: str) -> None:
+    try:
+        document = await message_document(message_identity)
+    except NotFound:
+        document = {}
+    if document.get("room_identity") != room_identity:
+        raise BadRequest(errors={"reply_to": [_("There is no such message in this room.")]})
+
+
+async def edit_message(*, user_identity: str, message_identity: str, data: str) -> MessagePayload:
+    """Changes the text of an own message. Raises NotFound, Forbidden, Muted, BadRequest."""
+    policies.valid_data(data)
+    document, standing = await _message_of_member(user_identity, message_identity)
+    now = now_ms()
+    policies.may_edit(standing, document, now)
+    if document["data"] == data:
+        return message_payload(document)
+    return await _change(document, {"data": data, "edited_at": now, "updated_at": now})
+
+
+async def recall_message(*, user_identity: str, message_identity: str) -> MessagePayload:
+    """Takes a message back: its text is deleted, its place stays. Recalling twice is no error."""
+    document, standing = await _message_of_member(user_identity, message_identity)
+    if document["recalled_at"] is not None and document["user_identity"] == user_identity:
+        return message_payload(document)
+    now = now_ms()
+    policies.may_recall(standing, document, now)
+    return await _change(document, {"data": "", "recalled_at": now, "updated_at": now})
+
+
+async def _message_of_member(user_identity: str, message_identity: str) -> tuple[Document, Access]:
+    document = await message_document(message_identity)
+    return document, await access(user_identity, document["room_identity"])
+
+
+async def _change(document: Document, fields: dict[str, Any]) -> MessagePayload:
+    """Stores a change of a message under the room's next revision, then tells the room.
+
+    One transaction: nobody can see the room's new revision before the message that carries it.
+    """
+    changed = {**document, **fields}
+
+    async def write(session: AsyncClientSession) -> None:
+        changed["revision"] = await _next_revision(session, document["room_identity"])
+        updated = await collection("message_basic").update_one(
+            {"_id": document["_id"], "revision": document["revision"]},
+            {"$set": {**fields, "revision": changed["revision"]}},
+            session=session,
+        )
+        if updated.modified_count != 1:
+            raise Unavailable
+
+    client: AsyncMongoClient[Document] = mongo_client()
+    async with client.start_session() as session:
+        await session.with_transaction(write)
+    payload = message_payload(changed)
+    _publish_change(payload)
+    return payload
+
+
+async def _next_revision(session: AsyncClientSession, room_identity: str) -> int:
+    """Takes the room's next revision inside the transaction."""
+    rooms = collection("room_basic")
+    room = await rooms.find_one({"_id": room_identity}, {"revision": 1}, session=session)
+    if room is None:
+        raise NotFound
+    revision: int = room["revision"]
+    taken = await rooms.update_one(
+        {"_id": room_identity, "revision": revision},
+        {"$set": {"revision": revision + 1}},
+        session=session,
+    )
+    if taken.modified_count != 1:
+        raise Unavailable
+    return revision + 1
+
+
+def _publish_change(message: MessagePayload) -> None:
+    room_identity = message["room_identity"]
+    frame = encode("message.updated", room_identity=room_identity, message=message)
+    current_hub().publish(
+        Deliver(room_topic(room_identity), frame, seq=message["seq"], revision=message["revision"])
+    )
+
+
+async def mark_read(*, user_identity: str, room_identity: str, seq: int) -> int:
+    """Moves the user's read position forward, to the newest message at most; returns it.
+
+    Going back changes nothing. Raises NotFound for strangers.
+    """
+    await access(user_identity, room_identity)
+    head = await room_head(room_identity)
+    seq = min(seq, head.last_seq)
+    mine = {"room_identity": room_identity, "user_identity": user_identity}
+    members = collection("user_room")
+    message = await collection("message_basic").find_one(
+        {"room_identity": room_identity, "seq": seq}, {"_id": 1}
+    )
+    fields = {"read_seq": seq, "updated_at": now_ms()}
+    if message is not None:
+        fields["message_identity"] = message["_id"]
+    moved = await members.update_one({**mine, "read_seq": {"$lt": seq}}, {"$set": fields})
+    if moved.modified_count != 1:
+        row = await members.find_one(mine, {"read_seq": 1})
+        if row is None:
+            raise NotFound
+        return int(row["read_seq"])
+    _publish_to_room("room.read", room_identity, user_identity, seq=seq)
+    return seq
+
+
+async def announce_typing(*, user_identity: str, room_identity: str) -> None:
+    """Tells the others in the room that the user is typing. Nothing is stored."""
+    may_send(await access(user_identity, room_identity), now_ms())
+    _publish_to_room("typing", room_identity, user_identity, skip_user=user_identity)
+
+
+def _publish_to_room(
+    kind: str, room_identity: str, user_identity: str, skip_user: str = "", **fields: Any
+) -> None:
+    frame = encode(kind, room_identity=room_identity, user_identity=user_identity, **fields)
+    current_hub().publish(Deliver(room_topic(room_identity), frame, skip_user=skip_user))

@@ -1,0 +1,67 @@
+"""What a new socket is told first: `ready`, with the user and all their rooms.
+
+Subscribe first, then read: what happens meanwhile arrives after `ready`, maybe twice (clients drop
+it by seq and revision), but not never.
+"""
+
+from accounts.models import User
+from accounts.payloads import own_user
+from chat.protocol import encode
+from imsystem.errors import NotAuthenticated
+from imsystem.mongo.clients import collection
+from imsystem.realtime.connection import Connection
+from imsystem.realtime.events import room_topic, session_topic, user_topic
+from imsystem.realtime.hub import current_hub
+from imsystem.threads import run_in_thread
+from rooms.heads import heads
+from rooms.payloads import RoomPayload
+from rooms.selectors import FoundRooms, rooms_with_heads, rooms_without_heads
+
+HEARTBEAT_S = 25
+
+
+async def room_identities(user_identity: str) -> list[str]:
+    """The rooms the user is in now."""
+    rows = collection("user_room").find({"user_identity": user_identity}, {"room_identity": 1})
+    return [row["room_identity"] for row in await rows.to_list()]
+
+
+async def subscribe(connection: Connection, session_identity: str) -> None:
+    """Registers the socket for its user, its device session and all rooms of the user."""
+    hub = current_hub()
+    user_identity = connection.user_identity
+    hub.add(connection, [user_topic(user_identity), session_topic(session_identity)])
+    for room_identity in await room_identities(user_identity):
+        hub.subscribe(connection, room_topic(room_identity))
+
+
+async def ready_frame(connection: Connection, connection_id: str) -> str:
+    """The `ready` frame; also leaves the rooms the user was removed from since `subscribe`.
+
+    Raises NotAuthenticated when the user is gone.
+    """
+    user, rooms = await _read(connection.user_identity)
+    current = {room_topic(room["identity"]) for room in rooms}
+    for topic in list(connection.topics):
+        if topic.startswith("room:") and topic not in current:
+            current_hub().unsubscribe(connection, topic)
+    return encode(
+        "ready",
+        user=own_user(user),
+        connection_id=connection_id,
+        heartbeat=HEARTBEAT_S,
+        rooms=rooms,
+    )
+
+
+async def _read(user_identity: str) -> tuple[User, list[RoomPayload]]:
+    user, found = await run_in_thread(_user_and_rooms, user_identity)
+    room_heads = await heads([room.identity for room in found.rooms])
+    return user, rooms_with_heads(found, room_heads)
+
+
+def _user_and_rooms(user_identity: str) -> tuple[User, FoundRooms]:
+    user = User.objects.filter(pk=user_identity, is_active=True).first()
+    if user is None:
+        raise NotAuthenticated
+    return user, rooms_without_heads(user)
