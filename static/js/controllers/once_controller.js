@@ -1,0 +1,16 @@
+/** A form that is sent once: a double click must not make two of a thing. */
+
+import { Controller } from "@hotwired/stimulus";
+
+export default class extends Controller {
+  /** @param {SubmitEvent} event */
+  submit(event) {
+    if (this.sent) event.preventDefault();
+    this.sent = true;
+  }
+
+  /** Back from the browser's history: the form may be used again. */
+  again() {
+    this.sent = false;
+  }
+}

@@ -1,0 +1,22 @@
+/** Small helpers for pages. */
+
+/** What the server put into the page with `json_script`. @param {string} id @returns {any} */
+export function readJson(id) {
+  const text = document.getElementById(id)?.textContent;
+  return text ? JSON.parse(text) : null;
+}
+
+/** The reader's language. */
+export function locale() {
+  return document.documentElement.lang || "en";
+}
+
+/** The first match, which the template promises to have. @param {ParentNode} root @param {string} selector @returns {any} */
+export function part(root, selector) {
+  return root.querySelector(selector);
+}
+
+/** True while the reader looks at this very tab. */
+export function attended() {
+  return document.visibilityState === "visible" && document.hasFocus();
+}

@@ -1,0 +1,46 @@
+/**
+ * The shapes the server sends (docs/protocol.md). Types only, nothing runs here.
+ *
+ * @typedef {object} Message
+ * @property {string} identity
+ * @property {string} room_identity
+ * @property {string} user_identity
+ * @property {number} seq
+ * @property {number} revision 0 until the first edit or recall
+ * @property {string} client_id
+ * @property {string} kind
+ * @property {string} data
+ * @property {number} created_at Unix milliseconds
+ * @property {?number} edited_at
+ * @property {?number} recalled_at
+ *
+ * @typedef {object} Room
+ * @property {string} identity
+ * @property {string} name
+ * @property {string} kind `group` or `direct`
+ * @property {string} role
+ * @property {number} last_seq
+ * @property {number} revision
+ * @property {number} read_seq
+ * @property {number} unread
+ * @property {?Message} last_message
+ * @property {number} created_at
+ *
+ * @typedef {object} SyncAnswer what `sync` answers for one room
+ * @property {Message[]} messages new ones, ascending seq
+ * @property {Message[]} changed edited or recalled ones
+ * @property {number} last_seq
+ * @property {number} revision
+ * @property {number} complete_to up to this seq, what is missing does not exist
+ * @property {boolean} has_more
+ *
+ * @typedef {object} Entry a message on its way out
+ * @property {string} client_id
+ * @property {string} room_identity
+ * @property {string} data
+ * @property {number} order ascending; also when it was written, Unix milliseconds
+ * @property {"waiting"|"failed"} state
+ * @property {string} reason why it failed, "" otherwise
+ */
+
+export {};

@@ -1,0 +1,59 @@
+/** Where the reader is in the log, and staying there while the log changes. */
+
+// As in Campfire: this close to the end, one means to be at the end.
+const NEAR_PX = 100;
+
+export class Scroll {
+  #box;
+
+  /** @param {HTMLElement} box the element that scrolls */
+  constructor(box) {
+    this.#box = box;
+  }
+
+  get atBottom() {
+    return this.#below <= NEAR_PX;
+  }
+
+  get nearTop() {
+    return this.#box.scrollTop < NEAR_PX * 3;
+  }
+
+  get nearEnd() {
+    return this.#below < NEAR_PX * 3;
+  }
+
+  toBottom() {
+    this.#box.scrollTop = this.#box.scrollHeight;
+  }
+
+  /** A little above the element, so that one sees what came before. @param {HTMLElement} element */
+  to(element) {
+    const top = element.getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
+    this.#box.scrollTop += top - this.#box.clientHeight / 4;
+  }
+
+  /**
+   * Changes the log without moving what the reader sees. The browser's own anchoring does not work
+   * at the very top, which is where older messages are loaded.
+   *
+   * @param {() => void} change
+   */
+  keep(change) {
+    const anchor = this.#firstVisible();
+    const before = anchor?.getBoundingClientRect().top ?? 0;
+    change();
+    if (anchor?.isConnected) this.#box.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  get #below() {
+    return this.#box.scrollHeight - this.#box.clientHeight - this.#box.scrollTop;
+  }
+
+  /** The bubble, not the whole message: lines for days come and go above it. */
+  #firstVisible() {
+    const top = this.#box.getBoundingClientRect().top;
+    const bubbles = [...this.#box.querySelectorAll(".message .bubble")];
+    return bubbles.find((bubble) => bubble.getBoundingClientRect().bottom > top);
+  }
+}
