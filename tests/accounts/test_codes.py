@@ -1,0 +1,115 @@
+"""Codes: bound to purpose and address, single use, five tries, one a minute, hashed at rest."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.conf import settings
+
+from accounts import codes
+from accounts.codes import Purpose
+from imsystem.errors import RateLimited
+from imsystem.redis import sync_redis
+from tests.accounts.conftest import wrong
+
+EMAIL = "alice@example.org"
+REGISTER = {"purpose": Purpose.REGISTER, "email": EMAIL}
+
+
+def test_a_code_is_six_digits_and_not_the_same_twice() -> None:
+    issued = {codes.issue(**REGISTER) for _ in range(20)}
+    assert len(issued) > 15
+    assert all(len(code) == 6 and code.isascii() and code.isdigit() for code in issued)
+
+
+def test_the_right_code_is_good_once() -> None:
+    code = codes.issue(**REGISTER)
+    assert codes.consume(**REGISTER, code=code)
+    assert not codes.consume(**REGISTER, code=code)
+
+
+def test_the_fifth_try_still_counts() -> None:
+    code = codes.issue(**REGISTER)
+    for _ in range(4):
+        assert not codes.consume(**REGISTER, code=wrong(code))
+    assert codes.consume(**REGISTER, code=code)
+
+
+def test_the_sixth_try_comes_too_late() -> None:
+    code = codes.issue(**REGISTER)
+    for _ in range(5):
+        assert not codes.consume(**REGISTER, code=wrong(code))
+    assert not codes.consume(**REGISTER, code=code)
+
+
+def test_a_new_code_replaces_the_old_one_and_its_tries() -> None:
+    old = codes.issue(**REGISTER)
+    for _ in range(4):
+        codes.consume(**REGISTER, code=wrong(old))
+    new = codes.issue(**REGISTER)
+    if new != old:
+        assert not codes.consume(**REGISTER, code=old)
+    assert codes.consume(**REGISTER, code=new)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "email"),
+    [(Purpose.RESET, EMAIL), (Purpose.CHANGE_EMAIL, EMAIL), (Purpose.REGISTER, "bob@example.org")],
+)
+def test_a_code_is_worth_nothing_elsewhere(purpose: Purpose, email: str) -> None:
+    code = codes.issue(**REGISTER)
+    assert not codes.consume(purpose=purpose, email=email, code=code)
+    assert codes.consume(**REGISTER, code=code)
+
+
+@pytest.mark.parametrize(
+    "malformed", ["", "12345", "1234567", " 123456", "123456\n", "１２３４５６", "12345a", "-12345"]
+)
+def test_what_is_no_code_is_no_try(malformed: str) -> None:
+    code = codes.issue(**REGISTER)
+    for _ in range(6):
+        assert not codes.consume(**REGISTER, code=malformed)
+    assert codes.consume(**REGISTER, code=code)
+
+
+def test_a_code_ends_after_ten_minutes() -> None:
+    code = codes.issue(**REGISTER)
+    [key] = sync_redis().keys("im:code:*")
+    assert settings.CODE_TTL_S - 2 <= sync_redis().ttl(key) <= settings.CODE_TTL_S == 600
+    sync_redis().delete(key)  # what Redis does then
+    assert not codes.consume(**REGISTER, code=code)
+
+
+def test_redis_holds_neither_code_nor_address() -> None:
+    codes.start_cooldown(**REGISTER)
+    code = codes.issue(**REGISTER)
+    redis = sync_redis()
+    kept = [key + b"".join(redis.hgetall(key).values()) for key in redis.keys("im:code:*")]
+    kept += redis.keys("im:code-sent:*")
+    assert len(kept) == 2
+    assert all(code.encode() not in text and b"alice" not in text for text in kept)
+
+
+def test_one_code_a_minute() -> None:
+    codes.start_cooldown(**REGISTER)
+    with pytest.raises(RateLimited) as refused:
+        codes.start_cooldown(**REGISTER)
+    assert 58 <= refused.value.retry_after <= 60
+    codes.start_cooldown(purpose=Purpose.RESET, email=EMAIL)
+    codes.start_cooldown(purpose=Purpose.REGISTER, email="bob@example.org")
+    sync_redis().delete(*sync_redis().keys("im:code-sent:*"))
+    codes.start_cooldown(**REGISTER)
+
+
+def test_of_two_at_once_one_wins() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(20):
+            code = codes.issue(**REGISTER)
+            attempts = [pool.submit(codes.consume, **REGISTER, code=code) for _ in range(2)]
+            assert sorted(attempt.result() for attempt in attempts) == [False, True]
+
+
+def test_a_failed_block_gives_the_code_back() -> None:
+    code = codes.issue(**REGISTER)
+    with pytest.raises(ZeroDivisionError), codes.consumed(**REGISTER, code=code):
+        raise ZeroDivisionError
+    assert codes.consume(**REGISTER, code=code)

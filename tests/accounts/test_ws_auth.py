@@ -1,0 +1,250 @@
+"""The socket's handshake: ticket, bearer, or cookie with an allowed origin; nothing else."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from asgiref.sync import async_to_sync
+from django.test import Client
+
+from accounts import services, tickets, ws_auth
+from accounts.models import DeviceSession, User
+from accounts.tokens import read_access
+from accounts.ws_auth import BadOrigin, SocketUser
+from imsystem.errors import NotAuthenticated
+from imsystem.redis import sync_redis
+from tests.accounts.conftest import Api
+from tests.accounts.test_tokens import bad_tokens
+
+OWN = {"host": "chat.example.org", "origin": "http://chat.example.org"}
+
+
+@pytest.fixture(autouse=True)
+def _hosts(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["chat.example.org", "localhost", "testserver"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://im.example.org:8443", "https://*.example.com"]
+
+
+def scope(query: str | bytes = "", scheme: str = "ws", **headers: str) -> dict[str, Any]:
+    fields = {"host": "chat.example.org", **headers}
+    return {
+        "type": "websocket",
+        "path": "/ws/",
+        "scheme": scheme,
+        "query_string": query.encode() if isinstance(query, str) else query,
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
+        "client": ("10.0.0.1", 5000),
+        "server": ("127.0.0.1", 8000),
+        "subprotocols": ["im.v1"],
+    }
+
+
+def authenticate(*args: Any, **kwargs: Any) -> SocketUser:
+    return async_to_sync(ws_auth.authenticate)(scope(*args, **kwargs))
+
+
+def refused(*args: Any, **kwargs: Any) -> bool:
+    with pytest.raises(NotAuthenticated):
+        authenticate(*args, **kwargs)
+    return True
+
+
+@pytest.fixture
+def cookie(alice: User) -> str:
+    """The Cookie header of a browser alice is signed in with."""
+    client = Client()
+    client.force_login(alice)
+    client.get("/admin/")  # the first page makes the device session
+    return f"sessionid={client.cookies['sessionid'].value}"
+
+
+# --- tickets --------------------------------------------------------------------------------
+
+
+def test_a_ticket_is_good_once(alice: User) -> None:
+    api = Api(alice)
+    answer = api.post("auth/ticket/")
+    assert answer.status_code == 201
+    assert answer.json() == {"ticket": answer.json()["ticket"], "expires_in": 30}
+    query = f"ticket={answer.json()['ticket']}"
+    assert authenticate(query) == SocketUser(alice.pk, api.session.identity, "en", None)
+    assert refused(query)
+
+
+def test_a_ticket_ends_after_30_seconds_and_is_stored_as_a_hash(alice: User) -> None:
+    ticket = tickets.issue_ticket(Api(alice).session)
+    [key] = sync_redis().keys("im:ticket:*")
+    assert 28 <= sync_redis().ttl(key) <= 30
+    assert ticket.encode() not in key
+    sync_redis().delete(key)  # what Redis does then
+    assert refused(f"ticket={ticket}")
+
+
+def test_a_ticket_falls_with_its_device_session(alice: User) -> None:
+    api = Api(alice)
+    ticket = tickets.issue_ticket(api.session)
+    services.sign_out(session=api.session)
+    assert refused(f"ticket={ticket}")
+
+
+def test_a_ticket_falls_with_its_user(alice: User) -> None:
+    ticket = tickets.issue_ticket(Api(alice).session)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert refused(f"ticket={ticket}")
+
+
+def test_a_bad_ticket_is_not_saved_by_a_good_cookie(cookie: str) -> None:
+    for query in ("ticket=", "ticket=x", "ticket=%00", "ticket=%ed%a0%80"):
+        assert refused(query, cookie=cookie, **OWN)
+
+
+def test_a_ticket_needs_no_origin(alice: User) -> None:
+    ticket = tickets.issue_ticket(Api(alice).session)
+    assert authenticate(f"ticket={ticket}", origin="https://evil.example").user_identity == alice.pk
+
+
+# --- bearers --------------------------------------------------------------------------------
+
+
+def test_a_bearer_is_good_until_its_token_expires(alice: User) -> None:
+    api = Api(alice)
+    header = api.headers["Authorization"]
+    expires = read_access(header.removeprefix("Bearer ")).expires_at_ms
+    user = authenticate(authorization=header, origin="https://evil.example")
+    assert user == SocketUser(alice.pk, api.session.identity, "en", expires)
+    with time_machine.travel("2030-01-01", tick=False) as clock:
+        header = Api(alice).headers["Authorization"]
+        clock.shift(timedelta(minutes=14, seconds=59))
+        assert authenticate(authorization=header).user_identity == alice.pk
+        clock.shift(timedelta(seconds=1))
+        assert refused(authorization=header)
+
+
+def test_bearers_that_are_refused(alice: User, bob: User, cookie: str) -> None:
+    for name, token in bad_tokens(alice, bob).items():
+        assert refused(authorization=f"Bearer {token}", cookie=cookie, **OWN), name
+    assert refused(authorization="Basic YTpi", cookie=cookie, **OWN)
+
+
+def test_no_token_in_the_address(alice: User) -> None:
+    token = Api(alice).headers["Authorization"].removeprefix("Bearer ")
+    assert refused(f"token={token}")
+    assert refused(f"access_token={token}&Authorization=Bearer%20{token}")
+
+
+# --- cookies --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("origin", "options"),
+    [
+        ("http://chat.example.org", {}),
+        ("https://chat.example.org", {"scheme": "wss"}),
+        ("http://localhost:8000", {"host": "localhost:8000"}),
+        ("https://im.example.org:8443", {}),
+        ("https://a.example.com", {}),
+        ("https://a.b.example.com", {}),
+    ],
+)
+def test_allowed_origins(alice: User, cookie: str, origin: str, options: dict[str, str]) -> None:
+    user = authenticate(cookie=cookie, origin=origin, **options)
+    session = DeviceSession.objects.get()
+    assert user == SocketUser(alice.pk, session.identity, "en", None)
+
+
+@pytest.mark.parametrize(
+    ("origin", "options"),
+    [
+        (None, {}),
+        ("", {}),
+        ("null", {}),
+        ("*", {}),
+        ("https://chat.example.org", {}),
+        ("http://chat.example.org", {"scheme": "wss"}),
+        ("http://chat.example.org:8000", {}),
+        ("http://chat.example.org:80", {}),
+        ("http://chat.example.org.evil.example", {}),
+        ("http://evil-chat.example.org", {}),
+        ("http://chat.example.org/", {}),
+        ("http://chat.example.org@evil.example", {}),
+        ("chat.example.org", {}),
+        ("https://im.example.org", {}),
+        ("http://a.example.com", {}),
+        ("https://evilexample.com", {}),
+        ("https://a.example.com.evil", {}),
+        ("https://[", {}),
+        ("http://evil.example", {"host": "evil.example"}),
+        ("http://a", {"host": "a,b"}),
+        ("http://chat.example.org,http://chat.example.org", {}),
+    ],
+)
+def test_other_origins(cookie: str, origin: str | None, options: dict[str, str]) -> None:
+    headers = {} if origin is None else {"origin": origin}
+    with pytest.raises(BadOrigin):
+        authenticate(cookie=cookie, **headers, **options)
+
+
+def test_a_spoofed_proxy_header_changes_nothing(cookie: str) -> None:
+    with pytest.raises(BadOrigin):
+        authenticate(
+            cookie=cookie, origin="http://evil.example", **{"x-forwarded-host": "evil.example"}
+        )
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    ["", "sessionid=", "sessionid=x", f"sessionid={'a' * 32}", "csrftoken=x", "é;="],
+)
+def test_no_cookie(cookie: str) -> None:
+    assert refused(cookie=cookie, **OWN)
+    assert refused(**OWN)
+    assert refused()
+
+
+def test_a_revoked_cookie(alice: User, cookie: str) -> None:
+    services.revoke_all(user=alice)
+    assert refused(cookie=cookie, **OWN)
+
+
+def test_a_cookie_after_a_change_of_password(alice: User, cookie: str) -> None:
+    alice.set_password("another password")
+    alice.save()
+    assert refused(cookie=cookie, **OWN)
+
+
+def test_a_login_without_a_page_gets_one_device(alice: User) -> None:
+    client = Client()
+    client.force_login(alice)
+    header = f"sessionid={client.cookies['sessionid'].value}"
+    users = [authenticate(cookie=header, **OWN) for _ in range(2)]
+    assert users[0] == users[1]
+    assert DeviceSession.objects.count() == 1
+
+
+# --- the rest -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"), ("zh-CN,zh;q=0.9,en;q=0.8", "zh-hans"), ("zh", "zh-hans"), ("zh-TW", "zh-hans"),
+        ("en-US,zh;q=0.5", "en"), ("de", "en"), ("de,zh;q=0.1", "zh-hans"), ("x" * 10_000, "en"),
+        (",;q=", "en"),
+    ],
+)  # fmt: skip
+def test_the_language_of_errors(alice: User, header: str, language: str) -> None:
+    bearer = Api(alice).headers["Authorization"]
+    options = {"accept-language": header}
+    assert authenticate(authorization=bearer, **options).language == language
+
+
+def test_the_chosen_language_comes_first(alice: User, cookie: str) -> None:
+    options = {"accept-language": "en", **OWN}
+    header = f"{cookie}; django_language=zh-hans"
+    assert authenticate(cookie=header, **options).language == "zh-hans"
+
+
+@pytest.mark.parametrize("query", [b"\xff", b"ticket=%ff", b"&" * 5_000, b"a=1&" * 5_000, b"%"])
+def test_odd_addresses(alice: User, query: bytes) -> None:
+    assert refused(query)

@@ -1,0 +1,199 @@
+"""The journal against real databases: one order, no doubles, no losses."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chat.heads import room_head
+from chat.holes import SETTLE_MS
+from chat.journal import Draft, Journal, Stored
+from chat.selectors import history
+from chat.sequence import Sequence, stored_head
+from imsystem.clock import now_ms
+from imsystem.errors import Unavailable
+from imsystem.ids import new_identity
+from imsystem.mongo.clients import collection
+from imsystem.redis import KEY_PREFIX, async_redis
+from tests.conftest import Cast
+
+ROOM = "a" * 24
+ALICE, BOB = "b" * 24, "c" * 24
+
+
+def draft(client_id: str, user: str = ALICE, room: str = ROOM, data: str = "hi") -> Draft:
+    return Draft(room, user, client_id, "text", data)
+
+
+async def stored(room: str = ROOM) -> list[dict[str, Any]]:
+    return await collection("message_basic").find({"room_identity": room}).sort("seq").to_list()
+
+
+async def send(journal: Journal, *drafts: Draft) -> list[Stored]:
+    return await asyncio.gather(*(journal.submit(item) for item in drafts))
+
+
+async def test_200_concurrent_senders_get_one_dense_order() -> None:
+    journal = Journal()
+    senders = [new_identity() for _ in range(200)]
+
+    async def one(sender: str) -> list[int]:
+        return [
+            (await journal.submit(draft(f"c{number}", sender))).message["seq"]
+            for number in range(5)
+        ]
+
+    seqs = await asyncio.gather(*(one(sender) for sender in senders))
+    assert sorted(seq for mine in seqs for seq in mine) == list(range(1, 1_001))
+    assert all(mine == sorted(mine) for mine in seqs)
+    assert [row["seq"] for row in await stored()] == list(range(1, 1_001))
+
+
+async def test_one_sender_keeps_the_order_of_submitting() -> None:
+    journal = Journal()
+    results = await send(journal, *(draft(f"c{number}") for number in range(600)))
+    assert [result.message["seq"] for result in results] == list(range(1, 601))
+
+
+async def test_two_journals_share_a_room_without_a_double() -> None:
+    journals = [Journal(), Journal()]
+    results = await asyncio.gather(
+        *(journals[number % 2].submit(draft(f"c{number}")) for number in range(300))
+    )
+    assert sorted(result.message["seq"] for result in results) == list(range(1, 301))
+
+
+async def test_sending_again_gives_the_first_message_back() -> None:
+    journal = Journal()
+    (first,) = await send(journal, draft("c", data="one"))
+    (again,) = await send(journal, draft("c", data="two"))
+    assert again == Stored(first.message, duplicate=True)
+    assert len(await stored()) == 1
+
+
+async def test_sending_again_while_the_first_is_on_its_way() -> None:
+    journal = Journal()
+    first, again = await send(journal, draft("c"), draft("c"))
+    assert (first.duplicate, again.duplicate) == (False, True)
+    assert first.message == again.message
+
+
+async def test_sending_again_through_another_process_leaves_no_hole() -> None:
+    (first,) = await send(Journal(), draft("c"))
+    other = Journal()
+    (again,) = await send(other, draft("c"))
+    assert again.duplicate
+    assert again.message["identity"] == first.message["identity"]
+    (after,) = await send(other, draft("d"))
+    assert after.message["seq"] == 2
+
+
+async def test_many_repeats_among_new_messages() -> None:
+    old = [draft(f"old{number}") for number in range(20)]
+    await send(Journal(), *old)
+    fresh = [draft(f"new{number}") for number in range(20)]
+    mixed = [item for pair in zip(old, fresh, strict=True) for item in pair]
+    results = await send(Journal(), *mixed)
+    assert [result.duplicate for result in results] == [True, False] * 20
+    rows = await stored()
+    assert len(rows) == 40
+    assert len({row["seq"] for row in rows}) == 40
+
+
+async def test_two_users_and_two_rooms_may_use_one_client_id() -> None:
+    results = await send(Journal(), draft("c"), draft("c", user=BOB), draft("c", room="d" * 24))
+    assert [(result.message["seq"], result.duplicate) for result in results] == [
+        (1, False), (2, False), (1, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("counter", [None, "1", "5"])
+async def test_a_lost_or_stale_counter_gives_no_seq_twice(counter: str | None) -> None:
+    journal = Journal()
+    await send(journal, *(draft(f"c{number}") for number in range(10)))
+    key = f"{KEY_PREFIX}seq:{ROOM}"
+    await async_redis().delete(key)
+    if counter is not None:
+        await async_redis().set(key, counter)
+    same, fresh = await asyncio.gather(
+        send(journal, draft("same process")), send(Journal(), draft("fresh process"))
+    )
+    assert {same[0].message["seq"], fresh[0].message["seq"]} == {11, 12}
+
+
+@pytest.mark.parametrize("repeat", range(10))
+async def test_a_counter_lost_under_load_gives_no_seq_twice(repeat: int) -> None:
+    journals = [Journal(), Journal()]
+
+    async def one(number: int) -> None:
+        for turn in range(5):
+            await journals[number % 2].submit(draft(f"c{number}-{turn}"))
+
+    async def lose() -> None:
+        await asyncio.sleep(0.005 * (repeat + 1))
+        await async_redis().flushdb()
+
+    await asyncio.gather(lose(), *(one(number) for number in range(40)))
+    rows = await stored()
+    assert len(rows) == 200
+    assert len({row["seq"] for row in rows}) == 200
+
+
+async def test_the_drivers_own_second_try_is_no_duplicate() -> None:
+    """The driver repeats an insert whose answer was lost; then our own documents are in the way."""
+    journal = Journal()
+    number = journal._number
+
+    async def number_and_insert(batch: Any) -> None:
+        await number(batch)
+        await collection("message_basic").insert_many([dict(entry.document) for entry in batch])
+
+    journal._number = number_and_insert  # type: ignore[method-assign]
+    results = await send(journal, draft("c1"), draft("c2"))
+    assert [(result.message["seq"], result.duplicate) for result in results] == [
+        (1, False), (2, False),
+    ]  # fmt: skip
+
+
+async def test_an_unused_number_is_sealed_and_never_used(cast: Cast) -> None:
+    room, owner = cast.room.pk, cast.owner.pk
+    numbers = Sequence()
+    journal = Journal()
+    await send(journal, draft("c1", owner, room))
+    assert await numbers.allocate({room: 1}) == {room: 2}  # its process dies here
+    await send(journal, draft("c3", owner, room))
+
+    page = await history(user_identity=owner, room_identity=room)
+    assert ([m["seq"] for m in page["messages"]], page["complete_to"]) == ([1, 3], 1)
+
+    await collection("message_basic").update_many(
+        {"room_identity": room}, {"$set": {"created_at": now_ms() - SETTLE_MS - 1_000}}
+    )
+    page = await history(user_identity=owner, room_identity=room)
+    assert ([m["seq"] for m in page["messages"]], page["complete_to"]) == ([1, 3], 3)
+
+    late = {**(await stored(room))[0], "_id": new_identity(), "client_id": "late", "seq": 2}
+    with pytest.raises(Exception, match="E11000"):
+        await collection("message_basic").insert_one(late)
+
+
+async def test_the_head_is_found_without_counter_and_checkpoint() -> None:
+    await send(Journal(), *(draft(f"c{number}") for number in range(30)))
+    await async_redis().flushdb()
+    assert await stored_head(ROOM) == 30
+    assert (await room_head(ROOM)).last_seq == 30
+
+
+async def test_a_failed_batch_tells_everybody_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal()
+
+    async def refuse(*_args: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(journal, "_number", refuse)
+    outcomes = await asyncio.gather(
+        *(journal.submit(draft(f"c{number}")) for number in range(300)), return_exceptions=True
+    )
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    monkeypatch.undo()
+    assert (await journal.submit(draft("c0"))).message["seq"] == 1

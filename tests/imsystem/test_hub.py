@@ -1,0 +1,232 @@
+"""The hub and its connections: slow, dead and failing sockets, order, and lost packets."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from imsystem.realtime import connection as connections
+from imsystem.realtime import events as ev
+from imsystem.realtime import ordering
+from imsystem.realtime.connection import Connection
+from imsystem.realtime.hub import Hub
+
+ROOM = "room:a"
+
+
+class Peer:
+    """The far end of a socket: reads, blocks, or is dead."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self.dead = False
+        self.aborted = False
+        self.connection = Connection("user", self.send, self.abort)
+        self.connection.release("ready")
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await self.reading.wait()
+        if self.dead:
+            raise ConnectionResetError
+        self.got.append(message.get("text", message.get("code")))
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Hub]:
+    hub = Hub()
+    yield hub
+    await hub.stop()
+
+
+def joined(hub: Hub, count: int) -> list[Peer]:
+    peers = [Peer() for _ in range(count)]
+    for peer in peers:
+        hub.add(peer.connection, [ROOM])
+    return peers
+
+
+async def test_a_frame_reaches_every_socket_of_its_topic_at_once(hub: Hub) -> None:
+    here, elsewhere = joined(hub, 3), Peer()
+    hub.add(elsewhere.connection, ["room:b"])
+    hub.apply(ev.Deliver(ROOM, "hi"))
+    assert [peer.got for peer in here] == [["ready", "hi"]] * 3
+    assert elsewhere.got == ["ready"]
+
+
+async def test_a_dead_socket_does_not_stop_the_others(hub: Hub) -> None:
+    first, dead, last = joined(hub, 3)
+    dead.dead = True
+    for number in range(3):
+        hub.apply(ev.Deliver(ROOM, str(number)))
+    assert first.got == last.got == ["ready", "0", "1", "2"]
+    assert dead.connection.closing
+
+
+async def test_a_socket_that_ends_during_a_fan_out_leaves_the_rest_alone(hub: Hub) -> None:
+    first, ends, last = joined(hub, 3)
+
+    async def end(message: dict[str, Any]) -> None:
+        hub.remove(ends.connection)
+        hub.remove(last.connection)
+
+    ends.connection._send = end  # type: ignore[assignment]
+    hub.apply(ev.Deliver(ROOM, "hi"))
+    assert first.got == ["ready", "hi"]
+    assert hub.connections == {first.connection}
+
+
+async def test_a_slow_socket_delays_nobody_and_gets_everything_in_order(hub: Hub) -> None:
+    slow, quick = joined(hub, 2)
+    slow.reading.clear()
+    for number in range(50):
+        hub.apply(ev.Deliver(ROOM, str(number)))
+    assert quick.got[-1] == "49"
+    assert slow.got == ["ready"]
+    slow.reading.set()
+    await asyncio.sleep(0.01)
+    assert slow.got == ["ready", *map(str, range(50))]
+    hub.apply(ev.Deliver(ROOM, "after"))
+    assert slow.got[-1] == "after"
+
+
+async def test_a_socket_too_far_behind_is_cut_with_4413(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "CUT_GRACE_S", 0.05)
+    slow, quick = joined(hub, 2)
+    slow.reading.clear()
+    frame = "x" * 100_000
+    for _ in range(20):
+        hub.apply(ev.Deliver(ROOM, frame))
+    assert len(quick.got) == 21
+    assert slow.connection._waiting_bytes == 0
+    slow.reading.set()
+    await asyncio.sleep(0.1)
+    assert slow.got == ["ready", frame, 4413]
+    assert slow.aborted
+
+
+async def test_just_below_the_limit_nothing_is_cut(hub: Hub) -> None:
+    (slow,) = joined(hub, 1)
+    slow.reading.clear()
+    frame = "x" * (connections.MAX_WAITING_BYTES // 8)
+    for _ in range(9):  # the first is with the server already
+        hub.apply(ev.Deliver(ROOM, frame))
+    assert not slow.connection.closing
+    slow.reading.set()
+    await asyncio.sleep(0.01)
+    assert slow.got == ["ready", *[frame] * 9]
+
+
+async def test_frames_before_ready_wait_for_it() -> None:
+    peer = Peer()
+    early = Connection("user", peer.send, peer.abort)
+    peer.got.clear()
+    early.push("event")
+    assert peer.got == []
+    early.release("ready")
+    assert peer.got == ["ready", "event"]
+
+
+async def test_events_that_skip_a_user(hub: Hub) -> None:
+    (peer,) = joined(hub, 1)
+    hub.apply(ev.Deliver(ROOM, "typing", skip_user="user"))
+    hub.apply(ev.Deliver(ROOM, "typing", skip_user="another"))
+    assert peer.got == ["ready", "typing"]
+
+
+async def test_join_part_and_close_follow_the_user(hub: Hub) -> None:
+    peer = Peer()
+    hub.add(peer.connection, ["user:u"])
+    for event in (
+        ev.Deliver(ROOM, "before"),
+        ev.Join("user:u", ROOM),
+        ev.Deliver(ROOM, "in"),
+        ev.Part("user:u", ROOM),
+        ev.Deliver(ROOM, "after"),
+        ev.Close("user:u", 4401),
+        ev.Deliver("user:u", "late"),
+    ):
+        hub.apply(event)
+    assert peer.got == ["ready", "in", 4401]
+
+
+async def test_new_messages_are_delivered_in_order_of_seq(hub: Hub) -> None:
+    (peer,) = joined(hub, 1)
+    for seq in (1, 2, 4, 6, 5, 3, 7):
+        hub.apply(ev.Deliver(ROOM, str(seq), seq=seq))
+    assert peer.got == ["ready", "1", "2", "3", "4", "5", "6", "7"]
+
+
+async def test_a_hole_holds_a_room_up_for_a_moment_only(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ordering, "HOLD_S", 0.02)
+    (peer,) = joined(hub, 1)
+    for seq in (1, 3, 4, 6):
+        hub.apply(ev.Deliver(ROOM, str(seq), seq=seq))
+    assert peer.got == ["ready", "1"]
+    await asyncio.sleep(0.05)
+    assert peer.got == ["ready", "1", "3", "4", "6"]
+    hub.apply(ev.Deliver(ROOM, "7", seq=7))
+    assert peer.got[-1] == "7"
+
+
+async def test_changes_of_messages_are_not_held(hub: Hub) -> None:
+    (peer,) = joined(hub, 1)
+    hub.apply(ev.Deliver(ROOM, "5", seq=5))
+    hub.apply(ev.Deliver(ROOM, "edit", seq=9, revision=1))
+    assert peer.got == ["ready", "5", "edit"]
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_two_hubs_hear_each_other_but_not_themselves_twice(hub: Hub) -> None:
+    other = Hub()
+    (here,), (there,) = joined(hub, 1), joined(other, 1)
+    await until(lambda: hub.identity in other._heard and other.identity in hub._heard)
+    hub.publish(ev.Deliver(ROOM, "hi"))
+    assert here.got == ["ready", "hi"]
+    await until(lambda: len(there.got) == 2)
+    await asyncio.sleep(0.05)
+    assert here.got == there.got == ["ready", "hi"]
+    await other.stop()
+
+
+async def test_a_lost_packet_is_noticed_and_asks_for_a_sweep(hub: Hub) -> None:
+    other = Hub()
+    joined(hub, 1)
+    joined(other, 1)
+    await until(lambda: hub.identity in other._heard)
+    epoch = other.epoch
+    hub._sent += 1  # a packet that never arrives
+    hub.publish(ev.Deliver(ROOM, "the next one"))
+    await until(lambda: other.epoch > epoch)
+    assert other.lost.is_set()
+    await other.stop()
+
+
+async def test_nonsense_from_the_layer_is_logged_and_survived(
+    hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    from channels.layers import get_channel_layer
+
+    (peer,) = joined(hub, 1)
+    await until(lambda: hub._heard)
+    with caplog.at_level(logging.ERROR):
+        await get_channel_layer().group_send("im.hub", {"type": "hub", "events": b"nonsense"})
+        await until(lambda: "could not take an event" in caplog.text)
+    other = Hub()
+    await other.publish_and_flush(ev.Deliver(ROOM, "still here"))
+    await until(lambda: peer.got[-1] == "still here")

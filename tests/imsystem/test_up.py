@@ -1,0 +1,131 @@
+"""`manage.py up` from outside: real processes, real databases."""
+
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from tests.up import Up, eventually, manage, runs
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One system for the tests that leave it as it is."""
+    with Up(tmp_path_factory.mktemp("up") / "data") as running:
+        yield running
+
+
+class TestRunning:
+    def test_prints_a_line_for_each_part_and_the_url(self, up: Up) -> None:
+        lines = up.output().splitlines()
+        parts = [line.split()[0] for line in lines if line.startswith("  ")]
+        assert parts == ["redis", "mongodb", "migrations", "web"]
+        assert lines[0].startswith("embedded databases: for trial and small teams")
+
+    def test_serves_pages_and_sockets(self, up: Up) -> None:
+        assert httpx.get(f"{up.url}/healthz").json() == {"status": "ok"}
+        ready = httpx.get(f"{up.url}/readyz").json()
+        assert ready == {"status": "ok", "mongodb": "ok", "redis": "ok"}
+        address = up.url.replace("http", "ws") + "/ws/"
+        with connect(address, subprotocols=["im.v1"], compression=None) as chat:
+            assert chat.subprotocol == "im.v1"
+
+    def test_its_files_are_for_the_owner_only(self, up: Up) -> None:
+        assert stat.S_IMODE(up.data_dir.stat().st_mode) == 0o700
+        for name in ("secrets.json", "endpoints.json"):
+            assert stat.S_IMODE((up.data_dir / name).stat().st_mode) == 0o600
+
+    def test_databases_listen_on_loopback_only(self, up: Up) -> None:
+        endpoints = json.loads((up.data_dir / "endpoints.json").read_text())
+        assert endpoints["MONGODB_URL"].startswith("mongodb://127.0.0.1:")
+        assert endpoints["REDIS_URL"].startswith("redis://127.0.0.1:")
+        assert endpoints["EMAIL_URL"] == f"echomail://{up.data_dir}/mail"
+
+    def test_another_terminal_finds_the_system(self, up: Up) -> None:
+        found = manage("doctor", "--url", up.url, DATA_DIR=str(up.data_dir))
+        assert found.returncode == 0, found.stdout
+        assert "FAILED" not in found.stdout
+
+    def test_a_second_up_in_the_same_directory_gets_one_line(self, up: Up) -> None:
+        second = manage("up", "--port", "0", "--data-dir", str(up.data_dir))
+        expected = f"{up.data_dir} is in use by another `up` (process {up.process.pid})."
+        assert (second.returncode, second.stdout) == (1, f"error: {expected}\n")
+
+    def test_a_taken_port_gets_one_line(self, up: Up, tmp_path: Path) -> None:
+        port = up.url.rpartition(":")[2]
+        second = manage("up", "--port", port, "--data-dir", str(tmp_path / "other"))
+        assert second.returncode == 1
+        assert (
+            second.stdout
+            == f"error: Port {port} is taken. Choose another: --port {int(port) + 1}\n"
+        )
+
+
+class TestRefusals:
+    def test_an_unreachable_database_gets_one_line(self, tmp_path: Path) -> None:
+        nobody = "mongodb://im:secret@127.0.0.1:9/"
+        refused = manage(
+            *("up", "--port", "0", "--data-dir", str(tmp_path)),
+            MONGODB_URL=nobody,
+            REDIS_URL="redis://127.0.0.1:9/0",
+        )
+        assert refused.returncode == 1
+        assert "error: MongoDB does not answer (MONGODB_URL): 127.0.0.1:9:" in refused.stdout
+        assert "Traceback" not in refused.stdout
+        assert "secret" not in refused.stdout
+
+    def test_a_refused_configuration_names_the_setting(self, up: Up, tmp_path: Path) -> None:
+        endpoints = json.loads((up.data_dir / "endpoints.json").read_text())
+        arguments = ("up", "--port", "0", "--data-dir", str(tmp_path))
+        refused = manage(*arguments, ALLOWED_HOSTS="*", MONGODB_NAME="im_refused", **endpoints)
+        assert refused.returncode == 1
+        assert "ALLOWED_HOSTS is *." in refused.stdout
+
+
+class TestEnds:
+    def test_sigterm_stops_every_part(self, tmp_path: Path) -> None:
+        with Up(tmp_path / "data", "--workers", "2") as up:
+            parts = up.parts()
+            assert "2 workers" in up.output()
+            assert up.stop() == 0
+        assert set(parts) == {"mongodb", "redis", "web"}
+        assert not any(map(runs, parts.values()))
+        assert not (tmp_path / "data" / "endpoints.json").exists()
+
+    def test_the_death_of_a_part_stops_the_rest(self, tmp_path: Path) -> None:
+        with Up(tmp_path / "data") as up:
+            parts = up.parts()
+            os.kill(parts["mongodb"], signal.SIGKILL)
+            assert up.process.wait(30) == 1
+        assert "error: mongodb was killed by SIGKILL. Its last lines" in up.output()
+        assert "secantus listening on 127.0.0.1" in up.output()
+        assert not any(map(runs, parts.values()))
+
+    def test_a_killed_supervisor_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        """And the next start waits until the old database has closed its files, and resumes."""
+        with Up(tmp_path / "data") as up:
+            parts = up.parts()
+            secrets = (up.data_dir / "secrets.json").read_bytes()
+            up.stop(signal.SIGKILL)
+        with Up(tmp_path / "data") as again:
+            assert eventually(lambda: not any(map(runs, parts.values())))
+            assert httpx.get(f"{again.url}/readyz").status_code == 200
+            assert "up to date" in again.output()
+            assert (again.data_dir / "secrets.json").read_bytes() == secrets
+            assert again.stop(signal.SIGINT) == 0
+
+    def test_a_signal_during_the_start_is_heard(self, tmp_path: Path) -> None:
+        up = Up(tmp_path / "data")
+        assert eventually(lambda: "mongodb" in up.output())
+        parts = up.parts()
+        assert up.stop() == 0
+        assert not any(map(runs, parts.values()))
+        assert "ready after" not in up.output()

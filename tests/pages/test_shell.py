@@ -1,0 +1,110 @@
+"""What all pages share: language, security headers, error pages, and files that fit together."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client, RequestFactory
+from django.views.defaults import server_error
+
+from imsystem.storage import ModuleManifestStorage
+from tests.conftest import Cast
+from tests.pages.conftest import browser, text
+
+PUBLIC = ["/accounts/login/", "/accounts/register/", "/accounts/password/reset/"]
+PRIVATE = ["/chat/", "/accounts/profile/", "/accounts/devices/", "/accounts/password/",
+           "/accounts/logout/", "/rooms/new/", "/rooms/join/", "/rooms/direct/"]  # fmt: skip
+TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
+SCRIPTS = sorted((settings.BASE_DIR / "static" / "js").rglob("*.js"))
+
+
+@pytest.mark.parametrize(("asked", "lang"), [("en", "en"), ("zh-CN,zh", "zh-Hans"), ("fr", "en")])
+def test_pages_speak_the_reader_s_language(cast: Cast, asked: str, lang: str) -> None:
+    for client, pages in ((browser(None, asked), PUBLIC), (browser(cast.member, asked), PRIVATE)):
+        for page in pages:
+            assert f'<html lang="{lang}">' in client.get(page).content.decode(), page
+
+
+def test_the_language_can_be_chosen() -> None:
+    client = browser(language="en")
+    response = client.post("/i18n/setlang/", {"language": "zh-hans", "next": PUBLIC[0]})
+    assert response["Location"] == PUBLIC[0]
+    assert '<html lang="zh-Hans">' in client.get(PUBLIC[0]).content.decode()
+
+
+def test_pages_allow_no_inline_scripts_or_styles(cast: Cast) -> None:
+    client = browser(cast.member)
+    for page in [*PRIVATE, f"/chat/{cast.room.pk}/", f"/rooms/{cast.room.pk}/settings/"]:
+        response = client.get(page)
+        body = response.content.decode()
+        nonce = re.search(r"'nonce-([^']+)'", response["Content-Security-Policy"])
+        assert nonce, page
+        assert f'nonce="{nonce[1]}"' in body
+        assert "unsafe" not in response["Content-Security-Policy"]
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", body), page
+
+
+def test_errors_have_a_page_with_one_next_action(cast: Cast) -> None:
+    missing = browser(cast.member).get("/no/such/page/")
+    assert missing.status_code == 404
+    assert missing.content.decode().count('class="button primary"') == 1
+    forbidden = Client(enforce_csrf_checks=True).post("/accounts/login/", {"account": "a"})
+    assert forbidden.status_code == 403
+    assert "The form is out of date" in text(forbidden)
+
+
+def test_the_page_of_a_server_error_needs_nothing_that_may_be_broken() -> None:
+    page = server_error(RequestFactory().get("/"))
+    assert page.status_code == 500
+    assert "Something went wrong on our side" in text(page)
+
+
+def test_templates_hold_no_untranslated_chinese() -> None:
+    for path in TEMPLATES + SCRIPTS:
+        assert not re.search(r"[\u3400-\u9fff]", path.read_text()), path
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_imports_end_with_a_semicolon_and_lead_somewhere(path: Path) -> None:
+    """The storage that hashes file names passes over imports without one."""
+    for line in path.read_text().splitlines():
+        if line.startswith(("import ", "export {")) and " from " in line:
+            assert line.endswith(";"), line
+            target = re.search(r'"(.+)"', line)
+            assert target
+            assert target[1].startswith("@") or (path.parent / target[1]).exists(), line
+
+
+def test_scripts_find_each_other_under_hashed_names(tmp_path: Path) -> None:
+    """What `collectstatic` does. It follows imports in comments too, and fails on circles."""
+    source = settings.BASE_DIR / "static"
+    shutil.copytree(source, tmp_path, dirs_exist_ok=True)
+    storage = ModuleManifestStorage(location=str(tmp_path), base_url="/static/")
+    names = [str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()]
+    results = list(storage.post_process({name: (storage, name) for name in names}))
+    assert [result for *_, result in results if isinstance(result, Exception)] == []
+    chat = Path(tmp_path, storage.hashed_files["js/chat.js"]).read_text()
+    assert re.search(r'"\./models/client\.[0-9a-f]{12}\.js"', chat)
+
+
+def test_every_script_writes_text_as_text() -> None:
+    for path in SCRIPTS:
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(",
+                             path.read_text()), path  # fmt: skip
+
+
+def test_chinese_is_complete_and_compiled() -> None:
+    for name in ("django", "djangojs"):
+        source = settings.BASE_DIR / "locale" / "zh_Hans" / "LC_MESSAGES" / f"{name}.po"
+        entries = source.read_text().split("\n\n")[1:]
+        open_ones = [e for e in entries if re.search(r'msgstr(\[0\])? ""\n?(?!")', e + "\n")]
+        assert [e for e in open_ones if not re.search(r'msgstr(\[0\])? ""\n"', e)] == []
+        assert "fuzzy" not in source.read_text()
+        assert source.with_suffix(".mo").exists()
+
+
+def test_the_scripts_get_their_texts() -> None:
+    catalog = browser(language="zh-CN").get("/jsi18n/").json()["catalog"]
+    assert catalog["Today"] == "\u4eca\u5929"

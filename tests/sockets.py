@@ -1,0 +1,86 @@
+"""Sockets in tests: the real ASGI application, without a server around it."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from channels.testing import WebsocketCommunicator
+
+from accounts.models import User
+from accounts.sessions import open_session
+from accounts.tokens import make_tokens
+from imsystem.asgi import application
+from imsystem.threads import run_in_thread
+
+
+def token_of(user: User) -> str:
+    """An access token of a new device session."""
+    session = open_session(user=user, device="test", ip="10.0.0.1")
+    return make_tokens(user_identity=user.pk, session_identity=session.pk).access
+
+
+class Socket:
+    """One connected socket. `ready` is its first frame."""
+
+    def __init__(self, communicator: WebsocketCommunicator, ready: dict[str, Any]) -> None:
+        self.communicator = communicator
+        self.ready = ready
+
+    async def say(self, **frame: Any) -> None:
+        await self.communicator.send_to(text_data=json.dumps(frame))
+
+    async def say_raw(self, text: str) -> None:
+        await self.communicator.send_to(text_data=text)
+
+    async def hear(self, timeout: float = 5) -> dict[str, Any]:
+        """The next frame."""
+        frame: dict[str, Any] = json.loads(await self.communicator.receive_from(timeout))
+        return frame
+
+    async def hear_until(self, kind: str) -> dict[str, Any]:
+        """The next frame of this type; earlier ones are passed over."""
+        while True:
+            frame = await self.hear()
+            if frame["type"] == kind:
+                return frame
+
+    async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Says a command with the id "x" and gives its ack or error; events are passed over."""
+        await self.say(type=kind, id="x", **fields)
+        while True:
+            frame = await self.hear()
+            if frame.get("id") == "x":
+                return frame
+
+    async def silent(self) -> bool:
+        """True when nothing comes for a moment."""
+        return bool(await self.communicator.receive_nothing(timeout=0.15))
+
+    async def close_code(self) -> int:
+        """Waits until the server closes, and gives its code."""
+        while True:
+            output = await self.communicator.receive_output(5)
+            if output["type"] == "websocket.close":
+                return int(output["code"])
+
+
+def communicator_of(token: str | None = None, **headers: str) -> WebsocketCommunicator:
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    given.append((b"host", b"localhost"))
+    if token is not None:
+        given.append((b"authorization", f"Bearer {token}".encode()))
+    return WebsocketCommunicator(application, "/ws/", headers=given, subprotocols=["im.v1"])
+
+
+@asynccontextmanager
+async def socket_of(user: User) -> AsyncIterator[Socket]:
+    """A socket of `user` on a device of its own, closed at the end."""
+    communicator = communicator_of(await run_in_thread(token_of, user))
+    connected, subprotocol = await communicator.connect(timeout=5)
+    assert (connected, subprotocol) == (True, "im.v1")
+    ready = json.loads(await communicator.receive_from(5))
+    try:
+        yield Socket(communicator, ready)
+    finally:
+        await communicator.disconnect()

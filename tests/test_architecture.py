@@ -1,0 +1,94 @@
+"""Imports go one way (docs/architecture.md): between the packages, and inside each app."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ORDER = ["imsystem", "accounts", "rooms", "chat"]
+# Where everything is put together.
+COMPOSITION = {"imsystem/asgi.py", "imsystem/urls.py"}
+# Inside an app: each of these may import from the ones before it.
+LAYERS = [
+    {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers"},
+    {"policies", "protocol", "payloads"},
+    {"models"},
+    {"access", "heads", "sequence", "codes", "tokens", "tickets", "selectors", "journal", "holes"},
+    {"announce", "mails", "sessions", "services", "checkpoint", "snapshot"},
+    {"api", "views", "pages", "forms", "serializers", "consumer", "commands", "admin", "announcer",
+     "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls"},
+]  # fmt: skip
+
+
+def modules() -> list[Path]:
+    return [
+        path
+        for package in ORDER
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module a file imports at run time; what only the type checker sees does not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    unseen = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_packages_import_downwards_only(path: Path) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    if name in COMPOSITION:
+        return
+    allowed = ORDER[: ORDER.index(path.relative_to(ROOT).parts[0]) + 1]
+    found = {module.split(".")[0] for module in imports(path)} & set(ORDER)
+    assert found <= set(allowed)
+
+
+def layer_of(name: str) -> int | None:
+    return next((number for number, layer in enumerate(LAYERS) if name in layer), None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules() if path.parent.name in ORDER[1:]],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_apps_import_downwards_only(path: Path) -> None:
+    app, own = path.parent.name, layer_of(path.stem)
+    if path.stem in {"__init__", "apps"}:
+        return
+    assert own is not None, f"say in this test to which layer {path.name} belongs"
+    for module in imports(path):
+        package, _, rest = module.partition(".")
+        layer = layer_of(rest.split(".")[0]) if package == app and rest else None
+        assert layer is None or layer <= own, f"{path.name} imports {module}"
+
+
+def test_no_signals_carry_business_logic() -> None:
+    assert [path.name for path in modules() if path.stem in {"signals", "receivers"}] == []
+
+
+def test_input_never_meets_a_pattern() -> None:
+    """iexact and regex are not escaped by the backend: `a.*@x.cn` would match other people."""
+    for path in modules():
+        text = path.read_text(encoding="utf-8")
+        assert "__iexact" not in text, path
+        assert "__regex" not in text, path
+        assert "__iregex" not in text, path
