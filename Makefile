@@ -29,7 +29,7 @@ lint: $(VENV)/dev.stamp ## style, types, migrations, API schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
-	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
+	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run --settings tests.no_database
 	DEBUG=on $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 lock: ## pin the newest allowed versions (needs uv): commit the result

@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.errors import BadCredentials
-from accounts.sessions import browser_device_session, is_signed_in, touch
+from accounts.sessions import browser_device_session, follow_sign_out, is_signed_in, touch
 from imsystem.middleware import error_response
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -26,13 +26,15 @@ class DeviceSessionMiddleware:
         try:
             if is_signed_in(request.session):
                 self._check(request)
+            response = self.get_response(request)
+            follow_sign_out(request)
         except Exception as exc:
             request.user = AnonymousUser()  # the page of the error must not ask again
             answer = error_response(request, exc)
             if answer is None:
                 raise
             return answer
-        return self.get_response(request)
+        return response
 
     def _check(self, request: HttpRequest) -> None:
         try:

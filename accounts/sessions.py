@@ -55,19 +55,31 @@ def open_session(
 
 
 def open_browser_session(request: HttpRequest, user: User) -> DeviceSession:
-    """Signs the browser in: a device session and Django's login (new session key, cookie)."""
+    """Signs the browser in: a device session and Django's login (new session key, cookie).
+
+    Whoever was signed in here before is signed out.
+    """
+    before = current_session(request)
     session = open_session(user=user, device=device_name(request), ip=client_ip(request))
     auth.login(request, user, backend="accounts.backends.AccountBackend")
     _bind(request, session)
+    if before is not None:
+        revoke([before.identity])
     return session
 
 
 def close_browser_session(request: HttpRequest) -> None:
-    """Signs the browser out: revokes its device session and empties Django's session."""
-    session = current_session(request)
-    if session is not None:
-        revoke([session.identity])
+    """Signs the browser out: empties Django's session and revokes the device session."""
     auth.logout(request)
+    follow_sign_out(request)
+
+
+def follow_sign_out(request: HttpRequest) -> None:
+    """Revokes the device session of a browser that is signed out now (the admin's button too)."""
+    session = current_session(request)
+    if session is not None and not is_signed_in(request.session):
+        revoke([session.identity])
+        request.device_session = None  # type: ignore[attr-defined]
 
 
 def renew_browser_session(request: HttpRequest, user: User) -> None:
@@ -120,19 +132,16 @@ def rotate(*, session_identity: str, user_identity: str, old_hash: str, new_hash
     return sessions.update(refresh_hash=new_hash, last_used_at=now, updated_at=now) == 1
 
 
-def revoke(identities: Iterable[str]) -> int:
+def revoke(identities: Iterable[str]) -> None:
     """Ends these device sessions: tokens, cookies, and live sockets in every process.
 
-    Returns how many were live. Closes sockets of the others too: the first attempt's message to
-    them may have been lost.
+    Closes sockets of those that had ended before too: the message to them may have been lost.
     """
     wanted, now = list(identities), now_ms()
-    ended = DeviceSession.objects.filter(pk__in=wanted, revoked_at=None).update(
-        revoked_at=now, updated_at=now
-    )
-    for identity in wanted:
-        close_sockets(session_identity=identity)
-    return ended
+    live = DeviceSession.objects.filter(pk__in=wanted, revoked_at=None)
+    live.update(revoked_at=now, updated_at=now)
+    if wanted:
+        close_sockets(*wanted)
 
 
 def _bind(request: HttpRequest, session: DeviceSession) -> None:

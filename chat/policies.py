@@ -1,5 +1,6 @@
 """What may be said, and until when it may be changed. Pure functions."""
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,8 @@ MAX_DATA = 5_000
 EDIT_WINDOW_MS = 15 * 60 * 1000
 RECALL_WINDOW_MS = 2 * 60 * 1000
 CLIENT_KINDS = frozenset({"text"})
+CLIENT_ID_PATTERN = r"[!-~]{1,64}"  # printable ASCII without the space
+_CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
 
 
 def valid_data(data: str) -> str:
@@ -23,6 +26,13 @@ def valid_data(data: str) -> str:
     if "\x00" in data or is_blank(data):
         raise BadRequest(errors={"data": [_("Write something first.")]})
     return data
+
+
+def valid_client_id(client_id: str) -> str:
+    """The client's name for a message; BadRequest unless it is 1 to 64 printable ASCII."""
+    if _CLIENT_ID.fullmatch(client_id) is None:
+        raise BadRequest(errors={"client_id": [_("Use 1 to 64 letters, digits and signs.")]})
+    return client_id
 
 
 def valid_kind(kind: str) -> str:

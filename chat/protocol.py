@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from django.utils.translation import gettext_lazy as _
 
+from chat.policies import CLIENT_ID_PATTERN
 from imsystem.errors import AppError, BadRequest
 from imsystem.ids import IDENTITY_PATTERN
 
@@ -19,7 +20,7 @@ MAX_SEQ = 2**53 - 1  # what a JavaScript number holds exactly
 # The patterns are anchored: msgspec searches, it does not match whole strings.
 CommandId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Identity = Annotated[str, msgspec.Meta(pattern=rf"\A{IDENTITY_PATTERN}\Z")]
-ClientId = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,64}\Z")]
+ClientId = Annotated[str, msgspec.Meta(pattern=rf"\A{CLIENT_ID_PATTERN}\Z")]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 

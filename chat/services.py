@@ -38,6 +38,7 @@ async def submit_message(
     """
     standing = await access(user_identity, room_identity)
     may_send(standing, now_ms())
+    policies.valid_client_id(client_id)
     policies.valid_kind(kind)
     policies.valid_data(data)
     if reply_to is not None:

@@ -56,7 +56,7 @@ def check_configuration() -> None:
     def line(message: CheckMessage) -> str:
         return " ".join(filter(None, [str(message.msg), message.hint]))
 
-    messages = run_checks()
+    messages = [message for message in run_checks() if not message.is_silenced()]
     for message in messages:
         if not message.is_serious():
             print(f"warning: {line(message)}", flush=True)

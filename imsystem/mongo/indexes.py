@@ -20,6 +20,8 @@ class UniqueIndex(models.Index):
         self, model: type[models.Model], schema_editor: Any, **kwargs: Any
     ) -> IndexModel:
         """What the backend's schema editor asks every index for."""
-        fields = [cast(models.Field[Any, Any], model._meta.get_field(name)) for name in self.fields]
+        fields = [
+            cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in self.fields
+        ]
         keys = [(str(field.column), ASCENDING) for field in fields]
         return IndexModel(keys, name=self.name, unique=True)

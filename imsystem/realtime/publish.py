@@ -32,6 +32,7 @@ def publish_from_thread(*events: Event) -> None:
         logger.warning("an event for live sockets was not published")
 
 
-def close_sockets(*, session_identity: str) -> None:
-    """Closes the sockets of one device session in every process, with 4401."""
-    publish_from_thread(Close(session_topic(session_identity), CLOSE_NOT_AUTHENTICATED))
+def close_sockets(*session_identities: str) -> None:
+    """Closes the sockets of these device sessions in every process, with 4401."""
+    topics = map(session_topic, session_identities)
+    publish_from_thread(*(Close(topic, CLOSE_NOT_AUTHENTICATED) for topic in topics))

@@ -9,7 +9,8 @@ from django.test import Client
 
 from accounts import services
 from accounts.models import DeviceSession, User
-from tests.accounts.conftest import PASSWORD, Api, make_user
+from tests.accounts.conftest import PASSWORD, make_user
+from tests.api import Api
 
 USERS = "/admin/accounts/user/"
 DEVICES = "/admin/accounts/devicesession/"

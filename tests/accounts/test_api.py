@@ -8,24 +8,18 @@ from django.test import Client
 
 from accounts.models import DeviceSession, User
 from imsystem.ids import is_identity
-from tests.accounts.conftest import (
+from tests.accounts.conftest import PASSWORD, ask_code, mailed_code
+from tests.api import (
+    NO_CREDENTIALS,
     NOT_AUTHENTICATED,
     NOT_FOUND,
-    PASSWORD,
     Api,
-    ask_code,
     bad_request,
-    mailed_code,
+    invalid,
     problem,
 )
 
 CAROL = {"account": "carol", "password": PASSWORD, "email": "carol@example.org"}
-NO_CREDENTIALS = problem(
-    401,
-    "Unauthorized",
-    "not_authenticated",
-    "Authentication credentials were not provided.",
-)
 BAD_CREDENTIALS = problem(
     401, "Unauthorized", "bad_credentials", "The account or the password is not right."
 )
@@ -59,11 +53,6 @@ def public(user: User) -> dict[str, Any]:
         "avatar": "",
         "created_at": user.created_at,
     }
-
-
-def invalid(**errors: list[str]) -> dict[str, Any]:
-    """What serializers answer to wrong shapes."""
-    return problem(400, "Bad Request", "bad_request", "Some fields are not valid.", **errors)
 
 
 # --- the way in -----------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 from accounts import middleware, services, sessions
 from accounts.models import DeviceSession, User
-from tests.accounts.conftest import PASSWORD, make_user, problem
+from tests.accounts.conftest import PASSWORD, make_user
+from tests.api import problem
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -142,6 +143,18 @@ def test_the_session_key_changes_at_sign_in(alice: User) -> None:
     assert who(Client(headers={"Cookie": f"sessionid={before.session_key}"})) == "nobody"
 
 
+@pytest.mark.parametrize("name", ["alice", "bob"])
+def test_signing_in_again_ends_the_session_before(
+    alice: User, bob: User, closed: list[str], name: str
+) -> None:
+    client = browser()
+    before = DeviceSession.objects.get()
+    client.get("/in/", {"account": name})
+    assert who(client) == name
+    assert closed == [f"session:{before.identity}"]
+    assert DeviceSession.objects.filter(revoked_at=None).count() == 1
+
+
 def test_changes_by_cookie_need_a_csrf_token(alice: User) -> None:
     client = browser()
     change = {"nickname": "Al"}
@@ -231,6 +244,17 @@ def test_the_admin_form_signs_in_and_makes_a_device(root: User, name: str) -> No
     assert client.get("/admin/").status_code == 200
     assert DeviceSession.objects.count() == 1
     services.revoke_all(user=root)
+    assert client.get("/admin/").status_code == 302
+
+
+def test_the_admins_sign_out_ends_the_device(root: User, closed: list[str]) -> None:
+    client = Client()
+    admin_login(client, "root-user")
+    client.get("/admin/")
+    session = DeviceSession.objects.get()
+    assert client.post("/admin/logout/").status_code == 200
+    assert DeviceSession.objects.get().revoked_at is not None
+    assert closed == [f"session:{session.identity}"]
     assert client.get("/admin/").status_code == 302
 
 

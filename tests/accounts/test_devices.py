@@ -8,7 +8,8 @@ import time_machine
 
 from accounts import services
 from accounts.models import DeviceSession, User
-from tests.accounts.conftest import NOT_FOUND, PASSWORD, Api
+from tests.accounts.conftest import PASSWORD
+from tests.api import NOT_FOUND, Api
 
 
 def line(api: Api, *, current: bool = False) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from accounts.models import DeviceSession, User
 from imsystem.redis import sync_redis
-from tests.accounts.conftest import Api, make_user
+from tests.accounts.conftest import make_user
 from tests.accounts.test_api import OPEN
+from tests.api import Api
 
 NASTY = st.sampled_from(
     [

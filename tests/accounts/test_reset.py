@@ -7,7 +7,8 @@ from accounts.codes import Purpose
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession, User
 from imsystem.errors import BadRequest
-from tests.accounts.conftest import PASSWORD, Api, ask_code, wrong
+from tests.accounts.conftest import PASSWORD, ask_code, wrong
+from tests.api import Api
 
 NEW = "battery staple correct"
 BAD_CODE = {"code": ["This code is wrong or no longer valid."]}

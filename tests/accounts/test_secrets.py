@@ -6,7 +6,8 @@ import pytest
 
 from accounts.models import User
 from imsystem.redis import sync_redis
-from tests.accounts.conftest import PASSWORD, Api, mailed_code, wrong
+from tests.accounts.conftest import PASSWORD, mailed_code, wrong
+from tests.api import Api
 
 
 def everything_in_redis() -> str:

@@ -15,7 +15,7 @@ from accounts import services
 from accounts.models import DeviceSession, User
 from accounts.tokens import Tokens, make_tokens, read_access, read_refresh
 from imsystem.errors import NotAuthenticated
-from tests.accounts.conftest import NOT_AUTHENTICATED, Api
+from tests.api import NOT_AUTHENTICATED, Api
 
 
 def refresh(token: str) -> Tokens | None:

@@ -14,8 +14,8 @@ from accounts.tokens import read_access
 from accounts.ws_auth import BadOrigin, SocketUser
 from imsystem.errors import NotAuthenticated
 from imsystem.redis import sync_redis
-from tests.accounts.conftest import Api
 from tests.accounts.test_tokens import bad_tokens
+from tests.api import Api
 
 OWN = {"host": "chat.example.org", "origin": "http://chat.example.org"}
 

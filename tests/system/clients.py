@@ -1,0 +1,298 @@
+"""A client that keeps its promise (docs/protocol.md), and records everything it hears."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+
+Json = dict[str, Any]
+
+ANSWER_S = 20.0
+RECONNECT_S = 0.2
+# "Ask again a little later": something before the newest message may still be on its way.
+ASK_AGAIN_S = 0.5
+# After these, sending again under the same client_id is right.
+PASSING = {"unavailable", "internal", "rate_limited", "disconnected", "timeout"}
+
+
+class Timeline:
+    """What a client shows of one room: everything up to `seq`, in order, as of `revision`."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.revision = 0
+        self.shown: list[Json] = []
+        self._newest: dict[str, Json] = {}  # identity -> the message as last changed
+        self._held: dict[int, Json] = {}  # came before its turn
+        self._final = 0
+        self._head = (0, 0)
+
+    @property
+    def lacking(self) -> bool:
+        head_seq, head_revision = self._head
+        return bool(self._held) or head_seq > self.seq or head_revision > self.revision
+
+    def text_of(self, identity: str) -> str:
+        return str(self._newest[identity]["data"])
+
+    def announced(self, seq: int, revision: int) -> None:
+        self._head = (max(seq, self._head[0]), max(revision, self._head[1]))
+
+    def created(self, message: Json) -> None:
+        self._hold(message)
+        self._drain()
+
+    def updated(self, message: Json) -> None:
+        self._change(message)
+        if message["revision"] == self.revision + 1:
+            self.revision += 1
+        self.announced(0, message["revision"])
+
+    def synced(self, answer: Json) -> None:
+        """The answer to `sync` with this timeline's seq and revision."""
+        for message in answer["messages"]:
+            self._hold(message)
+        for message in answer["changed"]:
+            self._change(message)
+        self.announced(answer["last_seq"], answer["revision"])
+        self.revision = max(self.revision, answer["revision"])
+        self._final = max(self._final, answer["complete_to"])
+        self._drain()
+
+    def _hold(self, message: Json) -> None:
+        if message["seq"] > self.seq:
+            self._held[message["seq"]] = message
+            self._change(message)
+
+    def _change(self, message: Json) -> None:
+        known = self._newest.get(message["identity"])
+        if known is None or known["revision"] < message["revision"]:
+            self._newest[message["identity"]] = message
+
+    def _drain(self) -> None:
+        """Shows what is next, and what comes after holes that are final."""
+        for seq in sorted(self._held):
+            if seq > max(self.seq, self._final) + 1:
+                return
+            self.shown.append(self._held.pop(seq))
+            self.seq = seq
+        self.seq = max(self.seq, self._final)
+
+
+class Client:
+    """One device: connections come and go, timelines and unsent messages stay.
+
+    `heads_only`: it pulls nothing by itself; only `room.heads` makes it ask, once.
+    """
+
+    def __init__(self, url: str, token: str, *, heads_only: bool = False) -> None:
+        self._address = url.replace("http", "ws", 1) + "/ws/"
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._heads_only = heads_only
+        self.rooms: defaultdict[str, Timeline] = defaultdict(Timeline)
+        self.frames: list[Json] = []  # all events, as they came
+        self.acked: dict[str, Json] = {}  # client_id -> message
+        self.sent: set[str] = set()  # client_ids
+        self.answers: list[tuple[str, float]] = []  # code ("ack", "unavailable"…), seconds
+        self.closes: list[int] = []
+        self._socket: ClientConnection | None = None
+        self._ready = asyncio.Event()
+        self._waiting: dict[str, asyncio.Future[Json]] = {}
+        self._counter = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._syncing = False
+        self._ended = False
+
+    # --- connection ------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self._spawn(self._stay_connected())
+        async with asyncio.timeout(ANSWER_S):
+            await self._ready.wait()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended = True
+        if self._socket is not None:
+            await self._socket.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def port(self) -> int:
+        """Our end of the connection."""
+        assert self._socket is not None
+        return int(self._socket.local_address[1])
+
+    @property
+    def connected(self) -> bool:
+        return self._ready.is_set()
+
+    async def _stay_connected(self) -> None:
+        while not self._ended:
+            try:
+                await self._one_connection()
+            except (OSError, InvalidHandshake, InvalidMessage, TimeoutError):
+                pass
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _one_connection(self) -> None:
+        options: Json = {"subprotocols": ["im.v1"], "additional_headers": self._headers}
+        options |= {"compression": None, "proxy": None, "max_size": None}
+        async with connect(self._address, **options) as socket:
+            self._socket = socket
+            try:
+                async for text in socket:
+                    self._hear(json.loads(text))
+            except ConnectionClosed:
+                pass
+            finally:
+                self._lost(socket.close_code or 0)
+
+    def _lost(self, code: int) -> None:
+        self._ready.clear()
+        self.closes.append(code)
+        waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
+            if not answer.done():
+                answer.set_result({"type": "error", "code": "disconnected"})
+        if code == 4401:
+            self._ended = True
+
+    # --- frames ----------------------------------------------------------------------------
+
+    def _hear(self, frame: Json) -> None:
+        if frame["type"] in ("ack", "error"):
+            answer = self._waiting.pop(frame.get("id", ""), None)
+            if answer and not answer.done():
+                answer.set_result(frame)
+            return
+        self.frames.append(frame)
+        handle = {
+            "ready": self._on_ready,
+            "message.created": lambda f: self.rooms[f["room_identity"]].created(f["message"]),
+            "message.updated": lambda f: self.rooms[f["room_identity"]].updated(f["message"]),
+            "room.heads": self._on_heads,
+        }.get(frame["type"])
+        if handle:
+            handle(frame)
+            if not self._heads_only or frame["type"] in ("ready", "room.heads"):
+                self._pull()
+
+    def _on_ready(self, frame: Json) -> None:
+        for room in frame["rooms"]:
+            self.rooms[room["identity"]].announced(room["last_seq"], room["revision"])
+        self._ready.set()
+
+    def _on_heads(self, frame: Json) -> None:
+        for room, head in frame["rooms"].items():
+            self.rooms[room].announced(head["seq"], head["revision"])
+
+    def _pull(self) -> None:
+        if not self._syncing and any(timeline.lacking for timeline in self.rooms.values()):
+            self._syncing = True
+            self._spawn(self._sync())
+
+    async def _sync(self) -> None:
+        try:
+            while self.connected and await self._sync_once():
+                pass
+        finally:
+            self._syncing = False
+
+    async def _sync_once(self) -> bool:
+        """True when there is more to ask for."""
+        lacking = {room: line for room, line in self.rooms.items() if line.lacking}
+        known = {room: (line.seq, line.revision) for room, line in lacking.items()}
+        asked = {room: {"seq": seq, "revision": rev} for room, (seq, rev) in known.items()}
+        answer = await self.ask("sync", rooms=asked)
+        for room, delta in answer.get("rooms", {}).items():
+            lacking[room].synced(delta)
+        if any(delta["has_more"] for delta in answer.get("rooms", {}).values()):
+            return True
+        if self._heads_only and answer["type"] == "ack":
+            return False
+        if {room: (line.seq, line.revision) for room, line in lacking.items()} == known:
+            await asyncio.sleep(ASK_AGAIN_S)
+        return any(line.lacking for line in self.rooms.values())
+
+    # --- commands --------------------------------------------------------------------------
+
+    async def ask(self, kind: str, **fields: object) -> Json:
+        """One command and its ack or error; codes `disconnected` and `timeout` are our own."""
+        if self._socket is None or not self.connected:
+            return {"type": "error", "code": "disconnected"}
+        self._counter += 1
+        command_id = str(self._counter)
+        answer = self._waiting[command_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._socket.send(json.dumps({"type": kind, "id": command_id, **fields}))
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
+        except ConnectionClosed:
+            return {"type": "error", "code": "disconnected"}
+        except TimeoutError:
+            return {"type": "error", "code": "timeout"}
+
+    async def try_to_send(self, room: str, data: str, client_id: str) -> Json:
+        """One attempt; its outcome and how long it took are kept in `answers`."""
+        self.sent.add(client_id)
+        started = time.monotonic()
+        fields = {"room_identity": room, "client_id": client_id, "data": data}
+        answer = await self.ask("message.send", **fields)
+        outcome = "ack" if answer["type"] == "ack" else answer["code"]
+        self.answers.append((outcome, time.monotonic() - started))
+        if outcome == "ack":
+            self.acked[client_id] = answer["message"]
+        return answer
+
+    async def send(self, room: str, data: str) -> Json:
+        """Sends a message until it is acknowledged, whatever fails in between."""
+        client_id = secrets.token_hex(8)
+        while True:
+            answer = await self.try_to_send(room, data, client_id)
+            if answer["type"] == "ack":
+                message: Json = answer["message"]
+                return message
+            assert answer["code"] in PASSING, answer
+            await asyncio.sleep(min(answer.get("retry_after", RECONNECT_S), 0.5))
+
+    # --- what was heard --------------------------------------------------------------------
+
+    def created(self, room: str) -> list[int]:
+        """The seq of every `message.created` of a room, as they came."""
+        return [
+            frame["message"]["seq"]
+            for frame in self.frames
+            if frame["type"] == "message.created" and frame["room_identity"] == room
+        ]
+
+    def heard(self, kind: str) -> list[Json]:
+        return [frame for frame in self.frames if frame["type"] == kind]
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def until(true: Callable[[], bool], seconds: float = 10.0) -> float:
+    """Polls until `true()`; returns after how many seconds. Fails after `seconds`."""
+    started = time.monotonic()
+    while not true():
+        assert time.monotonic() - started < seconds, f"not within {seconds} s"
+        await asyncio.sleep(0.02)
+    return time.monotonic() - started
