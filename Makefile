@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-ha
 LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup run test lint lock clean
+.PHONY: help setup run test bench lint lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -23,6 +23,9 @@ run: $(VENV)/run.stamp ## run the whole system; options: make run ARGS="--port 9
 
 test: $(VENV)/dev.stamp ## run all tests; a part: make test ARGS=tests/chat
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/dev.stamp ## measure messages and deliveries per second (4 minutes)
+	$(BIN)/python -m bench.load $(ARGS)
 
 # DEBUG: these commands import the settings, and a checkout has no secrets.
 lint: $(VENV)/dev.stamp ## style, types, migrations, API schema
@@ -36,7 +39,7 @@ lock: ## pin the newest allowed versions (needs uv): commit the result
 	$(LOCK) --upgrade --output-file requirements.lock
 	$(LOCK) --extra local --constraint requirements.lock --upgrade \
 		--output-file requirements-local.lock
-	$(LOCK) --extra local --group test --group lint --constraint requirements-local.lock \
+	$(LOCK) --extra local --group test --group bench --group lint --constraint requirements-local.lock \
 		--upgrade --output-file requirements-dev.lock
 
 clean: ## remove what the commands made, except the data in var/

@@ -1,11 +1,8 @@
-"""Load on a running IMSystem: messages stored and deliveries made per second.
+"""Load: messages stored and deliveries made per second. `make bench` runs it.
 
-    RATE_LIMITS=off make run          # in one terminal
-    make bench                        # in another
-
-Real sockets, one process, picows as the client (a C-speed WebSocket library: the server must be
-what is measured). Users and rooms are made through the services, in the server's own databases.
-Every client checks the promise as it goes: each message once, in order of seq.
+Starts a system of its own (or takes --url, with DATA_DIR or MONGODB_URL naming its databases).
+Real sockets from one process, with picows as the client, a C-speed WebSocket library: the server
+must be what is measured. Every client checks the promise as it goes: each message once, in order.
 """
 
 import argparse
@@ -21,6 +18,9 @@ from importlib.metadata import version
 import msgspec
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from rich.progress import track
+
+from bench.system import running_system
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imsystem.settings")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
@@ -246,17 +246,19 @@ ROOM_WINDOW = 2
 def run_all(url: str, runs: int) -> list[tuple[str, list[Result]]]:
     """Every workload, `runs` times after one warm-up, each time with new people and rooms."""
     results: list[tuple[str, list[Result]]] = []
-    for members in (200,):
-        found = []
-        for _ in range(runs + 1):
-            people = make_people(members)
-            found.append(uvloop.run(run_room(url, people, make_group(people))))
-        results.append((f"room of {members}, 10 senders", found[1:]))
-    found = []
-    for _ in range(runs + 1):
+
+    def room() -> Result:
         people = make_people(200)
-        found.append(uvloop.run(run_pairs(url, people, make_pairs(people))))
-    results.append(("100 pairs, one in flight each", found[1:]))
+        return uvloop.run(run_room(url, people, make_group(people)))
+
+    def pairs() -> Result:
+        people = make_people(200)
+        return uvloop.run(run_pairs(url, people, make_pairs(people)))
+
+    workloads = {"room of 200, 10 senders": room, "100 pairs, one in flight each": pairs}
+    for name, run in workloads.items():
+        found = [run() for _ in track(range(runs + 1), description=name)]
+        results.append((name, found[1:]))
     return results
 
 
@@ -285,17 +287,26 @@ def versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *(f"{n} {version(n)}" for n in names)])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
+def run_and_show(url: str, runs: int) -> int:
+    """Prints the table; 1 when any client saw a fault."""
     import django
 
     django.setup()
-    results = run_all(options.url, options.runs)
+    results = run_all(url, runs)
     show(results)
-    return 1 if any(run.faults for _, runs in results for run in runs) else 0
+    return 1 if any(run.faults for _, found in results for run in found) else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", help="a running system; default: one is started")
+    parser.add_argument("--workers", type=int, default=1, help="of the system that is started")
+    parser.add_argument("--runs", type=int, default=3, help="counted runs, after one to warm up")
+    options = parser.parse_args()
+    if options.url:
+        return run_and_show(options.url, options.runs)
+    with running_system(options.workers) as url:
+        return run_and_show(url, options.runs)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,11 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         announcer.watch(self)
         try:
             await snapshot.subscribe(self.connection, user.session_identity)
-            self.connection.release(await snapshot.ready_frame(self.connection, self.connection_id))
+            self.connection.release(
+                await snapshot.ready_frame(
+                    self.connection, user.session_identity, self.connection_id
+                )
+            )
             await self.read_frames(receive)
         except NotAuthenticated:
             self.connection.close(CLOSE_NOT_AUTHENTICATED)

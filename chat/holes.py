@@ -14,8 +14,10 @@ from imsystem.clock import now_ms
 from imsystem.ids import new_identity
 from imsystem.mongo.clients import Document, collection
 
-# Far beyond every deadline of a send (5 s for the insert, 3 s for the counter).
-SETTLE_MS = 30_000
+# Beyond every deadline of a send (5 s for the insert, 3 s for the counter). Sooner would be safe,
+# too, the index decides; but a message that is merely slow would have to take another number.
+# Readers wait for an open hole, so later would be a longer wait after every crash.
+SETTLE_MS = 10_000
 
 
 def _void(room_identity: str, seq: int, now: int) -> Document:
@@ -60,16 +62,17 @@ async def complete_to(
     to be read again because a message turned up where a hole was to be sealed."""
     now = now_ms()
     settled, open_holes = old_holes(messages, lower, upper, now)
-    if settled and not await _seal(room_identity, settled, now):
+    if settled and not await seal([(room_identity, seq) for seq in settled]):
         return lower, True
     return (min(open_holes) - 1 if open_holes else upper), False
 
 
-async def _seal(room_identity: str, seqs: Sequence[int], now: int) -> bool:
-    """Fills the numbers; False when one of them is taken after all."""
+async def seal(numbers: Sequence[tuple[str, int]]) -> bool:
+    """Fills the numbers (room, seq); False when one of them is taken after all."""
+    now = now_ms()
     try:
         await collection("message_basic").insert_many(
-            [_void(room_identity, seq, now) for seq in seqs], ordered=False
+            [_void(room_identity, seq, now) for room_identity, seq in numbers], ordered=False
         )
     except BulkWriteError as exc:
         if all(error.get("code") == 11000 for error in exc.details["writeErrors"]):

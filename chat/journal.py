@@ -14,6 +14,8 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError
 
+from chat.holes import seal
+from chat.loose_ends import LooseEnds
 from chat.payloads import MessagePayload, message_payload
 from chat.protocol import encode
 from chat.sequence import Sequence as Numbers
@@ -76,6 +78,7 @@ class Journal:
         self._in_flight: dict[Key, asyncio.Future[Stored]] = {}
         self._recent: OrderedDict[Key, MessagePayload] = OrderedDict()
         self._numbers = Numbers()
+        self._loose_ends = LooseEnds(self._announce)
         self._committer: asyncio.Task[None] | None = None
         # room -> highest stored seq, for the checkpoint (chat/checkpoint.py takes it away)
         self.advanced: dict[str, int] = {}
@@ -122,7 +125,7 @@ class Journal:
             self._succeed(entry, Stored(message_payload(entry.document)))
         # Lets the ack of every sender go out before anybody's copy of the message.
         await asyncio.sleep(0)
-        self._announce(batch)
+        self._announce([entry.document for entry in batch])
 
     async def _number(self, batch: Sequence[_Entry]) -> None:
         counts = Counter(entry.draft.room_identity for entry in batch)
@@ -167,8 +170,11 @@ class Journal:
             return False
         if first["_id"] == document["_id"]:
             return True
-        await self._numbers.give_back(draft.room_identity, document["seq"])
+        if not await self._numbers.give_back(draft.room_identity, document["seq"]):
+            await seal([(draft.room_identity, document["seq"])])
         self._succeed(entry, Stored(message_payload(first), duplicate=True))
+        # Whoever stored it may have died before it told anybody.
+        self._announce([first])
         return False
 
     def _again(self, entry: _Entry) -> None:
@@ -202,13 +208,13 @@ class Journal:
             logger.warning("%d messages not stored: %r", len(batch), exc)
         else:
             logger.exception("a batch of messages failed", exc_info=exc)
+        self._loose_ends.add([entry.document for entry in batch if entry.document])
         for entry in batch:
             self._finish(entry, Unavailable())
 
-    def _announce(self, stored: list[_Entry]) -> None:
+    def _announce(self, stored: Sequence[Document]) -> None:
         events = []
-        for entry in stored:
-            document = entry.document
+        for document in stored:
             room = document["room_identity"]
             self.advanced[room] = max(document["seq"], self.advanced.get(room, 0))
             events.append(Deliver(room_topic(room), created_frame(document), seq=document["seq"]))

@@ -22,7 +22,9 @@ if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
 end
 """
 _GIVE_BACK = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DECR', KEYS[1]) end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DECR', KEYS[1])
+return 1
 """
 
 
@@ -39,19 +41,31 @@ class Sequence:
         self._known: OrderedDict[str, int] = OrderedDict()
 
     async def allocate(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """Reserves numbers: {room: how many} -> {room: the first of them}, in one round trip.
+        """Reserves numbers: {room: how many} -> {room: the first of them}, in one round trip as
+        long as the counters are known to be right.
 
         Raises redis.RedisError when Redis does not answer.
         """
+        floors = {room: self._known.get(room, 0) for room in counts}
+        floors |= await self._raised([room for room in counts if room not in self._known])
         firsts = await self._increment(counts)
-        doubtful = [room for room, first in firsts.items() if first <= self._known.get(room, first)]
-        verified = await asyncio.gather(
-            *(self._verified(room, firsts[room], counts[room]) for room in doubtful)
-        )
-        firsts.update(zip(doubtful, verified, strict=True))
+        wrong = [room for room, first in firsts.items() if first <= floors[room]]
+        if wrong:
+            await self._raised(wrong)
+            firsts |= await self._increment({room: counts[room] for room in wrong})
         for room, first in firsts.items():
             self._learn(room, first + counts[room] - 1)
         return firsts
+
+    async def _raised(self, rooms: list[str]) -> dict[str, int]:
+        """Sees to it that the counters are not behind MongoDB; returns the stored heads.
+
+        Always before a number is taken: of a number that we have taken one cannot tell whether
+        messages above it show a wrong counter or another process that was faster.
+        """
+        heads = await asyncio.gather(*(stored_head(room) for room in rooms))
+        await asyncio.gather(*map(self.raise_to, rooms, heads))
+        return dict(zip(rooms, heads, strict=True))
 
     async def _increment(self, counts: Mapping[str, int]) -> dict[str, int]:
         pipeline = async_redis().pipeline(transaction=False)
@@ -63,22 +77,16 @@ class Sequence:
             for (room, count), total in zip(counts.items(), totals, strict=True)
         }
 
-    async def _verified(self, room: str, first: int, count: int) -> int:
-        """`first`, if it lies above every stored message; otherwise numbers that do."""
-        head = await stored_head(room)
-        if first > head:
-            return first
-        await self.raise_to(room, head)
-        return (await self._increment({room: count}))[room]
-
     async def raise_to(self, room: str, seq: int) -> None:
         """Sees to it that the room's counter is at least `seq`."""
         await async_redis().eval(_RAISE_TO, 1, _key(room), str(seq))
 
-    async def give_back(self, room: str, seq: int) -> None:
-        """Returns a number that was not used, if no later one has been handed out since."""
-        await async_redis().eval(_GIVE_BACK, 1, _key(room), str(seq))
-        self._known[room] = seq - 1
+    async def give_back(self, room: str, seq: int) -> bool:
+        """Returns a number that was not used; False if a later one has been handed out since."""
+        given = await async_redis().eval(_GIVE_BACK, 1, _key(room), str(seq)) == 1
+        if given:
+            self._known[room] = seq - 1
+        return given
 
     def doubt(self, room: str) -> None:
         """The counter gave a number that is taken: look at MongoDB before trusting it again."""

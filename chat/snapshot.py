@@ -6,6 +6,7 @@ it by seq and revision), but not never.
 
 from accounts.models import User
 from accounts.payloads import own_user
+from accounts.selectors import active_user, live_session
 from chat.protocol import encode
 from imsystem.errors import NotAuthenticated
 from imsystem.mongo.clients import collection
@@ -35,16 +36,19 @@ async def subscribe(connection: Connection, session_identity: str) -> None:
         hub.subscribe(connection, room_topic(room_identity))
 
 
-async def ready_frame(connection: Connection, connection_id: str) -> str:
+async def ready_frame(connection: Connection, session_identity: str, connection_id: str) -> str:
     """The `ready` frame; also leaves the rooms the user was removed from since `subscribe`.
 
-    Raises NotAuthenticated when the user is gone.
+    Raises NotAuthenticated when the user is gone or the device was revoked meanwhile: before
+    `subscribe` this socket could not be told.
     """
-    user, rooms = await _read(connection.user_identity)
+    user, rooms = await _read(connection.user_identity, session_identity)
     current = {room_topic(room["identity"]) for room in rooms}
     for topic in list(connection.topics):
         if topic.startswith("room:") and topic not in current:
             current_hub().unsubscribe(connection, topic)
+    for room in rooms:
+        current_hub().begin(room_topic(room["identity"]), room["last_seq"])
     return encode(
         "ready",
         user=own_user(user),
@@ -54,14 +58,14 @@ async def ready_frame(connection: Connection, connection_id: str) -> str:
     )
 
 
-async def _read(user_identity: str) -> tuple[User, list[RoomPayload]]:
-    user, found = await run_in_thread(_user_and_rooms, user_identity)
+async def _read(user_identity: str, session_identity: str) -> tuple[User, list[RoomPayload]]:
+    user, found = await run_in_thread(_user_and_rooms, user_identity, session_identity)
     room_heads = await heads([room.identity for room in found.rooms])
     return user, rooms_with_heads(found, room_heads)
 
 
-def _user_and_rooms(user_identity: str) -> tuple[User, FoundRooms]:
-    user = User.objects.filter(pk=user_identity, is_active=True).first()
-    if user is None:
+def _user_and_rooms(user_identity: str, session_identity: str) -> tuple[User, FoundRooms]:
+    user = active_user(user_identity)
+    if user is None or live_session(session_identity=session_identity, user=user) is None:
         raise NotAuthenticated
     return user, rooms_without_heads(user)

@@ -42,9 +42,10 @@ class QueryIntegerField(serializers.IntegerField):
 
 
 class IdentityField(serializers.RegexField):
-    """An identity: 24 hex digits."""
+    """An identity: 24 hex digits, with nothing around them."""
 
     def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("trim_whitespace", False)
         # \Z, not $: $ also matches before a final line break.
         super().__init__(rf"\A{IDENTITY_PATTERN}\Z", **kwargs)
 

@@ -6,13 +6,13 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from imsystem.errors import AppError, BadRequest, Unavailable
+from imsystem.errors import AppError, BadRequest, TooLarge, Unavailable
 from imsystem.outage import is_outage
 
 CONTENT_TYPE = "application/problem+json"
@@ -82,6 +82,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     """DRF's hook. None (a 500 with a log entry) for whatever is not expected."""
     if is_outage(exc):
         exc = Unavailable()
+    if isinstance(exc, RequestDataTooBig):
+        exc = TooLarge()
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     if isinstance(exc, PermissionDenied):

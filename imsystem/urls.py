@@ -30,3 +30,7 @@ urlpatterns = [
     path("healthz", health.live),
     path("readyz", health.ready),
 ]
+
+handler400 = "imsystem.handlers.bad_request"
+handler404 = "imsystem.handlers.not_found"
+handler500 = "imsystem.handlers.server_error"

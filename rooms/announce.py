@@ -28,7 +28,7 @@ def joined(room: Room, members: Sequence[Member], head: Head) -> None:
     for member in members:
         payload = room_payload(room, member, head, _peer(room, member))
         events += [
-            Join(user_topic(member.user_id), topic),
+            Join(user_topic(member.user_id), topic, head.last_seq),
             Deliver(user_topic(member.user_id), frame("room.added", room=payload)),
         ]
     publish_from_thread(*events)

@@ -154,6 +154,8 @@ def change_member(
     member, target = _pair(user, room_identity, peer_identity)
     if member.pk == target.pk:
         raise BadRequest(_("You cannot change your own membership."))
+    if role is None and muted_until is None:
+        raise BadRequest
     if muted_until is not None:
         policies.may_manage_member(_access(member), _access(target))
         target.muted_until = max(0, muted_until)
@@ -177,6 +179,8 @@ def update_room(
     room = member.room
     policies.must_be_group(room.kind)
     policies.may_manage(_access(member))
+    if name is None and info is None:
+        raise BadRequest
     if name is not None:
         room.name = valid_name(name)
     if info is not None:

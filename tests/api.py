@@ -1,4 +1,4 @@
-"""The REST API in tests: a client that speaks JSON, and the problem documents it may get."""
+"""The REST API in tests: a client that speaks JSON, and the documents it may get."""
 
 import json
 from typing import Any
@@ -76,6 +76,18 @@ def refused(detail: str) -> dict[str, Any]:
 
 def forbidden(detail: str, code: str = "forbidden") -> dict[str, Any]:
     return problem(403, "Forbidden", code, detail)
+
+
+def public(user: User) -> dict[str, Any]:
+    """A person as everybody sees them."""
+    return {
+        "identity": user.identity,
+        "account": user.account,
+        "nickname": user.nickname,
+        "sex": user.sex,
+        "avatar": "",
+        "created_at": user.created_at,
+    }
 
 
 NOT_AUTHENTICATED = problem(401, "Unauthorized", "not_authenticated", "Sign in first.")

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from django.core.management import call_command
 from django.db import connection
 
 from accounts.models import User
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
+from imsystem.loops import adopt_running_loop, run_on_loop
 from imsystem.mongo.clients import mongo_client
 from imsystem.realtime.hub import current_hub
 from imsystem.redis import async_redis, sync_redis
+from imsystem.threads import run_in_thread
 from rooms import services
 from rooms.choices import Role
 from rooms.models import Room
@@ -44,14 +47,32 @@ def clean(_migrated: None, django_db_blocker: Any) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-async def _quiet_end() -> AsyncIterator[None]:
-    """Ends what the session's event loop still runs, so that nothing is torn down half-way."""
+async def _hub() -> AsyncIterator[None]:
+    """The hub of the session's event loop, up to its first beat. At the end it stops what still
+    runs, so that nothing is torn down half-way."""
+    hub = current_hub()
+    hub.start()
+    async with asyncio.timeout(10):
+        while hub.identity not in hub._heard:
+            await asyncio.sleep(0.01)
     yield
     await current_hub().stop()
     await mongo_client().close()
     await async_redis().aclose()
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_background() -> Iterator[None]:
+    """The same for the loop in the background, which synchronous tests use."""
+    yield
+
+    async def stop() -> None:
+        await current_hub().stop()
+        await get_channel_layer().flush()
+
+    run_on_loop(stop())
 
 
 def new_user(name: str) -> User:
@@ -75,8 +96,16 @@ class Cast:
 
 
 @pytest.fixture
-def cast() -> Cast:
-    """A group of four, one of them muted for an hour, and somebody who is not in it."""
+async def cast() -> Cast:
+    """A group of four, one of them muted for an hour, and somebody who is not in it.
+
+    Made from the loop that sockets in tests live on: nothing of it reaches them late, through
+    the channel layer.
+    """
+    return await run_in_thread(make_cast)
+
+
+def make_cast() -> Cast:
     names = ("owner", "admin", "member", "muted", "outsider")
     owner, admin, member, muted, outsider = (new_user(name) for name in names)
     room = services.create_group(

@@ -1,5 +1,6 @@
 """Sockets in tests: the real ASGI application, without a server around it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from accounts.models import User
 from accounts.sessions import open_session
 from accounts.tokens import make_tokens
 from imsystem.asgi import application
+from imsystem.realtime.hub import current_hub
 from imsystem.threads import run_in_thread
 
 
@@ -73,10 +75,24 @@ def communicator_of(token: str | None = None, **headers: str) -> WebsocketCommun
     return WebsocketCommunicator(application, "/ws/", headers=given, subprotocols=["im.v1"])
 
 
+async def caught_up() -> None:
+    """Waits until this loop's hub has heard what synchronous fixtures published.
+
+    They publish from another event loop, as another process would; an event from before a socket
+    was opened may reach it after `ready`, which is allowed, but not what a test expects next.
+    """
+    hub = current_hub()
+    async with asyncio.timeout(5):
+        for other in list(current_hub._values.values()):
+            while other is not hub and hub._heard.get(other.identity, 0) < other._sent:
+                await asyncio.sleep(0.005)
+
+
 @asynccontextmanager
 async def socket_of(user: User) -> AsyncIterator[Socket]:
     """A socket of `user` on a device of its own, closed at the end."""
     communicator = communicator_of(await run_in_thread(token_of, user))
+    await caught_up()
     connected, subprotocol = await communicator.connect(timeout=5)
     assert (connected, subprotocol) == (True, "im.v1")
     ready = json.loads(await communicator.receive_from(5))

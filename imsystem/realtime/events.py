@@ -24,10 +24,12 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):
-    """The sockets of topic `who` (a user) now also belong to `topic` (a room)."""
+    """The sockets of topic `who` (a user) now also belong to `topic` (a room), which has `seq`
+    messages so far."""
 
     who: str
     topic: str
+    seq: int = 0
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, tag="part"):

@@ -84,6 +84,11 @@ class Hub:
                 del self._topics[topic]
                 self._order.forget(topic)
 
+    def begin(self, topic: str, seq: int) -> None:
+        """The room has `seq` messages: those that follow are delivered in order from there."""
+        if topic in self._topics:
+            self._order.begin(topic, seq)
+
     def topics(self, prefix: str) -> list[str]:
         """The topics with this prefix ("room:") that have a local socket."""
         return [topic for topic in self._topics if topic.startswith(prefix)]
@@ -118,10 +123,11 @@ class Hub:
                     self._order.put(event)
             case ev.Deliver():
                 self._send_to_topic(event)
-            case ev.Join(who, topic):
+            case ev.Join(who, topic, seq):
                 self.moved.add(who)
                 for connection in self.sockets_of(who):
                     self.subscribe(connection, topic)
+                self.begin(topic, seq)
             case ev.Part(who, topic):
                 self.moved.add(who)
                 for connection in self.sockets_of(who):

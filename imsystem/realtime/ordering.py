@@ -21,6 +21,11 @@ class RoomOrder:
         self._last: dict[str, int] = {}
         self._held: dict[str, dict[int, Deliver]] = {}
 
+    def begin(self, topic: str, seq: int) -> None:
+        """The room had `seq` messages when the first local socket came to it. Without that the
+        first event is delivered at once, and may not be the first message."""
+        self._last.setdefault(topic, seq)
+
     def put(self, event: Deliver) -> None:
         """Delivers the event now, or when those before it have come, or after HOLD_S."""
         last = self._last.get(event.topic)

@@ -125,7 +125,7 @@ def test_staff_cannot_make_superusers(alice: User, bob: User, by_group: bool) ->
     User.objects.filter(pk=alice.pk).update(is_staff=True)
     permissions = Permission.objects.filter(codename__in=["view_user", "change_user"])
     if by_group:
-        group = Group.objects.get_or_create(name="helpers")[0]
+        group = Group.objects.get_or_create(name="moderators")[0]
         group.permissions.set(permissions)
         alice.groups.set([group])
     else:

@@ -17,6 +17,7 @@ from tests.api import (
     bad_request,
     invalid,
     problem,
+    public,
 )
 
 CAROL = {"account": "carol", "password": PASSWORD, "email": "carol@example.org"}
@@ -42,17 +43,6 @@ CLOSED = [
     ("GET", f"users/{'a' * 24}/"),
     ("GET", "users/?account=alice"),
 ]
-
-
-def public(user: User) -> dict[str, Any]:
-    return {
-        "identity": user.identity,
-        "account": user.account,
-        "nickname": user.nickname,
-        "sex": user.sex,
-        "avatar": "",
-        "created_at": user.created_at,
-    }
 
 
 # --- the way in -----------------------------------------------------------------------------

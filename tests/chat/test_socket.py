@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import DeviceSession, User
 from accounts.services import revoke_all
-from chat import announcer
+from chat import announcer, snapshot
 from chat.snapshot import HEARTBEAT_S
 from imsystem.mongo.clients import collection
 from imsystem.threads import run_in_thread
@@ -395,3 +395,19 @@ async def test_a_failing_command_is_told_as_internal_and_hurts_nobody(
         assert "secret" not in json.dumps(error)
         assert (await member.ask("ping"))["type"] == "ack"
     assert "a secret of ours" in caplog.text
+
+
+async def test_a_device_revoked_during_the_handshake_gets_no_ready(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe = snapshot.subscribe
+
+    async def revoke_then_subscribe(*args: Any) -> None:
+        await run_in_thread(_revoke_silently, cast.member)
+        await subscribe(*args)
+
+    monkeypatch.setattr(snapshot, "subscribe", revoke_then_subscribe)
+    communicator = communicator_of(await run_in_thread(token_of, cast.member))
+    await communicator.connect()
+    assert await communicator.receive_output(5) == {"type": "websocket.close", "code": 4401}
+    await communicator.disconnect()

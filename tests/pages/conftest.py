@@ -1,31 +1,14 @@
 """Browsers for page tests: Django's client, signed in or not, and what a page shows."""
 
 import re
-from collections.abc import Iterator
 from html import unescape
 
-import pytest
-from channels.layers import get_channel_layer
 from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import User
-from imsystem.loops import run_on_loop
-from imsystem.realtime.hub import current_hub
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quiet_hub() -> Iterator[None]:
-    """Stops what pages use in the background before the databases go."""
-    yield
-
-    async def stop() -> None:
-        await current_hub().stop()
-        await get_channel_layer().flush()
-
-    run_on_loop(stop())
 
 
 def browser(user: User | None = None, language: str = "en") -> Client:

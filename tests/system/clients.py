@@ -108,6 +108,7 @@ class Client:
         self._counter = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._syncing = False
+        self._news = False  # heads came since the last sync was sent
         self._ended = False
 
     # --- connection ------------------------------------------------------------------------
@@ -200,6 +201,7 @@ class Client:
     def _on_heads(self, frame: Json) -> None:
         for room, head in frame["rooms"].items():
             self.rooms[room].announced(head["seq"], head["revision"])
+        self._news = True
 
     def _pull(self) -> None:
         if not self._syncing and any(timeline.lacking for timeline in self.rooms.values()):
@@ -215,6 +217,7 @@ class Client:
 
     async def _sync_once(self) -> bool:
         """True when there is more to ask for."""
+        self._news = False
         lacking = {room: line for room, line in self.rooms.items() if line.lacking}
         known = {room: (line.seq, line.revision) for room, line in lacking.items()}
         asked = {room: {"seq": seq, "revision": rev} for room, (seq, rev) in known.items()}
@@ -224,7 +227,7 @@ class Client:
         if any(delta["has_more"] for delta in answer.get("rooms", {}).values()):
             return True
         if self._heads_only and answer["type"] == "ack":
-            return False
+            return self._news
         if {room: (line.seq, line.revision) for room, line in lacking.items()} == known:
             await asyncio.sleep(ASK_AGAIN_S)
         return any(line.lacking for line in self.rooms.values())

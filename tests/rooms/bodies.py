@@ -1,0 +1,49 @@
+"""Rooms and members as the API and the socket show them, written out."""
+
+from typing import Any
+
+from accounts.models import User
+from rooms.models import Member, Room
+from tests.api import public
+
+
+def summary(room: Room, **changes: Any) -> dict[str, Any]:
+    """A group as everybody sees it who knows its number."""
+    stored = Room.objects.get(pk=room.pk)
+    return {
+        "identity": room.pk,
+        "number": stored.number,
+        "name": stored.name,
+        "info": stored.info,
+        "kind": stored.kind,
+        "user_identity": stored.creator_id,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        **changes,
+    }
+
+
+def room_body(room: Room, role: str, **changes: Any) -> dict[str, Any]:
+    """A room without messages as one of its members sees it."""
+    return {
+        **summary(room),
+        "role": role,
+        "last_seq": 0,
+        "revision": 0,
+        "read_seq": 0,
+        "unread": 0,
+        "last_message": None,
+        **changes,
+    }
+
+
+def member_body(room: Room, user: User, role: str = "member", **changes: Any) -> dict[str, Any]:
+    return {
+        "user": public(user),
+        "role": role,
+        "joined_seq": 0,
+        "read_seq": 0,
+        "muted_until": 0,
+        "created_at": Member.objects.get(room=room, user=user).created_at,
+        **changes,
+    }

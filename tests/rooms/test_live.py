@@ -1,0 +1,175 @@
+"""What live sockets are told when a room or its members change: whole frames."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from imsystem.errors import BadRequest, Forbidden
+from imsystem.threads import run_in_thread
+from rooms import services
+from rooms.models import Room
+from tests.api import public
+from tests.conftest import Cast
+from tests.rooms.bodies import member_body, room_body, summary
+from tests.sockets import Socket, socket_of
+
+
+async def member_updated(
+    cast: Cast, user: User, role: str = "member", **changes: Any
+) -> dict[str, Any]:
+    member = await run_in_thread(member_body, cast.room, user, role, **changes)
+    return {"type": "member.updated", "room_identity": cast.room.pk, "member": member}
+
+
+def removed(room: Room, reason: str) -> dict[str, Any]:
+    return {"type": "room.removed", "room_identity": room.pk, "reason": reason}
+
+
+async def heard_only(socket: Socket, *frames: dict[str, Any]) -> None:
+    """The socket hears exactly these frames, in this order."""
+    assert [await socket.hear() for _ in frames] == list(frames)
+    await socket.say(type="ping", id="end")
+    assert await socket.hear() == {"type": "ack", "id": "end"}
+
+
+async def change(cast: Cast, target: User, user: User | None = None, **fields: Any) -> None:
+    await run_in_thread(
+        services.change_member,
+        user=user or cast.owner,
+        room_identity=cast.room.pk,
+        peer_identity=target.pk,
+        **fields,
+    )
+
+
+async def test_joining(cast: Cast) -> None:
+    async with socket_of(cast.member) as member, socket_of(cast.outsider) as joining:
+        await run_in_thread(services.join, user=cast.outsider, room_identity=cast.room.pk)
+        room = await run_in_thread(room_body, cast.room, "member")
+        await heard_only(joining, {"type": "room.added", "room": room})
+        await heard_only(member, await member_updated(cast, cast.outsider))
+
+
+async def test_being_added_tells_all_devices(cast: Cast) -> None:
+    async with socket_of(cast.outsider) as phone, socket_of(cast.outsider) as laptop:
+        await run_in_thread(
+            services.add_member, user=cast.admin, room_identity=cast.room.pk,
+            peer_identity=cast.outsider.pk,
+        )  # fmt: skip
+        room = await run_in_thread(room_body, cast.room, "member")
+        for device in (phone, laptop):
+            await heard_only(device, {"type": "room.added", "room": room})
+
+
+async def test_joining_twice_tells_nobody(cast: Cast) -> None:
+    async with socket_of(cast.member) as member:
+        await run_in_thread(services.join, user=cast.member, room_identity=cast.room.pk)
+        assert await member.silent()
+
+
+async def test_a_new_group(cast: Cast) -> None:
+    async with socket_of(cast.owner) as creator, socket_of(cast.member) as member:
+        room = await run_in_thread(
+            services.create_group, creator=cast.owner, name="Bar", members=[cast.member.pk]
+        )
+        for socket, role in ((creator, "owner"), (member, "member")):
+            seen = await run_in_thread(room_body, room, role)
+            await heard_only(socket, {"type": "room.added", "room": seen})
+
+
+async def test_a_new_conversation_is_named_after_the_other(cast: Cast) -> None:
+    async with socket_of(cast.owner) as owner, socket_of(cast.member) as member:
+        room, _created = await run_in_thread(
+            services.open_direct, user=cast.owner, peer_identity=cast.member.pk
+        )
+        for socket, peer in ((owner, cast.member), (member, cast.owner)):
+            seen = await run_in_thread(
+                room_body, room, "member", name=peer.nickname, peer=public(peer)
+            )
+            await heard_only(socket, {"type": "room.added", "room": seen})
+
+
+async def test_a_kick_tells_the_kicked_on_all_devices(cast: Cast) -> None:
+    async with socket_of(cast.member) as phone, socket_of(cast.member) as laptop:
+        await run_in_thread(
+            services.remove_member, user=cast.admin, room_identity=cast.room.pk,
+            peer_identity=cast.member.pk,
+        )  # fmt: skip
+        for device in (phone, laptop):
+            await heard_only(device, removed(cast.room, "kicked"))
+
+
+async def test_leaving(cast: Cast) -> None:
+    async with socket_of(cast.member) as member:
+        await run_in_thread(services.leave, user=cast.member, room_identity=cast.room.pk)
+        await heard_only(member, removed(cast.room, "left"))
+
+
+async def test_who_is_out_hears_nothing_more_of_the_room(cast: Cast) -> None:
+    async with socket_of(cast.member) as member:
+        await run_in_thread(services.leave, user=cast.member, room_identity=cast.room.pk)
+        await run_in_thread(
+            services.update_room, user=cast.owner, room_identity=cast.room.pk, name="Bar"
+        )
+        await heard_only(member, removed(cast.room, "left"))
+
+
+async def test_a_new_name(cast: Cast) -> None:
+    sockets = socket_of(cast.owner), socket_of(cast.muted), socket_of(cast.outsider)
+    async with sockets[0] as owner, sockets[1] as muted, sockets[2] as outsider:
+        await run_in_thread(
+            services.update_room, user=cast.admin, room_identity=cast.room.pk, name="Bar", info="杯"
+        )
+        room = await run_in_thread(summary, cast.room, name="Bar", info="杯")
+        for socket in (owner, muted):
+            await heard_only(socket, {"type": "room.updated", "room": room})
+        assert await outsider.silent()
+
+
+async def test_the_end_of_a_room(cast: Cast) -> None:
+    async with socket_of(cast.owner) as owner, socket_of(cast.muted) as muted:
+        await run_in_thread(services.delete_room, user=cast.owner, room_identity=cast.room.pk)
+        for socket in (owner, muted):
+            await heard_only(socket, removed(cast.room, "deleted"))
+        answer = await owner.ask(
+            "message.send", room_identity=cast.room.pk, client_id="c", data="x"
+        )
+        assert answer == {"type": "error", "id": "x", "code": "not_found", "detail": "Not found."}
+
+
+async def test_a_new_role(cast: Cast) -> None:
+    async with socket_of(cast.member) as member, socket_of(cast.muted) as other:
+        await change(cast, cast.member, role="admin")
+        for socket in (member, other):
+            await heard_only(socket, await member_updated(cast, cast.member, "admin"))
+
+
+async def test_a_hand_over(cast: Cast) -> None:
+    async with socket_of(cast.owner) as owner, socket_of(cast.member) as member:
+        await change(cast, cast.admin, role="owner")
+        for socket in (owner, member):
+            await heard_only(
+                socket,
+                await member_updated(cast, cast.admin, "owner"),
+                await member_updated(cast, cast.owner, "admin"),
+            )
+
+
+async def test_a_mute_and_its_end(cast: Cast) -> None:
+    async with socket_of(cast.member) as member:
+        await change(cast, cast.member, user=cast.admin, muted_until=2**50)
+        await change(cast, cast.member, user=cast.admin, muted_until=0)
+        await heard_only(
+            member,
+            await member_updated(cast, cast.member, muted_until=2**50),
+            await member_updated(cast, cast.member),
+        )
+
+
+async def test_a_refused_change_tells_nobody(cast: Cast) -> None:
+    async with socket_of(cast.muted) as muted:
+        for fields in ({"role": "owner"}, {"muted_until": 1}, {}):
+            with pytest.raises((Forbidden, BadRequest)):
+                await change(cast, cast.muted, user=cast.member, **fields)
+        assert await muted.silent()

@@ -1,0 +1,41 @@
+"""The whole system dies at once in the middle of a burst, and is started again."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.clients import until
+from tests.system.conftest import Measured
+from tests.system.people import register_all, room_of
+from tests.system.system import System
+from tests.system.test_outages import Burst, all_connected, stored_is_what_was_acked
+
+CUTS = 2
+
+
+@pytest.fixture
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = System(tmp_path_factory.mktemp("power-cut"), "--workers", "2")
+    running.start()
+    yield running
+    running.stop()
+
+
+async def test_nothing_acknowledged_is_lost(system: System, measured: Measured) -> None:
+    people = await register_all(system.url, system.data_dir / "mail", 6)
+    room = await room_of(people)
+    async with all_connected(people) as clients:
+        burst = Burst(clients, room)
+        for _ in range(CUTS):
+            await burst.until_acked(300)
+            await asyncio.to_thread(system.kill)
+            await asyncio.to_thread(system.start)
+            await until(lambda: all(client.connected for client in clients))
+        await burst.until_acked(300)
+        await burst.stop()
+        last = await until(lambda: burst.complete(burst.head), 40)
+        measured(f"{burst.acked} acked over {CUTS} cuts, complete {last:.2f} s after the last")
+        await stored_is_what_was_acked(people[0], burst)
+    for person in people:
+        await person.api.aclose()

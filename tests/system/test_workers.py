@@ -1,0 +1,180 @@
+"""Two web processes serve one room: whoever is connected where, all see the same."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from tests.system.clients import Client, until
+from tests.system.conftest import Measured
+from tests.system.people import Person, register, register_all, room_of, sign_in
+from tests.system.system import System, worker_of
+
+SENDERS = 10
+MESSAGES_EACH = 20
+TAKES_EFFECT_S = 2.0
+# The kernel hands connections to whichever process is free; this many tries reach both.
+MAX_TRIES = 100
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = System(tmp_path_factory.mktemp("workers"), "--workers", "2")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+async def people(system: System) -> AsyncIterator[list[Person]]:
+    registered = await register_all(system.url, system.data_dir / "mail", SENDERS)
+    yield registered
+    for person in registered:
+        await person.api.aclose()
+
+
+@asynccontextmanager
+async def on_both_workers(
+    system: System, tokens: list[str], each: int
+) -> AsyncIterator[list[Client]]:
+    """`each` connected clients on each worker; the tokens are given to them in turn."""
+    async with AsyncExitStack() as stack:
+        found: dict[int, list[Client]] = {worker: [] for worker in system.workers()}
+        for attempt in range(MAX_TRIES):
+            if all(len(clients) == each for clients in found.values()):
+                break
+            token = tokens[attempt % len(tokens)]
+            client = await stack.enter_async_context(Client(system.url, token))
+            clients = found[worker_of(system, client.port)]
+            if len(clients) < each:
+                clients.append(client)
+        assert [len(clients) for clients in found.values()] == [each, each]
+        # One of each worker in turn.
+        yield [client for pair in zip(*found.values(), strict=True) for client in pair]
+
+
+async def test_everybody_gets_everything_once_and_in_order(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    room = await room_of(people)
+    tokens = [person.token for person in people]
+    async with on_both_workers(system, tokens, SENDERS) as clients:
+        started = time.monotonic()
+        await asyncio.gather(*(_say_all(client, room) for client in clients[:SENDERS]))
+        sent = time.monotonic() - started
+        everything = list(range(1, SENDERS * MESSAGES_EACH + 1))
+        await until(lambda: all(len(c.created(room)) >= len(everything) for c in clients))
+        took = time.monotonic() - started
+        measured(f"{len(everything)} messages acked in {sent:.2f} s, at 20 sockets in {took:.2f} s")
+        for client in clients:
+            assert client.created(room) == everything
+            assert [message["seq"] for message in client.rooms[room].shown] == everything
+    acked = [message["seq"] for client in clients for message in client.acked.values()]
+    assert sorted(acked) == everything
+
+
+async def _say_all(client: Client, room: str) -> None:
+    """All of them under way at once; each ack is for the message it belongs to."""
+    texts = [f"{secrets.token_hex(4)} {number}" for number in range(MESSAGES_EACH)]
+    acked = await asyncio.gather(*(client.send(room, text) for text in texts))
+    assert [message["data"] for message in acked] == texts
+    # The messages of one socket keep their order.
+    assert [message["seq"] for message in acked] == sorted(message["seq"] for message in acked)
+
+
+async def test_what_rest_sends_reaches_the_sockets_of_both(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    room = await room_of(people[:3])
+    async with on_both_workers(system, [people[1].token, people[2].token], 2) as clients:
+        started = time.monotonic()
+        for number in range(1, 11):
+            body = {"client_id": f"rest-{number}", "data": "by REST"}
+            message = await people[0].call("POST", f"rooms/{room}/messages/", **body)
+            assert message["seq"] == number
+        await until(lambda: all(len(client.created(room)) == 10 for client in clients))
+        measured(f"10 messages one after the other {time.monotonic() - started:.2f} s")
+        assert [client.created(room) for client in clients] == [list(range(1, 11))] * 4
+
+
+async def test_the_same_message_through_many_sockets_is_stored_once(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    room = await room_of(people[:2])
+    async with on_both_workers(system, [people[0].token], 3) as clients:
+        for number in range(20):
+            await _send_everywhere(clients, people[0], room, f"same-{number}")
+        took = await until(lambda: all(len(client.rooms[room].shown) == 20 for client in clients))
+        measured(f"shown everywhere {took:.2f} s after the last ack")
+        for client in clients:
+            shown = [message["client_id"] for message in client.rooms[room].shown]
+            assert shown == [f"same-{number}" for number in range(20)]
+    stored = await people[0].history(room)
+    assert [message["client_id"] for message in stored] == shown
+
+
+async def _send_everywhere(
+    clients: list[Client], person: Person, room: str, client_id: str
+) -> None:
+    """At the same moment through all sockets and over REST: one is first, all learn the same."""
+    body = {"client_id": client_id, "data": "the same"}
+    *by_socket, by_rest = await asyncio.gather(
+        *(client.try_to_send(room, "the same", client_id) for client in clients),
+        person.call("POST", f"rooms/{room}/messages/", **body),
+    )
+    answers = [(ack["message"]["identity"], ack["duplicate"]) for ack in by_socket]
+    answers.append((by_rest["identity"], by_rest["duplicate"]))
+    assert len({identity for identity, _duplicate in answers}) == 1
+    assert [duplicate for _identity, duplicate in answers].count(False) == 1
+
+
+async def test_a_revoked_session_ends_on_both(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    here = people[0]
+    phone = await sign_in(here)
+    async with on_both_workers(system, [phone.token], 2) as clients:
+        devices = (await phone.call("GET", "auth/sessions/"))["results"]
+        (identity,) = [device["identity"] for device in devices if device["current"]]
+        await here.call("DELETE", f"auth/sessions/{identity}/")
+        took = await until(lambda: all(client.closes for client in clients), TAKES_EFFECT_S)
+        measured(f"{took * 1000:.0f} ms")
+        assert [client.closes for client in clients] == [[4401]] * 4
+    assert (await phone.api.get("users/me/")).status_code == 401
+    assert (await here.api.get("users/me/")).status_code == 200
+    await phone.api.aclose()
+
+
+async def test_a_kicked_member_hears_and_says_nothing_more_on_either(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    kicked = await register(system.url, system.data_dir / "mail", "kicked")
+    room = await room_of([people[0], kicked])
+    async with on_both_workers(system, [kicked.token], 2) as clients:
+        for client in clients:
+            await client.send(room, "still here")
+        await people[0].call("DELETE", f"rooms/{room}/members/{kicked.identity}/")
+        took = await until(
+            lambda: all(client.heard("room.removed") for client in clients), TAKES_EFFECT_S
+        )
+        measured(f"{took * 1000:.0f} ms")
+        for client in clients:
+            answer = await client.try_to_send(room, "let me in", secrets.token_hex(4))
+            assert answer["code"] == "not_found"
+        await _says_what_they_do_not_hear(people[0], room, clients)
+    await kicked.api.aclose()
+
+
+async def _says_what_they_do_not_hear(owner: Person, room: str, clients: list[Client]) -> None:
+    before = [client.created(room) for client in clients]
+    body = {"client_id": "after", "data": "they are gone"}
+    await owner.call("POST", f"rooms/{room}/messages/", **body)
+    # A round trip of each socket after the message: it would have arrived before its answer.
+    await asyncio.sleep(0.5)
+    for client in clients:
+        assert (await client.ask("ping"))["type"] == "ack"
+        assert client.heard("room.removed")[0]["reason"] == "kicked"
+    assert [client.created(room) for client in clients] == before
