@@ -50,6 +50,7 @@ def clean(_migrated: None, django_db_blocker: Any) -> Iterator[None]:
 async def _hub() -> AsyncIterator[None]:
     """The hub of the session's event loop, up to its first beat. At the end it stops what still
     runs, so that nothing is torn down half-way."""
+    adopt_running_loop()  # as the ASGI application does
     hub = current_hub()
     hub.start()
     async with asyncio.timeout(10):

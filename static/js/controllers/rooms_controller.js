@@ -46,7 +46,7 @@ export default class extends Controller {
     link.href = `/chat/${room.identity}/`;
     link.dataset.roomIdentity = room.identity;
     link.dataset.kind = room.kind;
-    part(item, ".avatar").dataset.hue = room.identity.slice(-1);
+    part(item, ".avatar").dataset.hue = (room.peer ?? room).identity.slice(-1);
     return item;
   }
 
