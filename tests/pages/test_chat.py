@@ -18,7 +18,7 @@ def say(user: User, room: str, *texts: str) -> list[str]:
     """Sends messages; their identities."""
     return [
         run_on_loop(
-            send_message(user_identity=user.pk, room_identity=room, client_id=f"c{data}", data=data)
+            send_message(user_identity=user.pk, room_identity=room, client_id="c-" + data.replace(" ", "-"), data=data)
         ).message["identity"]
         for data in texts
     ]
@@ -55,7 +55,7 @@ def test_a_room_shows_its_messages_and_hooks(cast: Cast) -> None:
     page = response.content.decode()
     assert 'role="log"' in page
     assert f'data-message-id="{identity}"' in page
-    assert 'data-client-id="cTea is ready"' in page
+    assert 'data-client-id="c-Tea-is-ready"' in page
     assert f'data-room-identity="{cast.room.pk}"' in page
     assert "Tea is ready" in text(response)
     assert bootstrap(response)["page"] == {
