@@ -89,8 +89,7 @@ def register(*, account: str, password: str, email: str, code: str, nickname: st
 
     Whether the address has an account already is told only to who has its code.
     """
-    account, email = valid_account(account), valid_email(email)
-    nickname = valid_nickname(nickname) if nickname.strip() else account
+    account, email, nickname = _valid_names(account, email, nickname)
     check_password_rules(password, User(account=account, email=email))
     if User.objects.filter(account=account).exists():
         raise _taken(account)
@@ -98,8 +97,25 @@ def register(*, account: str, password: str, email: str, code: str, nickname: st
         return create_user(account=account, email=email, nickname=nickname, password=password)
 
 
-def create_user(*, account: str, email: str, nickname: str, password: str) -> User:
-    """Inserts a user from canonical, checked values.
+def add_user(*, account: str, email: str, nickname: str = "", password: str | None = None) -> User:
+    """Creates an account on an administrator's word: the rules of `register`, without a code.
+
+    Without a password its owner sets one by code ("forgotten password").
+    """
+    account, email, nickname = _valid_names(account, email, nickname)
+    if password is not None:
+        check_password_rules(password, User(account=account, email=email))
+    return create_user(account=account, email=email, nickname=nickname, password=password)
+
+
+def _valid_names(account: str, email: str, nickname: str) -> tuple[str, str, str]:
+    """Canonical and checked; who gives no nickname is called by the account name."""
+    account, email = valid_account(account), valid_email(email)
+    return account, email, valid_nickname(nickname) if nickname.strip() else account
+
+
+def create_user(*, account: str, email: str, nickname: str, password: str | None) -> User:
+    """Inserts a user from canonical, checked values; None is a password nobody can give.
 
     Raises BadRequest when another user has the account name or the address.
     """

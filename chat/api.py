@@ -55,7 +55,7 @@ class MessageView(APIView):
         )
         return Response(run_on_loop(message))
 
-    @extend_schema(responses=MessageSerializer)
+    @extend_schema(responses={200: MessageSerializer})
     def delete(self, request: ApiRequest, message_identity: str) -> Response:
         """Recall a message: the own ones for 2 minutes, owner and admins any."""
         message = services.recall_message(

@@ -8,7 +8,7 @@ grows with the load and a lone message waits for nothing.
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,10 +76,11 @@ class Journal:
     def __init__(self) -> None:
         self._waiting: list[_Entry] = []
         self._in_flight: dict[Key, asyncio.Future[Stored]] = {}
-        self._recent: OrderedDict[Key, MessagePayload] = OrderedDict()
+        self._recent: OrderedDict[Key, str] = OrderedDict()  # -> identity of the message
+        self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = Numbers()
         self._loose_ends = LooseEnds(self._announce)
-        self._committer: asyncio.Task[None] | None = None
+        self._committing = False
         # room -> highest stored seq, for the checkpoint (chat/checkpoint.py takes it away)
         self.advanced: dict[str, int] = {}
 
@@ -92,15 +93,35 @@ class Journal:
         recent = self._recent.get(draft.key)
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         if recent is not None:
-            future.set_result(Stored(recent, duplicate=True))
+            self._start(self._give_back_first(recent, future))
         elif draft.key in self._in_flight:
             self._in_flight[draft.key].add_done_callback(lambda first: _repeat(first, future))
         else:
             self._in_flight[draft.key] = future
             self._waiting.append(_Entry(draft, future))
-            if self._committer is None:
-                self._committer = asyncio.get_running_loop().create_task(self._commit_all())
+            if not self._committing:
+                self._committing = True
+                self._start(self._commit_all())
         return future
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself keeps only weak references
+        task.add_done_callback(self._tasks.discard)
+
+    async def _give_back_first(self, identity: str, future: "asyncio.Future[Stored]") -> None:
+        """Answers a repeated send with the message as it is now: it may have been recalled."""
+        try:
+            found = await collection("message_basic").find_one({"_id": identity})
+        except Exception as exc:
+            logger.warning("a repeated message was not found: %r", exc)
+            found = None
+        if future.done():
+            return
+        if found is None:
+            _refuse(future, Unavailable())
+        else:
+            future.set_result(Stored(message_payload(found), duplicate=True))
 
     async def _commit_all(self) -> None:
         try:
@@ -111,7 +132,7 @@ class Journal:
                 except Exception as exc:
                     self._fail(batch, exc)
         finally:
-            self._committer = None
+            self._committing = False
 
     async def _commit(self, batch: list[_Entry]) -> None:
         await self._number(batch)
@@ -188,7 +209,7 @@ class Journal:
     # --- outcomes --------------------------------------------------------------------------
 
     def _succeed(self, entry: _Entry, stored: Stored) -> None:
-        self._recent[entry.draft.key] = stored.message
+        self._recent[entry.draft.key] = stored.message["identity"]
         if len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
         self._in_flight.pop(entry.draft.key, None)
@@ -197,9 +218,7 @@ class Journal:
 
     def _finish(self, entry: _Entry, error: AppError) -> None:
         self._in_flight.pop(entry.draft.key, None)
-        if not entry.future.done():
-            entry.future.set_exception(error)
-            entry.future.exception()  # marks it as seen: a sender that left must not log
+        _refuse(entry.future, error)
 
     def _fail(self, batch: list[_Entry], exc: Exception) -> None:
         """A batch failed as a whole. In an outage those who wait would wait for the same."""
@@ -222,14 +241,19 @@ class Journal:
             current_hub().publish(*events)
 
 
+def _refuse(future: "asyncio.Future[Stored]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # marks it as seen: a sender that left must not log
+
+
 def _repeat(first: "asyncio.Future[Stored]", future: "asyncio.Future[Stored]") -> None:
     """Gives the second sender of a message in flight what the first one gets."""
     if future.done():
         return
     error = first.exception()
     if error is not None:
-        future.set_exception(error)
-        future.exception()
+        _refuse(future, error)
     else:
         future.set_result(Stored(first.result().message, duplicate=True))
 

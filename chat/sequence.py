@@ -83,7 +83,7 @@ class Sequence:
 
     async def give_back(self, room: str, seq: int) -> bool:
         """Returns a number that was not used; False if a later one has been handed out since."""
-        given = await async_redis().eval(_GIVE_BACK, 1, _key(room), str(seq)) == 1
+        given = bool(await async_redis().eval(_GIVE_BACK, 1, _key(room), str(seq)))
         if given:
             self._known[room] = seq - 1
         return given

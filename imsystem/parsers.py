@@ -21,7 +21,7 @@ class StrictJSONParser(JSONParser):
         try:
             parsed = super().parse(stream, media_type, context)
             _check_text(parsed)
-        except (RecursionError, ValueError):
+        except (ParseError, RecursionError, ValueError):
             _refuse()
         if not isinstance(parsed, dict):
             _refuse()

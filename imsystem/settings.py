@@ -193,6 +193,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Its validator badge would ask a host of somebody else about every visitor's schema.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    # The bodies of PATCH have serializers of their own, which say what is required.
+    "COMPONENT_SPLIT_PATCH": False,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 

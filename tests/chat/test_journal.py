@@ -4,16 +4,20 @@ import asyncio
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
+from chat import sequence
 from chat.heads import room_head
 from chat.holes import SETTLE_MS
 from chat.journal import Draft, Journal, Stored
+from chat.payloads import VOID
 from chat.selectors import history
 from chat.sequence import Sequence, stored_head
 from imsystem.clock import now_ms
 from imsystem.errors import Unavailable
 from imsystem.ids import new_identity
 from imsystem.mongo.clients import collection
+from imsystem.realtime.hub import current_hub
 from imsystem.redis import KEY_PREFIX, async_redis
 from tests.conftest import Cast
 
@@ -26,6 +30,11 @@ def draft(client_id: str, user: str = ALICE, room: str = ROOM, data: str = "hi")
 
 
 async def stored(room: str = ROOM) -> list[dict[str, Any]]:
+    """The room's messages, without sealed numbers."""
+    return [row for row in await taken(room) if row["kind"] != VOID]
+
+
+async def taken(room: str = ROOM) -> list[dict[str, Any]]:
     return await collection("message_basic").find({"room_identity": room}).sort("seq").to_list()
 
 
@@ -95,9 +104,51 @@ async def test_many_repeats_among_new_messages() -> None:
     mixed = [item for pair in zip(old, fresh, strict=True) for item in pair]
     results = await send(Journal(), *mixed)
     assert [result.duplicate for result in results] == [True, False] * 20
-    rows = await stored()
-    assert len(rows) == 40
-    assert len({row["seq"] for row in rows}) == 40
+    assert len(await stored()) == 40
+    # No hole that readers would wait for: numbers that were not used are sealed at once.
+    rows = await taken()
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+async def test_processes_that_meet_in_a_room_leave_no_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One looks for the head while the other stores: its counter is not wrong for that."""
+    late, early = Journal(), Journal()
+    find_head = sequence.stored_head
+
+    async def look_slowly(room: str) -> int:
+        monkeypatch.setattr(sequence, "stored_head", find_head)
+        await send(early, *(draft(f"early{number}") for number in range(5)))
+        return await find_head(room)
+
+    monkeypatch.setattr(sequence, "stored_head", look_slowly)
+    (result,) = await send(late, draft("late"))
+    assert result.message["seq"] == 6
+    assert [row["seq"] for row in await taken()] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_failed_insert_is_settled_when_the_database_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One of its messages is stored all the same, and announced; the other's number is sealed."""
+    announced: list[int] = []
+    numbered = Journal._number
+
+    async def number_and_break(journal: Journal, batch: Any) -> None:
+        await numbered(journal, batch)
+        await collection("message_basic").insert_one(batch[0].document)
+        raise AutoReconnect
+
+    monkeypatch.setattr(Journal, "_number", number_and_break)
+    monkeypatch.setattr(current_hub(), "publish", lambda event: announced.append(event.seq))
+    journal = Journal()
+    drafts = (draft("c1"), draft("c2"))
+    outcomes = await asyncio.gather(*map(journal.submit, drafts), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+    async with asyncio.timeout(5):
+        while not announced:
+            await asyncio.sleep(0.05)
+    assert announced == [1]
+    assert [(row["seq"], row["kind"]) for row in await taken()] == [(1, "text"), (2, VOID)]
 
 
 async def test_two_users_and_two_rooms_may_use_one_client_id() -> None:

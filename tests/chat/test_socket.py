@@ -411,3 +411,11 @@ async def test_a_device_revoked_during_the_handshake_gets_no_ready(
     await communicator.connect()
     assert await communicator.receive_output(5) == {"type": "websocket.close", "code": 4401}
     await communicator.disconnect()
+
+
+async def test_sending_a_recalled_message_again_does_not_bring_its_text_back(cast: Cast) -> None:
+    async with socket_of(cast.owner) as owner:
+        message = (await say_hello(owner, cast))["message"]
+        recalled = await owner.ask("message.recall", message_identity=message["identity"])
+        again = await say_hello(owner, cast)
+        assert (again["duplicate"], again["message"]) == (True, recalled["message"])

@@ -179,6 +179,14 @@ async def test_a_hole_holds_a_room_up_for_a_moment_only(
     assert peer.got[-1] == "7"
 
 
+async def test_the_first_message_of_a_room_is_waited_for(hub: Hub) -> None:
+    (peer,) = joined(hub, 1)
+    hub.begin(ROOM, 4)  # the room's messages so far, as the socket was told in `ready`
+    for seq in (6, 7, 5):
+        hub.apply(ev.Deliver(ROOM, str(seq), seq=seq))
+    assert peer.got == ["ready", "5", "6", "7"]
+
+
 async def test_changes_of_messages_are_not_held(hub: Hub) -> None:
     (peer,) = joined(hub, 1)
     hub.apply(ev.Deliver(ROOM, "5", seq=5))

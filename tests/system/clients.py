@@ -6,6 +6,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -142,12 +143,15 @@ class Client:
     def connected(self) -> bool:
         return self._ready.is_set()
 
+    @property
+    def settled(self) -> bool:
+        """True when it lacks nothing and asks for nothing."""
+        return not self._syncing and not any(line.lacking for line in self.rooms.values())
+
     async def _stay_connected(self) -> None:
         while not self._ended:
-            try:
+            with suppress(OSError, InvalidHandshake, InvalidMessage, TimeoutError):
                 await self._one_connection()
-            except (OSError, InvalidHandshake, InvalidMessage, TimeoutError):
-                pass
             await asyncio.sleep(RECONNECT_S)
 
     async def _one_connection(self) -> None:

@@ -20,19 +20,21 @@ def unique(name: str) -> str:
     return f"{name}-{secrets.token_hex(3)}"
 
 
-def _code_in(mail: str, address: str) -> str | None:
-    found = re.search(r"^Subject: ([0-9]{6}) ", mail, re.MULTILINE)
-    return found[1] if found and f"To: {address}" in mail else None
+def _newest_code(mails: Path, address: str) -> str | None:
+    files = sorted(mails.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for mail in (file.read_text(errors="replace") for file in files):
+        found = re.search(r"^Subject: ([0-9]{6}) ", mail, re.MULTILINE)
+        if found and f"To: {address}\n" in mail:
+            return found[1]
+    return None
 
 
 async def mailed_code(mails: Path, address: str) -> str:
     """The code that was sent to this address last."""
     deadline = time.monotonic() + MAIL_WITHIN_S
     while time.monotonic() < deadline:
-        files = sorted(mails.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for file in files:
-            if code := _code_in(file.read_text(errors="replace"), address):
-                return code
+        if code := _newest_code(mails, address):
+            return code
         await asyncio.sleep(0.05)
     raise TimeoutError(f"no mail for {address}")
 

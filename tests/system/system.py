@@ -176,5 +176,3 @@ def _read(path: str) -> str:
 
 def _command(pid: int) -> str:
     return _read(f"/proc/{pid}/cmdline")
-
-

@@ -24,7 +24,7 @@ def system(tmp_path: Path) -> Iterator[System]:
     running.stop()
 
 
-async def test_from_nothing_to_the_first_page(system: System, measured: Measured) -> None:
+def test_from_nothing_to_the_first_page(system: System, measured: Measured) -> None:
     started = time.monotonic()
     printed = system.start()
     page = httpx.get(system.url, follow_redirects=True)
@@ -45,9 +45,7 @@ def _explains_itself(printed: str, system: System) -> None:
     assert len(lines) == len(parts) + 2  # the note about embedded databases, and the address
 
 
-async def test_a_second_start_keeps_people_and_messages(
-    system: System, measured: Measured
-) -> None:
+async def test_a_second_start_keeps_people_and_messages(system: System, measured: Measured) -> None:
     system.start()
     alice = await register(system.url, system.data_dir / "mail", "alice")
     room = await room_of([alice])

@@ -10,19 +10,23 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import httpx
 import pytest
 
 from tests.system.clients import Client, until
 from tests.system.conftest import Measured
-from tests.system.people import Json, Person, register_all, room_of
+from tests.system.people import Person, register_all, room_of
 from tests.system.system import Engine, System, mongodb, valkey
 
 PEOPLE = 6
 # After this a client that waits for an ack is told that it will get none.
 ANSWER_WITHIN_S = 6.0
 COMPLETE_WITHIN_S = 5.0
+# A number that was taken when nobody could hear the answer is a hole for chat.holes.SETTLE_MS.
+SETTLED_WITHIN_S = 15.0
 PING_WITHIN_S = 1.0
 
 
@@ -81,7 +85,21 @@ class Burst:
         self.clients = clients
         self.room = room
         self._over = asyncio.Event()
-        self._talking = [asyncio.create_task(self._talk(client)) for client in clients * 3]
+        self._talking: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._talking = [asyncio.create_task(self._talk(client)) for client in self.clients * 3]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for talking in self._talking:
+            talking.cancel()
+        await asyncio.gather(*self._talking, return_exceptions=True)
 
     async def _talk(self, client: Client) -> None:
         while not self._over.is_set():
@@ -142,18 +160,20 @@ async def wait_ready(system: System) -> None:
     await until(ready, 20)
 
 
-async def test_redis_is_killed_in_the_middle_of_a_burst(
-    world: World, measured: Measured
-) -> None:
+async def test_redis_is_killed_in_the_middle_of_a_burst(world: World, measured: Measured) -> None:
     room = await room_of(world.people)
-    async with all_connected(world.people, heads_only=True) as clients:
-        burst = Burst(clients, room)
+    async with (
+        all_connected(world.people, heads_only=True) as clients,
+        Burst(clients, room) as burst,
+    ):
         await burst.until_acked(300)
         await asyncio.to_thread(world.valkey.kill)
         await asyncio.sleep(2)
         await asyncio.to_thread(world.valkey.start)
-        back, before = time.monotonic(), burst.head
-        await until(lambda: burst.complete(before), COMPLETE_WITHIN_S)
+        back = time.monotonic()
+        await burst.until_acked(50)
+        first = burst.head
+        await until(lambda: burst.complete(first), back + COMPLETE_WITHIN_S - time.monotonic())
         healed = time.monotonic() - back
         await burst.until_acked(300)
         await burst.stop()
@@ -167,8 +187,7 @@ async def test_redis_is_killed_in_the_middle_of_a_burst(
 
 async def test_redis_hangs(world: World, measured: Measured) -> None:
     room = await room_of(world.people[:3])
-    async with all_connected(world.people[:3]) as clients:
-        burst = Burst(clients, room)
+    async with all_connected(world.people[:3]) as clients, Burst(clients, room) as burst:
         await burst.until_acked(100)
         world.valkey.freeze()
         try:
@@ -177,18 +196,16 @@ async def test_redis_hangs(world: World, measured: Measured) -> None:
             world.valkey.thaw()
         await burst.until_acked(100)
         await burst.stop()
-        last = await until(lambda: burst.complete(burst.head), COMPLETE_WITHIN_S)
-        measured(f"slowest answer {burst.slowest():.2f} s, {dict(burst.codes())}, {last:.2f} s")
+        last = await until(lambda: burst.complete(burst.head), SETTLED_WITHIN_S)
+        measured(f"slowest answer {burst.slowest():.2f} s, {dict(burst.codes())}")
+        measured(f"complete {last:.2f} s after the burst")
         assert burst.slowest() < ANSWER_WITHIN_S
         await stored_is_what_was_acked(world.people[0], burst)
 
 
-async def test_mongodb_is_killed_in_the_middle_of_a_burst(
-    world: World, measured: Measured
-) -> None:
+async def test_mongodb_is_killed_in_the_middle_of_a_burst(world: World, measured: Measured) -> None:
     room = await room_of(world.people)
-    async with all_connected(world.people) as clients:
-        burst = Burst(clients, room)
+    async with all_connected(world.people) as clients, Burst(clients, room) as burst:
         await burst.until_acked(300)
         await asyncio.to_thread(world.mongodb.kill)
         await _everybody_is_told(world)
@@ -198,7 +215,7 @@ async def test_mongodb_is_killed_in_the_middle_of_a_burst(
         first_ack = time.monotonic() - back
         await burst.until_acked(300)
         await burst.stop()
-        last = await until(lambda: burst.complete(burst.head), 40)
+        last = await until(lambda: burst.complete(burst.head), SETTLED_WITHIN_S)
         measured(f"first ack {first_ack:.2f} s after its return, complete {last:.2f} s after all")
         measured(f"slowest answer {burst.slowest():.2f} s, {dict(burst.codes())}")
         assert burst.slowest() < ANSWER_WITHIN_S
@@ -213,7 +230,7 @@ async def _everybody_is_told(world: World) -> None:
         answers = await asyncio.gather(
             person.api.get("rooms/"),
             person.api.get("users/me/"),
-            browser.get("/chat/", cookies={"sessionid": "x" * 32}),
+            browser.get("/chat/", headers={"Cookie": "sessionid=" + "x" * 32}),
             browser.post("/api/v1/auth/login/", json={"account": "a", "password": "b"}),
         )
     for answer in answers:
@@ -229,16 +246,19 @@ async def test_mongodb_hangs(world: World, measured: Measured) -> None:
     async with all_connected(world.people[:3]) as clients:
         for client in clients:
             await client.send(room, "before")
+        # Commands of one socket are carried out in order: a send would wait for a sync that waits.
+        await until(lambda: all(client.settled for client in clients))
         world.mongodb.freeze()
         started = time.monotonic()
         try:
             pings = asyncio.create_task(_slowest_ping(clients[0], started + 6.5))
-            sends = [_send_twice(client, room) for client in clients]
-            answers = await asyncio.gather(_health(world.system), *sends)
+            sends = [client.try_to_send(room, "now", secrets.token_hex(8)) for client in clients]
+            answers, *refusals = await asyncio.gather(_health(world.system), *sends)
             await asyncio.sleep(max(0.0, started + 7 - time.monotonic()))
         finally:
             world.mongodb.thaw()
-        assert answers[0] == (200, 503)
+        assert answers == (200, 503)
+        assert {refusal.get("code") for refusal in refusals} == {"unavailable"}
         slowest = max(seconds for client in clients for _code, seconds in client.answers)
         measured(f"slowest answer {slowest:.2f} s, slowest ping {await pings:.3f} s")
         assert slowest < ANSWER_WITHIN_S
@@ -248,11 +268,6 @@ async def test_mongodb_hangs(world: World, measured: Measured) -> None:
         await asyncio.gather(*(client.send(room, "after") for client in clients))
         measured(f"all acked {time.monotonic() - back:.2f} s after it was ready")
         await _shows_everything(world.people[0], clients, room)
-
-
-async def _send_twice(client: Client, room: str) -> list[Json]:
-    """Two attempts while it hangs. Neither is acked, so each is stored once or not at all."""
-    return [await client.try_to_send(room, "while", secrets.token_hex(8)) for _ in range(1)]
 
 
 async def _slowest_ping(client: Client, end: float) -> float:
@@ -275,7 +290,9 @@ async def _shows_everything(person: Person, clients: list[Client], room: str) ->
     def newest() -> int:
         return max(message["seq"] for c in clients for message in c.acked.values())
 
-    await until(lambda: all(client.rooms[room].seq >= newest() for client in clients), 40)
+    await until(
+        lambda: all(client.rooms[room].seq >= newest() for client in clients), SETTLED_WITHIN_S
+    )
     stored = await person.history(room)
     assert len({message["client_id"] for message in stored}) == len(stored)
     acked = {client_id for client in clients for client_id in client.acked}

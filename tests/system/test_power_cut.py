@@ -9,7 +9,12 @@ from tests.system.clients import until
 from tests.system.conftest import Measured
 from tests.system.people import register_all, room_of
 from tests.system.system import System
-from tests.system.test_outages import Burst, all_connected, stored_is_what_was_acked
+from tests.system.test_outages import (
+    SETTLED_WITHIN_S,
+    Burst,
+    all_connected,
+    stored_is_what_was_acked,
+)
 
 CUTS = 2
 
@@ -25,8 +30,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 async def test_nothing_acknowledged_is_lost(system: System, measured: Measured) -> None:
     people = await register_all(system.url, system.data_dir / "mail", 6)
     room = await room_of(people)
-    async with all_connected(people) as clients:
-        burst = Burst(clients, room)
+    async with all_connected(people) as clients, Burst(clients, room) as burst:
         for _ in range(CUTS):
             await burst.until_acked(300)
             await asyncio.to_thread(system.kill)
@@ -34,7 +38,7 @@ async def test_nothing_acknowledged_is_lost(system: System, measured: Measured) 
             await until(lambda: all(client.connected for client in clients))
         await burst.until_acked(300)
         await burst.stop()
-        last = await until(lambda: burst.complete(burst.head), 40)
+        last = await until(lambda: burst.complete(burst.head), SETTLED_WITHIN_S)
         measured(f"{burst.acked} acked over {CUTS} cuts, complete {last:.2f} s after the last")
         await stored_is_what_was_acked(people[0], burst)
     for person in people:
