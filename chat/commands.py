@@ -9,31 +9,29 @@ from chat.journal import Stored
 from chat.selectors import changes_since
 
 Fields = dict[str, Any]
-# A future: the ack follows when the message is stored, and the next frame need not wait for it.
-Outcome = Fields | asyncio.Future[Stored] | None
-Handler = Callable[[str, Any], Awaitable[Outcome]]
+Handler = Callable[[str, Any], Awaitable[Fields | None]]
 C = TypeVar("C", bound=protocol.Command)
 
 _HANDLERS: dict[type, Handler] = {}
 
 
-def command(struct: type[C]) -> Callable[[Callable[[str, C], Awaitable[Outcome]]], Handler]:
+def command(struct: type[C]) -> Callable[[Callable[[str, C], Awaitable[Fields | None]]], Handler]:
     """Registers the handler of one command: (user identity, frame) -> outcome."""
 
-    def register(handler: Callable[[str, C], Awaitable[Outcome]]) -> Handler:
+    def register(handler: Callable[[str, C], Awaitable[Fields | None]]) -> Handler:
         _HANDLERS[struct] = handler
         return handler
 
     return register
 
 
-async def run(user_identity: str, frame: protocol.Command) -> Outcome:
+async def run(user_identity: str, frame: protocol.Command) -> Fields | None:
     """Carries out a command; raises AppError."""
     return await _HANDLERS[type(frame)](user_identity, frame)
 
 
-@command(protocol.MessageSend)
-async def _send(user_identity: str, frame: protocol.MessageSend) -> Outcome:
+async def send(user_identity: str, frame: protocol.MessageSend) -> asyncio.Future[Stored]:
+    """`message.send`, which is acked when the future says that the message is stored."""
     return await services.submit_message(
         user_identity=user_identity,
         room_identity=frame.room_identity,
@@ -45,7 +43,7 @@ async def _send(user_identity: str, frame: protocol.MessageSend) -> Outcome:
 
 
 @command(protocol.MessageEdit)
-async def _edit(user_identity: str, frame: protocol.MessageEdit) -> Outcome:
+async def _edit(user_identity: str, frame: protocol.MessageEdit) -> Fields | None:
     message = await services.edit_message(
         user_identity=user_identity, message_identity=frame.message_identity, data=frame.data
     )
@@ -53,7 +51,7 @@ async def _edit(user_identity: str, frame: protocol.MessageEdit) -> Outcome:
 
 
 @command(protocol.MessageRecall)
-async def _recall(user_identity: str, frame: protocol.MessageRecall) -> Outcome:
+async def _recall(user_identity: str, frame: protocol.MessageRecall) -> Fields | None:
     message = await services.recall_message(
         user_identity=user_identity, message_identity=frame.message_identity
     )
@@ -61,7 +59,7 @@ async def _recall(user_identity: str, frame: protocol.MessageRecall) -> Outcome:
 
 
 @command(protocol.RoomRead)
-async def _read(user_identity: str, frame: protocol.RoomRead) -> Outcome:
+async def _read(user_identity: str, frame: protocol.RoomRead) -> Fields | None:
     seq = await services.mark_read(
         user_identity=user_identity, room_identity=frame.room_identity, seq=frame.seq
     )
@@ -69,18 +67,18 @@ async def _read(user_identity: str, frame: protocol.RoomRead) -> Outcome:
 
 
 @command(protocol.Typing)
-async def _typing(user_identity: str, frame: protocol.Typing) -> Outcome:
+async def _typing(user_identity: str, frame: protocol.Typing) -> Fields | None:
     await services.announce_typing(user_identity=user_identity, room_identity=frame.room_identity)
     return None
 
 
 @command(protocol.Sync)
-async def _sync(user_identity: str, frame: protocol.Sync) -> Outcome:
+async def _sync(user_identity: str, frame: protocol.Sync) -> Fields | None:
     known = {room: (state.seq, state.revision) for room, state in frame.rooms.items()}
     rooms, removed = await changes_since(user_identity=user_identity, known=known)
     return {"rooms": rooms, "removed": removed}
 
 
 @command(protocol.Ping)
-async def _ping(user_identity: str, frame: protocol.Ping) -> Outcome:
+async def _ping(user_identity: str, frame: protocol.Ping) -> Fields | None:
     return {}

@@ -11,7 +11,6 @@ from django.utils import translation
 
 from accounts.ws_auth import BadOrigin, SocketUser, authenticate
 from chat import announcer, checkpoint, commands, protocol, snapshot
-from chat.journal import Stored
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, Unavailable
 from imsystem.ids import new_identity
 from imsystem.outage import is_outage
@@ -25,8 +24,10 @@ CLOSE_ORIGIN = 4403
 CLOSE_FLOODING = 4429
 CLOSE_TRY_LATER = 1013
 
-# Messages of one socket on their way to the disk. Beyond it, the socket is not read from.
+# Commands of one socket that are being carried out. Beyond it, the socket is not read from.
 MAX_IN_FLIGHT = 64
+# Above the deadline of one database call (5 s); several in a row must not add up.
+ANSWER_WITHIN_S = 6.0
 # A client that talks nonsense is not one of ours; one bad frame may be a bug.
 MAX_BAD_FRAMES = 20
 
@@ -46,7 +47,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.scope, self.send_to_server = scope, send
         self.connection_id = new_identity()
         self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self.acks: set[asyncio.Task[None]] = set()
+        self.sending = asyncio.Lock()
+        self.answers: set[asyncio.Task[None]] = set()
         self.bad_frames = 0
         await receive()  # websocket.connect
         user = await self.shake_hands()
@@ -120,25 +122,42 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             if self.connection.closing:
                 continue
             self.last_heard = time.monotonic()
-            await self.answer(message.get("text"))
+            await self.in_flight.acquire()
+            task = asyncio.get_running_loop().create_task(self.answer(message.get("text")))
+            self.answers.add(task)
+            task.add_done_callback(self.answers.discard)
 
     async def answer(self, text: str | None) -> None:
-        """Carries out one frame: one ack or one error, whatever happens inside."""
+        """Carries out one frame: one ack or one error in time, whatever happens inside."""
         command_id: str | None = None
         try:
             frame = self.parse(text)
             command_id = getattr(frame, "id", None)
-            outcome = await commands.run(self.user.user_identity, frame)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                fields = await self.carry_out(frame)
         except protocol.Rejected as exc:
             self.refuse(exc.error, exc.command_id)
             self.count_bad_frame()
+        except TimeoutError:
+            self.refuse(Unavailable(), command_id)
         except Exception as exc:
             self.refuse(exc, command_id)
         else:
-            if isinstance(outcome, asyncio.Future):
-                await self.ack_when_stored(command_id, outcome)
-            elif outcome is not None:
-                self.connection.push(protocol.encode("ack", id=command_id, **outcome))
+            if fields is not None:
+                self.connection.push(protocol.encode("ack", id=command_id, **fields))
+        finally:
+            self.in_flight.release()
+
+    async def carry_out(self, frame: protocol.Command) -> dict[str, Any] | None:
+        """The fields of the ack, None for none. Messages get in line in the order they came;
+        nothing else waits for them, and they wait for nothing else."""
+        if not isinstance(frame, protocol.MessageSend):
+            return await commands.run(self.user.user_identity, frame)
+        async with self.sending:
+            stored = await commands.send(self.user.user_identity, frame)
+        # The bare future: its waiters run before the journal tells the others (journal._commit).
+        result = await stored
+        return {"message": result.message, "duplicate": result.duplicate}
 
     def parse(self, text: str | None) -> protocol.Command:
         if text is None:
@@ -151,29 +170,6 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.bad_frames += 1
         if self.bad_frames >= MAX_BAD_FRAMES:
             self.connection.close(CLOSE_FLOODING)
-
-    async def ack_when_stored(
-        self, command_id: str | None, stored: "asyncio.Future[Stored]"
-    ) -> None:
-        """Acks later, so that many messages of one socket share a batch of the journal."""
-        await self.in_flight.acquire()
-        task = asyncio.get_running_loop().create_task(self.ack(command_id, stored))
-        self.acks.add(task)
-        task.add_done_callback(self.acks.discard)
-
-    async def ack(self, command_id: str | None, stored: "asyncio.Future[Stored]") -> None:
-        try:
-            result = await stored
-        except Exception as exc:
-            self.refuse(exc, command_id)
-        else:
-            self.connection.push(
-                protocol.encode(
-                    "ack", id=command_id, message=result.message, duplicate=result.duplicate
-                )
-            )
-        finally:
-            self.in_flight.release()
 
     def refuse(self, exc: Exception, command_id: str | None) -> None:
         """Sends the error frame; what nobody expected is logged and told as `internal`."""

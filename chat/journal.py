@@ -251,7 +251,7 @@ def _repeat(first: "asyncio.Future[Stored]", future: "asyncio.Future[Stored]") -
     """Gives the second sender of a message in flight what the first one gets."""
     if future.done():
         return
-    error = first.exception()
+    error = Unavailable() if first.cancelled() else first.exception()
     if error is not None:
         _refuse(future, error)
     else:

@@ -1,5 +1,6 @@
 """The socket, whole frames in and out, over real databases."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 from accounts.models import DeviceSession, User
 from accounts.services import revoke_all
-from chat import announcer, snapshot
+from chat import announcer, consumer, snapshot
+from chat.journal import Journal
 from chat.snapshot import HEARTBEAT_S
 from imsystem.mongo.clients import collection
 from imsystem.threads import run_in_thread
@@ -419,3 +421,53 @@ async def test_sending_a_recalled_message_again_does_not_bring_its_text_back(cas
         recalled = await owner.ask("message.recall", message_identity=message["identity"])
         again = await say_hello(owner, cast)
         assert (again["duplicate"], again["message"]) == (True, recalled["message"])
+
+
+async def test_a_hanging_database_delays_only_its_own_command(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(**_fields: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(consumer, "ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr("chat.services.mark_read", hang)
+    async with socket_of(cast.member) as member:
+        await member.say(type="room.read", id="1", room_identity=cast.room.pk, seq=1)
+        await member.say(type="ping", id="2")
+        assert await member.hear() == {"type": "ack", "id": "2"}
+        late = await member.hear()
+        assert (late["id"], late["code"], late["retry_after"]) == ("1", "unavailable", 2)
+
+
+async def test_messages_sent_without_waiting_keep_their_order(cast: Cast) -> None:
+    """Also when the first has to look up the membership and the others find it cached."""
+    async with socket_of(cast.member) as member:
+        for number in range(30):
+            await member.say(
+                type="message.send", id=str(number), room_identity=cast.room.pk,
+                client_id=f"c{number}", data="m",
+            )  # fmt: skip
+        frames = [await member.hear() for _ in range(60)]
+    acks = [frame for frame in frames if frame["type"] == "ack"]
+    assert [ack["message"]["client_id"] for ack in acks] == [f"c{n}" for n in range(30)]
+    assert [ack["message"]["seq"] for ack in acks] == list(range(1, 31))
+
+
+async def test_a_sender_that_gave_up_finds_the_message_at_the_next_try(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+    number = Journal._number
+
+    async def wait_first(self: Journal, batch: Any) -> None:
+        await go_on.wait()
+        await number(self, batch)
+
+    monkeypatch.setattr(consumer, "ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr(Journal, "_number", wait_first)
+    async with socket_of(cast.member) as member:
+        assert (await say_hello(member, cast))["code"] == "unavailable"
+        go_on.set()
+        assert (await member.hear())["message"]["seq"] == 1
+        again = await say_hello(member, cast)
+        assert (again["message"]["seq"], again["duplicate"]) == (1, True)

@@ -18,7 +18,12 @@ def say(user: User, room: str, *texts: str) -> list[str]:
     """Sends messages; their identities."""
     return [
         run_on_loop(
-            send_message(user_identity=user.pk, room_identity=room, client_id="c-" + data.replace(" ", "-"), data=data)
+            send_message(
+                user_identity=user.pk,
+                room_identity=room,
+                client_id="c-" + data.replace(" ", "-"),
+                data=data,
+            )
         ).message["identity"]
         for data in texts
     ]
