@@ -117,6 +117,7 @@ LASTING = {
     "kick a member", "kick an admin", "promote", "demote", "hand over", "delete the room", "leave",
 }  # fmt: skip
 CODES = {"401": "not_authenticated", "404": "not_found", "403": "forbidden", "muted": "muted"}
+WORDS = {code: word for word, code in CODES.items()}
 
 
 # --- the world ------------------------------------------------------------------------------
@@ -285,28 +286,36 @@ def test_people_of_other_rooms_are_not_reached_through_the_own_one(action: str) 
 async def outcome_of(socket: Socket, action: str, names: dict[str, str]) -> str:
     """What the socket answers, in the words of the table."""
     kind, fields = SOCKET[action]
-    fields = filled(fields, names)
-    if kind == "typing":  # has no id and is not acknowledged
-        await socket.say(type=kind, **fields)
-        await socket.say(type="ping", id="end")
-        frames = [await socket.hear()]
-        while frames[-1].get("id") != "end":
-            frames.append(await socket.hear())
-        codes = [frame["code"] for frame in frames if frame["type"] == "error"]
-    else:
-        answer = await socket.ask(kind, **fields)
-        codes = [answer["code"]] if answer["type"] == "error" else []
-        if answer.get("removed"):  # how sync says that a room is not there for the user
-            assert answer == {"type": "ack", "id": "x", "rooms": {}, "removed": [names["room"]]}
-            codes = ["not_found"]
-    words = {code: word for word, code in CODES.items()}
-    return words[codes[0]] if codes else "ok"
+    answer = await socket.ask(kind, **filled(fields, names))
+    if answer["type"] == "error":
+        return WORDS[answer["code"]]
+    if answer.get("removed"):  # how sync says that a room is not there for the user
+        assert answer == {"type": "ack", "id": "x", "rooms": {}, "removed": [names["room"]]}
+        return "404"
+    return "ok"
 
 
-async def check_socket(user: User, action: str, names: dict[str, str], expected: str) -> None:
+async def check_typing(socket: Socket, user: User, where: Place, expected: str) -> None:
+    """It has no id and is not acknowledged: a member hears it, or the typist an error."""
+    async with socket_of(where.people["peer"]) as other:
+        await socket.say(type="typing", room_identity=where.room.pk)
+        if expected == "ok":
+            assert await other.hear_until("typing") == {
+                "type": "typing", "room_identity": where.room.pk, "user_identity": user.pk,
+            }  # fmt: skip
+        else:
+            error = await socket.hear_until("error")
+            assert (error.get("id"), WORDS[error["code"]]) == (None, expected)
+            assert await other.silent()
+
+
+async def check_socket(user: User, action: str, where: Place, role: str, expected: str) -> None:
     before = await run_in_thread(stored)
     async with socket_of(user) as socket:
-        assert await outcome_of(socket, action, names) == expected
+        if action == "typing":
+            await check_typing(socket, user, where, expected)
+        else:
+            assert await outcome_of(socket, action, where.names(role)) == expected
     if expected != "ok":
         assert await run_in_thread(stored) == before
 
@@ -316,7 +325,7 @@ async def check_socket(user: User, action: str, names: dict[str, str], expected:
 async def test_socket_in_the_own_room(action: str, role: str) -> None:
     home, _foreign = await run_in_thread(places)
     outcome = CELLS[action, role]
-    await check_socket(home.people[role], action, home.names(role), outcome)
+    await check_socket(home.people[role], action, home, role, outcome)
     forget("home", action, outcome)
 
 
@@ -324,7 +333,7 @@ async def test_socket_in_the_own_room(action: str, role: str) -> None:
 @pytest.mark.parametrize("action", SOCKET)
 async def test_socket_in_a_room_of_others(action: str, role: str) -> None:
     home, foreign = await run_in_thread(places)
-    await check_socket(home.people[role], action, foreign.names(role), CELLS[action, "outsider"])
+    await check_socket(home.people[role], action, foreign, role, CELLS[action, "outsider"])
 
 
 async def test_the_socket_is_closed_to_who_is_not_signed_in() -> None:
