@@ -275,6 +275,8 @@ LOGGING = {
     "loggers": {
         # Uvicorn logs the whole address of a handshake at INFO, tickets included.
         "uvicorn.error": {"level": "WARNING"},
+        # A scanner with a made-up Host would fill the log with tracebacks; it gets its 400.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }
