@@ -11,11 +11,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from chat.heads import room_heads
-from chat.protocol import encode
 from chat.snapshot import HEARTBEAT_S
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import collection
 from imsystem.realtime.events import Close, room_topic, session_topic, user_topic
+from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import Hub, current_hub
 from imsystem.realtime.publish import CLOSE_NOT_AUTHENTICATED
 from rooms.heads import Head

@@ -15,11 +15,12 @@ from imsystem.errors import AppError, BadRequest, NotAuthenticated, Unavailable
 from imsystem.ids import new_identity
 from imsystem.outage import is_outage
 from imsystem.realtime.connection import Connection
+from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.publish import CLOSE_NOT_AUTHENTICATED
 
 logger = logging.getLogger(__name__)
 
-CLOSE_NOT_AUTHENTICATED = 4401
 CLOSE_ORIGIN = 4403
 CLOSE_FLOODING = 4429
 CLOSE_TRY_LATER = 1013
@@ -144,7 +145,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             self.refuse(exc, command_id)
         else:
             if fields is not None:
-                self.connection.push(protocol.encode("ack", id=command_id, **fields))
+                self.connection.push(encode("ack", id=command_id, **fields))
         finally:
             self.in_flight.release()
 

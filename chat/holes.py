@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from pymongo.errors import BulkWriteError
 
-from chat.payloads import VOID
+from chat.payloads import VOID, new_document
 from imsystem.clock import now_ms
-from imsystem.ids import new_identity
 from imsystem.mongo.clients import Document, collection
 
 # Beyond every deadline of a send (5 s for the insert, 3 s for the counter). Sooner would be safe,
@@ -21,21 +20,16 @@ SETTLE_MS = 10_000
 
 
 def _void(room_identity: str, seq: int, now: int) -> Document:
-    return {
-        "_id": new_identity(),
-        "user_identity": "",
-        "room_identity": room_identity,
-        "seq": seq,
-        "revision": 0,
-        "client_id": f"void:{seq}",
-        "kind": VOID,
-        "data": "",
-        "reply_to": None,
-        "edited_at": None,
-        "recalled_at": None,
-        "created_at": now,
-        "updated_at": now,
-    }
+    return new_document(
+        room_identity=room_identity,
+        user_identity="",
+        client_id=f"void:{seq}",
+        seq=seq,
+        kind=VOID,
+        data="",
+        reply_to=None,
+        now=now,
+    )
 
 
 def old_holes(

@@ -16,16 +16,15 @@ from pymongo.errors import BulkWriteError
 
 from chat.holes import seal
 from chat.loose_ends import LooseEnds
-from chat.payloads import MessagePayload, message_payload
-from chat.protocol import encode
+from chat.payloads import MessagePayload, message_payload, new_document
 from chat.sequence import Sequence as Numbers
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
-from imsystem.ids import new_identity
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import Document, collection
 from imsystem.outage import is_outage
 from imsystem.realtime.events import Deliver, room_topic
+from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 
 logger = logging.getLogger(__name__)
@@ -259,21 +258,16 @@ def _repeat(first: "asyncio.Future[Stored]", future: "asyncio.Future[Stored]") -
 
 
 def _document(draft: Draft, seq: int, now: int) -> Document:
-    return {
-        "_id": new_identity(),
-        "user_identity": draft.user_identity,
-        "room_identity": draft.room_identity,
-        "seq": seq,
-        "revision": 0,
-        "client_id": draft.client_id,
-        "kind": draft.kind,
-        "data": draft.data,
-        "reply_to": draft.reply_to,
-        "edited_at": None,
-        "recalled_at": None,
-        "created_at": now,
-        "updated_at": now,
-    }
+    return new_document(
+        room_identity=draft.room_identity,
+        user_identity=draft.user_identity,
+        client_id=draft.client_id,
+        seq=seq,
+        kind=draft.kind,
+        data=draft.data,
+        reply_to=draft.reply_to,
+        now=now,
+    )
 
 
 def created_frame(document: Document) -> str:

@@ -1,6 +1,8 @@
-"""The JSON of a message: one builder for REST, socket and pages."""
+"""A message as JSON for REST, socket and pages, and as a new document: one builder each."""
 
 from typing import Any, NotRequired, TypedDict
+
+from imsystem.ids import new_identity
 
 VOID = "void"
 
@@ -40,4 +42,33 @@ def message_payload(document: dict[str, Any]) -> MessagePayload:
         "edited_at": document["edited_at"],
         "recalled_at": document["recalled_at"],
         "reply_to": document["reply_to"],
+    }
+
+
+def new_document(
+    *,
+    room_identity: str,
+    user_identity: str,
+    client_id: str,
+    seq: int,
+    kind: str,
+    data: str,
+    reply_to: str | None,
+    now: int,
+) -> dict[str, Any]:
+    """A message_basic document as it is first stored, at `now` (Unix ms)."""
+    return {
+        "_id": new_identity(),
+        "user_identity": user_identity,
+        "room_identity": room_identity,
+        "seq": seq,
+        "revision": 0,
+        "client_id": client_id,
+        "kind": kind,
+        "data": data,
+        "reply_to": reply_to,
+        "edited_at": None,
+        "recalled_at": None,
+        "created_at": now,
+        "updated_at": now,
     }

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from chat.policies import CLIENT_ID_PATTERN
 from imsystem.errors import AppError, BadRequest
 from imsystem.ids import IDENTITY_PATTERN
+from imsystem.realtime.frames import encode
 
 SUBPROTOCOL = "im.v1"
 MAX_FRAME_BYTES = 64 * 1024
@@ -133,21 +134,6 @@ def parse(text: str) -> Command:
         return decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as exc:
         raise Rejected(BadRequest(str(exc)), command_id) from None
-
-
-def _plain(value: object) -> int:
-    """PyMongo gives 64-bit numbers as Int64, a subclass of int that msgspec does not take."""
-    if isinstance(value, int):
-        return int(value)
-    raise TypeError(f"cannot encode {type(value)}")
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
-
-
-def encode(kind: str, **fields: Any) -> str:
-    """One frame for clients, as text."""
-    return _encoder.encode({"type": kind, **fields}).decode()
 
 
 def error_frame(error: AppError, command_id: str | None = None) -> str:

@@ -11,12 +11,12 @@ from chat import policies
 from chat.heads import room_head
 from chat.journal import Draft, Stored, current_journal
 from chat.payloads import MessagePayload, message_payload
-from chat.protocol import encode
 from chat.selectors import message_document
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound, Unavailable
 from imsystem.mongo.clients import Document, collection, mongo_client
 from imsystem.realtime.events import Deliver, room_topic
+from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from rooms.access import access
 from rooms.policies import Access, may_send

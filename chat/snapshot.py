@@ -7,11 +7,11 @@ it by seq and revision), but not never.
 from accounts.models import User
 from accounts.payloads import own_user
 from accounts.selectors import active_user, live_session
-from chat.protocol import encode
 from imsystem.errors import NotAuthenticated
 from imsystem.mongo.clients import collection
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.events import room_topic, session_topic, user_topic
+from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.threads import run_in_thread
 from rooms.heads import heads

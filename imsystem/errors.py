@@ -76,14 +76,6 @@ class NotFound(AppError):
     default_detail = _("Not found.")
 
 
-class Conflict(AppError):
-    """The request contradicts the present state."""
-
-    code = "conflict"
-    status = 409
-    default_detail = _("This is not possible in the present state.")
-
-
 class TooLarge(AppError):
     """The message or frame is over its limit."""
 

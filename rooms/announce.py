@@ -12,7 +12,8 @@ from imsystem.realtime.events import (
     room_topic,
     user_topic,
 )
-from imsystem.realtime.publish import frame, publish_from_thread
+from imsystem.realtime.frames import encode
+from imsystem.realtime.publish import publish_from_thread
 from rooms.choices import Kind
 from rooms.heads import Head
 from rooms.models import Member, Room
@@ -29,7 +30,7 @@ def joined(room: Room, members: Sequence[Member], head: Head) -> None:
         payload = room_payload(room, member, head, _peer(room, member))
         events += [
             Join(user_topic(member.user_id), topic, head.last_seq),
-            Deliver(user_topic(member.user_id), frame("room.added", room=payload)),
+            Deliver(user_topic(member.user_id), encode("room.added", room=payload)),
         ]
     publish_from_thread(*events)
 
@@ -43,7 +44,7 @@ def _peer(room: Room, member: Member) -> User | None:
 
 def _member_frame(member: Member) -> str:
     payload = member_payload(member)
-    return frame("member.updated", room_identity=member.room_id, member=payload)
+    return encode("member.updated", room_identity=member.room_id, member=payload)
 
 
 def member_changed(member: Member) -> None:
@@ -54,14 +55,14 @@ def member_changed(member: Member) -> None:
 
 def room_changed(room: Room) -> None:
     """`room.updated` to the room, with what all members see alike."""
-    update = frame("room.updated", room=room_summary(room))
+    update = encode("room.updated", room=room_summary(room))
     publish_from_thread(Deliver(room_topic(room.identity), update))
 
 
 def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> None:
     """`room.removed` to the sockets of those who are out; they get nothing of the room any more."""
     topic = room_topic(room_identity)
-    update = frame("room.removed", room_identity=room_identity, reason=reason)
+    update = encode("room.removed", room_identity=room_identity, reason=reason)
     events: list[Event] = [Changed(topic)]
     for user_identity in user_identities:
         events += [

@@ -1,8 +1,6 @@
 """How services speak to live sockets: from the loop with the hub, from threads with these."""
 
-import json
 import logging
-from typing import Any
 
 from imsystem.errors import Unavailable
 from imsystem.loops import run_on_loop
@@ -12,11 +10,6 @@ from imsystem.realtime.hub import current_hub
 logger = logging.getLogger(__name__)
 
 CLOSE_NOT_AUTHENTICATED = 4401
-
-
-def frame(kind: str, **fields: Any) -> str:
-    """One event frame, encoded once however many sockets get it."""
-    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
 
 
 def publish_from_thread(*events: Event) -> None:

@@ -35,11 +35,6 @@ CASES: list[tuple[Exception, dict[str, Any], dict[str, str]]] = [
     (errors.Muted(), problem(403, "Forbidden", "muted", "You are muted in this room."), {}),
     (errors.NotFound(), NOT_FOUND, {}),
     (
-        errors.Conflict(),
-        problem(409, "Conflict", "conflict", "This is not possible in the present state."),
-        {},
-    ),
-    (
         errors.RateLimited(7),
         problem(429, "Too Many Requests", "rate_limited", LIMITED),
         {"Retry-After": "7"},
