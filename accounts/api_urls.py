@@ -1,19 +1,19 @@
 from django.urls import path
 
-from accounts import api
+from accounts.api import devices, people, signing_in
 
 urlpatterns = [
-    path("auth/code/", api.CodeView.as_view()),
-    path("auth/register/", api.RegisterView.as_view()),
-    path("auth/login/", api.LoginView.as_view()),
-    path("auth/refresh/", api.RefreshView.as_view()),
-    path("auth/logout/", api.LogoutView.as_view()),
-    path("auth/password/reset/", api.ResetPasswordView.as_view()),
-    path("auth/password/change/", api.ChangePasswordView.as_view()),
-    path("auth/ticket/", api.TicketView.as_view()),
-    path("auth/sessions/", api.SessionsView.as_view()),
-    path("auth/sessions/<str:session_identity>/", api.SessionView.as_view()),
-    path("users/me/", api.MeView.as_view()),
-    path("users/", api.UsersView.as_view()),
-    path("users/<str:user_identity>/", api.UserView.as_view()),
+    path("auth/code/", signing_in.CodeView.as_view()),
+    path("auth/register/", signing_in.RegisterView.as_view()),
+    path("auth/login/", signing_in.LoginView.as_view()),
+    path("auth/refresh/", signing_in.RefreshView.as_view()),
+    path("auth/logout/", signing_in.LogoutView.as_view()),
+    path("auth/password/reset/", signing_in.ResetPasswordView.as_view()),
+    path("auth/password/change/", signing_in.ChangePasswordView.as_view()),
+    path("auth/ticket/", devices.TicketView.as_view()),
+    path("auth/sessions/", devices.SessionsView.as_view()),
+    path("auth/sessions/<str:session_identity>/", devices.SessionView.as_view()),
+    path("users/me/", people.MeView.as_view()),
+    path("users/", people.UsersView.as_view()),
+    path("users/<str:user_identity>/", people.UserView.as_view()),
 ]

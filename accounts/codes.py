@@ -102,8 +102,3 @@ def consumed(*, purpose: Purpose, email: str, code: str) -> Iterator[None]:
 def bad_code() -> BadRequest:
     """One answer for wrong, expired, used and voided codes."""
     return BadRequest(errors={"code": [_("This code is wrong or no longer valid.")]})
-
-
-def forget(*, purpose: Purpose, email: str) -> None:
-    """As if no code had been sent: its mail could not be handed over."""
-    sync_redis().delete(_key("code", purpose, email), _key("code-sent", purpose, email))

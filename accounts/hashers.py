@@ -1,13 +1,30 @@
 """How passwords are hashed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
+from imsystem.errors import Unavailable
+
 # A hash takes 19 MiB and one core. More at once than there are cores is no faster, and a hundred
 # sign-ins in the same second would take 2 GB.
 _slots = BoundedSemaphore(max(2, os.cpu_count() or 2))
+# A flood of sign-ins is told to come back; each that waits holds a thread.
+WAIT_S = 5.0
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    """Room for one hash; raises Unavailable when there is none in WAIT_S."""
+    if not _slots.acquire(timeout=WAIT_S):
+        raise Unavailable
+    try:
+        yield
+    finally:
+        _slots.release()
 
 
 class Argon2Hasher(Argon2PasswordHasher):
@@ -18,9 +35,9 @@ class Argon2Hasher(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:
-        with _slots:
+        with _slot():
             return super().encode(password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        with _slots:
+        with _slot():
             return super().verify(password, encoded)

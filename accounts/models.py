@@ -1,13 +1,17 @@
-"""user_basic and device_session."""
+"""user_basic, device_session, and what belongs to a person: two-factor secrets, pictures."""
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.canonical import canonical_account, canonical_email
+from imsystem.clock import now_ms
 from imsystem.models import BasicModel
 from imsystem.mongo.indexes import UniqueIndex
 
@@ -16,6 +20,14 @@ class Sex(models.IntegerChoices):
     UNKNOWN = 0, _("Not said")
     MALE = 1, _("Male")
     FEMALE = 2, _("Female")
+
+
+class Audience(models.TextChoices):
+    """Whom a person allows something. Contacts are those with whom they have a conversation."""
+
+    EVERYONE = "everyone", _("Everyone")
+    CONTACTS = "contacts", _("People I talk with")
+    NOBODY = "nobody", _("Nobody")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -45,6 +57,20 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
     avatar = models.CharField(_("avatar"), max_length=200, blank=True, default="")
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
+    # Moves when the password is set, not when its hash is renewed: what follows the password
+    # (cookies, sign-ins on their way) compares this.
+    password_set_at = models.BigIntegerField(default=now_ms, editable=False)
+    deleted_at = models.BigIntegerField(null=True, default=None, editable=False)
+    who_may_add = models.CharField(
+        _("who may add me"), max_length=8, choices=Audience.choices, default=Audience.EVERYONE
+    )
+    who_sees_online = models.CharField(
+        _("who sees that I am online"),
+        max_length=8,
+        choices=Audience.choices,
+        default=Audience.EVERYONE,
+    )
+    read_receipts = models.BooleanField(_("read receipts"), default=True)
     # Sign-ins are device_session documents; Django's single field would be a write per login.
     last_login = None
 
@@ -66,18 +92,52 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.nickname or self.account
 
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(raw_password)
+        self.password_set_at = now_ms()
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether this is the password. Renews a hash made with older parameters.
+
+        Unlike Django's, the renewal never writes over a password set at the same moment.
+        """
+
+        def renew(raw: str) -> None:
+            renewed = make_password(raw)
+            User.objects.filter(pk=self.pk, password=self.password).update(password=renewed)
+            self.password = renewed
+
+        return check_password(raw_password, self.password, renew)
+
+    def get_session_auth_hash(self) -> str:
+        """Django's, but from the time the password was set. From the hash, every renewal of the
+        hash (new Argon2 parameters, at a sign-in) would sign all other browsers out."""
+        return salted_hmac(
+            "accounts.session", f"{self.identity} {self.password_set_at}", algorithm="sha256"
+        ).hexdigest()
+
+
+def session_end() -> int:
+    """When a device session that starts now ends, in Unix milliseconds."""
+    return now_ms() + settings.SESSION_LIFETIME_S * 1000
+
 
 class DeviceSession(BasicModel):
     """One sign-in on one device: pages and API alike. Revoking it ends tokens and sockets.
 
     `refresh_hash` is the SHA-256 of the only refresh token id that may be used next ("" for a
-    browser session, which has a cookie in place of tokens).
+    browser session, which has a cookie in place of tokens), `rotated_from` that of the one before
+    it. `name` is what its owner calls it, `device` what the client says it is. After `expires_at`
+    (Unix ms) the person signs in anew, however busy the session was.
     """
 
     user = models.ForeignKey(User, models.CASCADE, db_column="user_identity")
+    name = models.CharField(_("name"), max_length=64, blank=True, default="")
     device = models.CharField(_("device"), max_length=200, blank=True)
     ip = models.CharField(_("IP address"), max_length=45, blank=True)
     refresh_hash = models.CharField(max_length=64, blank=True, default="")
+    rotated_from = models.CharField(max_length=64, blank=True, default="")
+    expires_at = models.BigIntegerField(_("expires at"), default=session_end)
     last_used_at = models.BigIntegerField(default=0)
     revoked_at = models.BigIntegerField(null=True, default=None)
 
@@ -87,4 +147,58 @@ class DeviceSession(BasicModel):
         verbose_name_plural = _("device sessions")
 
     def __str__(self) -> str:
-        return f"{self.device} {self.ip}"
+        return f"{self.name or self.device} {self.ip}"
+
+
+class TwoFactor(BasicModel):
+    """A person's authenticator app. In force once `confirmed_at` is set.
+
+    `secret` is sealed (imsystem.sealed). `last_step` is the newest 30-second step whose code was
+    used: no code is good twice.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, db_column="user_identity", db_index=False)
+    secret = models.CharField(max_length=255)
+    confirmed_at = models.BigIntegerField(null=True, default=None)
+    last_step = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "two_factor"
+        indexes = [UniqueIndex(fields=["user"], name="one_authenticator_per_user")]
+        verbose_name = _("two-factor authentication")
+        verbose_name_plural = _("two-factor authentication")
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class RecoveryCode(BasicModel):
+    """One of ten codes for a person who lost their authenticator: an HMAC of it, used once."""
+
+    user = models.ForeignKey(User, models.CASCADE, db_column="user_identity")
+    digest = models.CharField(max_length=64)
+    used_at = models.BigIntegerField(null=True, default=None)
+
+    class Meta:
+        db_table = "recovery_code"
+        verbose_name = _("recovery code")
+        verbose_name_plural = _("recovery codes")
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class Avatar(BasicModel):
+    """A person's picture: a square WebP of a few kilobytes, small enough for the database, where
+    every process finds it and every backup has it."""
+
+    user = models.ForeignKey(User, models.CASCADE, db_column="user_identity", related_name="+")
+    data = models.BinaryField()
+
+    class Meta:
+        db_table = "avatar"
+        verbose_name = _("picture")
+        verbose_name_plural = _("pictures")
+
+    def __str__(self) -> str:
+        return self.user_id

@@ -48,7 +48,9 @@ def open_session(
         **fields,
     )
     session.save(force_insert=True)
-    if not User.objects.filter(pk=user.pk, password=user.password, is_active=True).exists():
+    if not User.objects.filter(
+        pk=user.pk, password_set_at=user.password_set_at, is_active=True
+    ).exists():
         revoke([session.identity])
         raise BadCredentials
     return session

@@ -11,6 +11,7 @@ django_application = get_asgi_application()
 
 from chat.consumer import ChatConsumer  # noqa: E402 -- models need Django set up
 from imsystem.loops import adopt_running_loop  # noqa: E402
+from imsystem.outbox import start_outbox  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -21,6 +22,7 @@ chat_application = ChatConsumer.as_asgi()
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Routes by protocol. An unknown socket path is refused with 403 before the handshake."""
     adopt_running_loop()
+    start_outbox()
     if scope["type"] == "http":
         await django_application(scope, receive, send)  # type: ignore[arg-type]
     elif scope["type"] == "websocket" and scope["path"] == "/ws/":
@@ -28,5 +30,16 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     elif scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close"})
+    elif scope["type"] == "lifespan":
+        await _live(receive, send)
     else:
-        raise ValueError(f"unknown scope {scope['type']}")  # lifespan: servers take this as "no"
+        raise ValueError(f"unknown scope {scope['type']}")
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Servers that speak the lifespan protocol (Daphne does not) have the work in the background
+    begin before the first request: mail may be waiting from before a restart."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -3,6 +3,7 @@
 import math
 import time
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
@@ -10,6 +11,7 @@ from limits import RateLimitItemPerSecond
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from imsystem.clock import now_ms
 from imsystem.errors import RateLimited
 from imsystem.redis import KEY_PREFIX, sync_redis
 
@@ -35,11 +37,64 @@ class Limit:
             reset, _remaining = _limiter().get_window_stats(self._item, *self._identifiers(key))
             raise RateLimited(math.ceil(reset - time.time()))
 
+    def check(self, *key: str) -> None:
+        """Raises RateLimited when all uses are used up; counts nothing. For failures, which are
+        counted (`take`) when they are known."""
+        if settings.RATE_LIMITS and not _limiter().test(self._item, *self._identifiers(key)):
+            reset, _remaining = _limiter().get_window_stats(self._item, *self._identifiers(key))
+            raise RateLimited(math.ceil(reset - time.time()))
+
     def forgive(self, *key: str) -> None:
         """Forgets what was counted for this key."""
         if settings.RATE_LIMITS:
             _limiter().clear(self._item, *self._identifiers(key))
 
     def _identifiers(self, key: tuple[str, ...]) -> tuple[str, str]:
-        """Keys hold addresses and names of people: Redis gets only a hash of them."""
-        return self._name, salted_hmac("limits", "\0".join(key), algorithm="sha256").hexdigest()
+        return self._name, _secret_name(key)
+
+
+# One step, so that parallel tries do not slip through: 0 to go on, else the milliseconds to wait.
+_TRY = """
+local now = tonumber(ARGV[1])
+local over = tonumber(redis.call('HGET', KEYS[1], 'until') or '0')
+if over > now then return over - now end
+local tries = redis.call('HINCRBY', KEYS[1], 'tries', 1)
+local wait = 0
+if tries >= tonumber(ARGV[2]) then
+  wait = math.min(tonumber(ARGV[3]) * 2 ^ (tries - tonumber(ARGV[2])), tonumber(ARGV[4]))
+end
+redis.call('HSET', KEYS[1], 'until', now + wait)
+redis.call('EXPIRE', KEYS[1], 86400)
+return 0
+"""
+
+
+class GrowingDelay:
+    """Tries at a secret: `free` of them at once, then a wait that doubles with each, from
+    `first_s` up to `longest_s`. A day without a try starts anew. RATE_LIMITS=off lifts it."""
+
+    def __init__(self, name: str, *, free: int, first_s: int, longest_s: int) -> None:
+        self._name = name
+        self._arguments = (str(free), str(first_s * 1000), str(longest_s * 1000))
+
+    def take(self, *key: str) -> None:
+        """Counts one try; raises RateLimited, and counts nothing, while the wait is not over."""
+        if not settings.RATE_LIMITS:
+            return
+        script = (_TRY, 1, self._key(key), str(now_ms()), *self._arguments)
+        wait_ms: Any = sync_redis().eval(*script)
+        if wait_ms:
+            raise RateLimited(math.ceil(wait_ms / 1000))
+
+    def forgive(self, *key: str) -> None:
+        """Forgets the tries: one was right."""
+        if settings.RATE_LIMITS:
+            sync_redis().delete(self._key(key))
+
+    def _key(self, key: tuple[str, ...]) -> str:
+        return f"{KEY_PREFIX}delay:{self._name}:{_secret_name(key)}"
+
+
+def _secret_name(key: tuple[str, ...]) -> str:
+    """Keys hold addresses and names of people: Redis gets only a hash of them."""
+    return salted_hmac("limits", "\0".join(key), algorithm="sha256").hexdigest()

@@ -53,6 +53,12 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
         raise Unavailable from None
 
 
+def call_on_loop(callback: Callable[[], object]) -> None:
+    """Has the server's loop call `callback` soon, from any thread; nothing without a server."""
+    if _server_loop and _server_loop.is_running():
+        _server_loop.call_soon_threadsafe(callback)
+
+
 class PerLoop(Generic[T]):
     """A value made once for each event loop: async clients and the journal belong to one loop."""
 

@@ -17,6 +17,8 @@ INSECURE_KEY = "insecure-development-key-never-used-in-production"
 
 DEBUG: bool = env.bool("DEBUG", default=False)
 SECRET_KEY = setting("SECRET_KEY", INSECURE_KEY)
+# Former values of SECRET_KEY: what was signed or sealed with them can still be read.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 JWT_SIGNING_KEY = setting("JWT_SIGNING_KEY", INSECURE_KEY)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -148,6 +150,12 @@ LOGOUT_REDIRECT_URL = "accounts:login"
 CODE_TTL_S = 600
 CODE_TRIES = 5
 CODE_COOLDOWN_S = 60
+# Codes asked for from one IP address, in 10 minutes and in a day.
+CODES_PER_IP: int = env.int("CODES_PER_IP", default=15)
+CODES_PER_IP_DAY: int = env.int("CODES_PER_IP_DAY", default=200)
+
+# However busy it is, a device session ends then, and the person signs in anew.
+SESSION_LIFETIME_S = 180 * 24 * 3600
 
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",

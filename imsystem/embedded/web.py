@@ -49,7 +49,7 @@ def configuration() -> uvicorn.Config:
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
         ws_per_message_deflate=False,
-        lifespan="off",
+        lifespan="on",
         proxy_headers=False,
         server_header=False,
         access_log=False,

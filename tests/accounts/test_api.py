@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.test import Client
 
 from accounts.models import DeviceSession, User
@@ -19,6 +18,7 @@ from tests.api import (
     problem,
     public,
 )
+from tests.mailbox import delivered
 
 CAROL = {"account": "carol", "password": PASSWORD, "email": "carol@example.org"}
 BAD_CREDENTIALS = problem(
@@ -83,7 +83,7 @@ def test_known_and_unknown_addresses_get_the_same_answer(alice: User) -> None:
         assert [answer.status_code for answer in answers] == [202, 202]
         assert answers[0].content == answers[1].content
         assert answers[0].headers.keys() == answers[1].headers.keys()
-    assert len(mail.outbox) == 6
+    assert len(delivered()) == 6
 
 
 def test_too_many_codes(alice: User) -> None:
@@ -99,9 +99,9 @@ def test_x_forwarded_for_is_not_believed(alice: User) -> None:
     body = {"account": "alice", "password": "wrong"}
     answers = [
         Api().post("auth/login/", body, **{"X-Forwarded-For": f"10.1.1.{number}"})
-        for number in range(11)
+        for number in range(6)
     ]
-    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     assert 1 <= int(answers[-1]["Retry-After"]) <= 300
 
 
@@ -280,7 +280,7 @@ def test_only_strings_are_strings(path: str, value: Any) -> None:
         answer = Api().post(path, {**OPEN[path], field: value})
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_request"), field
         assert list(answer.json()["errors"]) == [field]
-    assert (User.objects.count(), mail.outbox) == (0, [])
+    assert (User.objects.count(), delivered()) == (0, [])
 
 
 @pytest.mark.parametrize("path", OPEN)

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from django.core import mail
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from imsystem.redis import sync_redis
 from tests.accounts.conftest import make_user
 from tests.accounts.test_api import OPEN
 from tests.api import Api
+from tests.mailbox import delivered
 
 NASTY = st.sampled_from(
     [
@@ -44,7 +44,7 @@ def world() -> list[Any]:
         "pk", "account", "email", "password", "nickname", "sex", "is_staff", "updated_at"
     )
     sessions = DeviceSession.objects.order_by("pk").values_list("pk", "refresh_hash", "revoked_at")
-    return [list(users), list(sessions), len(mail.outbox)]
+    return [list(users), list(sessions), len(delivered())]
 
 
 def check(api: Api, method: str, path: str, body: Any) -> None:

@@ -1,10 +1,14 @@
 """Argon2id with OWASP's minimum, renewed on sign-in when the parameters change."""
 
+from threading import BoundedSemaphore
+
 import pytest
 from django.contrib.auth.hashers import check_password, identify_hasher, make_password
 
+from accounts import hashers
 from accounts.hashers import Argon2Hasher
 from accounts.models import User
+from imsystem.errors import Unavailable
 from tests.accounts.conftest import PASSWORD
 
 
@@ -24,3 +28,14 @@ def test_an_old_hash_is_renewed_on_sign_in(alice: User, monkeypatch: pytest.Monk
     assert ",t=1," in alice.password
     assert alice.check_password(PASSWORD)
     assert ",t=2," in User.objects.get(pk=alice.pk).password
+
+
+def test_a_flood_of_sign_ins_is_told_to_come_back(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = BoundedSemaphore(1)
+    monkeypatch.setattr(hashers, "_slots", slots)
+    monkeypatch.setattr(hashers, "WAIT_S", 0.01)
+    with slots, pytest.raises(Unavailable):
+        alice.check_password(PASSWORD)
+    assert alice.check_password(PASSWORD)

@@ -7,6 +7,7 @@ import pytest
 
 from accounts import services
 from accounts.models import User
+from accounts.services import registration
 from imsystem.errors import BadRequest
 from tests.accounts.conftest import PASSWORD, ask_code, wrong
 
@@ -94,7 +95,7 @@ def test_a_lost_race_for_the_account_gives_the_code_back(monkeypatch: pytest.Mon
         create_user(**{**fields, "email": "other@example.org"})
         return create_user(**fields)
 
-    monkeypatch.setattr(services, "create_user", too_late)
+    monkeypatch.setattr(registration, "create_user", too_late)
     with pytest.raises(BadRequest) as error:
         register(code)
     assert dict(error.value.errors) == {"account": ["This account name is taken."]}

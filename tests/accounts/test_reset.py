@@ -80,7 +80,7 @@ def test_the_account_rule_tells_nothing_without_the_code() -> None:
 
 
 def test_who_guessed_too_often_may_sign_in_after_the_reset(alice: User) -> None:
-    for _ in range(10):
+    for _ in range(5):
         with pytest.raises(BadCredentials):
             services.check_credentials(account="alice", password="wrong", ip="10.0.0.1")
     reset(ask_code(alice.email, Purpose.RESET))

@@ -11,7 +11,8 @@ from accounts import services
 from accounts.errors import BadCredentials
 from accounts.hashers import Argon2Hasher
 from accounts.models import DeviceSession, User
-from accounts.services import SignIn
+from accounts.selectors import live_session
+from accounts.services import SignIn, signing_in
 from imsystem.errors import BadRequest, RateLimited
 from tests.accounts.conftest import PASSWORD
 
@@ -101,43 +102,94 @@ def test_a_huge_password_costs_none(alice: User, monkeypatch: pytest.MonkeyPatch
         sign_in("alice", "x" * 129)
 
 
+def wait(name: str, password: str = PASSWORD, ip: str = "10.0.0.1") -> int:
+    """How long this sign-in is told to wait, in seconds."""
+    with pytest.raises(RateLimited) as refused:
+        sign_in(name, password, ip=ip)
+    return refused.value.retry_after
+
+
 @pytest.mark.parametrize("name", ["alice", "alice@example.org", "nobody"])
-def test_after_ten_failures_even_the_right_password_waits(alice: User, name: str) -> None:
+def test_after_five_failures_each_wait_is_twice_as_long(alice: User, name: str) -> None:
     with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
-        fail(name, 10)
-        with pytest.raises(RateLimited) as refused:
-            sign_in(name)
-        assert refused.value.retry_after == 300
-        clock.shift(timedelta(seconds=299))
-        with pytest.raises(RateLimited) as refused:
-            sign_in(name)
-        assert refused.value.retry_after == 1
+        fail(name, 5)
+        for seconds in (30, 60, 120, 240, 480, 900, 900):
+            assert wait(name) == seconds  # also with the right password
+            clock.shift(timedelta(seconds=seconds - 1))
+            assert wait(name) == 1
+            clock.shift(timedelta(seconds=1))
+            fail(name, 1)
 
 
-def test_after_five_minutes_it_is_let_in(alice: User) -> None:
+def test_after_the_wait_the_right_password_is_let_in(alice: User) -> None:
     with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
-        fail("alice", 10)
-        clock.shift(timedelta(seconds=301))
+        fail("alice", 5)
+        clock.shift(timedelta(seconds=30))
         assert sign_in("alice").user == alice
-
-
-def test_nine_failures_do_no_harm_and_success_starts_anew(alice: User) -> None:
-    for _ in range(3):
-        fail("alice", 9)
+        fail("alice", 4)  # success has started the count anew
         assert sign_in("alice").user == alice
 
 
 def test_name_and_address_share_a_count(alice: User) -> None:
-    fail("alice", 5)
-    fail("alice@example.org", 5)
-    with pytest.raises(RateLimited):
-        sign_in("alice")
+    fail("alice", 2)
+    fail("alice@example.org", 3)
+    assert wait("alice") == 30
 
 
 def test_others_and_other_places_are_not_locked_out(alice: User, bob: User) -> None:
-    fail("alice", 10)
+    fail("alice", 5)
     assert sign_in("bob").user == bob
     assert sign_in("alice", ip="10.0.0.2").user == alice
+
+
+def test_a_session_outlives_every_lock_out(alice: User) -> None:
+    session = sign_in("alice").session
+    assert session is not None
+    fail("alice", 5)
+    assert live_session(session_identity=session.pk, user=alice) == session
+
+
+def test_a_new_password_ends_the_wait(alice: User) -> None:
+    fail("alice", 5)
+    change(alice)
+    assert sign_in("alice", NEW).user == alice
+
+
+@pytest.mark.parametrize("failures", [99, 100])
+def test_guesses_from_many_addresses_at_one_account(alice: User, failures: int) -> None:
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False):
+        who = f"{alice.pk} {alice.password_set_at}"
+        for _ in range(failures):
+            signing_in.FAILURES_PER_ACCOUNT.take(who)
+        if failures == 100:
+            assert wait("alice", ip="10.0.0.77") == 86_400
+        else:
+            assert sign_in("alice", ip="10.0.0.77").user == alice
+
+
+@pytest.mark.parametrize("failures", [99, 100])
+def test_guesses_from_one_address_at_many_accounts(alice: User, failures: int) -> None:
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False):
+        for _ in range(failures):
+            signing_in.FAILURES_PER_IP.take("10.0.0.1")
+        if failures == 100:
+            assert wait("alice") == 600
+        else:
+            assert sign_in("alice").user == alice
+        assert sign_in("alice", ip="10.0.0.2").user == alice
+
+
+def test_failures_and_only_failures_are_counted_everywhere(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    for name in ("FAILURES_PER_ACCOUNT", "FAILURES_PER_IP"):
+        limit = getattr(signing_in, name)
+        monkeypatch.setattr(limit, "take", lambda *key, name=name: taken.append(name))
+    sign_in("alice")
+    assert taken == []
+    fail("alice", 1)
+    assert taken == ["FAILURES_PER_ACCOUNT", "FAILURES_PER_IP"]
 
 
 def test_parallel_guesses_do_not_slip_through(alice: User) -> None:
@@ -150,8 +202,8 @@ def test_parallel_guesses_do_not_slip_through(alice: User) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(guess, range(40)))
-    assert outcomes.count("BadCredentials") == 10
-    assert outcomes.count("RateLimited") == 30
+    assert outcomes.count("BadCredentials") == 5
+    assert outcomes.count("RateLimited") == 35
 
 
 def test_rate_limits_can_be_off(alice: User, settings: object) -> None:
@@ -164,7 +216,7 @@ def test_a_change_of_password_beats_a_sign_in_under_way(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old password is verified, then changed, then the session is opened: it must not live."""
-    matches = services._password_matches
+    matches = signing_in.password_matches
 
     def overtaken(user: User | None, password: str) -> bool:
         answer = matches(user, password)
@@ -177,7 +229,7 @@ def test_a_change_of_password_beats_a_sign_in_under_way(
         )
         return answer
 
-    monkeypatch.setattr(services, "_password_matches", overtaken)
+    monkeypatch.setattr(signing_in, "password_matches", overtaken)
     with pytest.raises(BadCredentials):
         sign_in("alice")
     assert DeviceSession.objects.filter(revoked_at=None).count() == 0
@@ -216,10 +268,35 @@ def test_refused_changes_change_nothing(
     assert User.objects.get(pk=alice.pk).password == alice.password
 
 
-def test_ten_wrong_old_passwords(alice: User) -> None:
-    for _ in range(10):
+def test_five_wrong_old_passwords(alice: User) -> None:
+    for _ in range(5):
         with pytest.raises(BadRequest):
             change(alice, "wrong")
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited) as refused:
         change(alice)
+    assert refused.value.retry_after == 30
     assert sign_in("alice").user == alice
+
+
+def test_older_parameters_are_renewed_at_a_sign_in(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without signing anybody out: the cookies' hash follows the password, not its hash."""
+    before, cookie_hash = alice.password, alice.get_session_auth_hash()
+    assert "t=2" in before
+    monkeypatch.setattr(Argon2Hasher, "time_cost", 3)
+    assert sign_in("alice").user == alice
+    stored = User.objects.get(pk=alice.pk)
+    assert "t=3" in stored.password
+    assert stored.get_session_auth_hash() == cookie_hash
+    assert sign_in("alice").user == alice
+    assert User.objects.get(pk=alice.pk).password == stored.password
+
+
+def test_renewing_a_hash_never_brings_an_old_password_back(alice: User) -> None:
+    late = User.objects.get(pk=alice.pk)
+    change(alice)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Argon2Hasher, "time_cost", 3)
+        assert late.check_password(PASSWORD)  # read before the change
+    assert check_password(NEW, User.objects.get(pk=alice.pk).password)

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from django.core import mail
 from django.test import Client
 
 from accounts import services
 from accounts.models import User
 from tests.conftest import Cast
+from tests.mailbox import delivered
 from tests.pages.conftest import PASSWORD, browser, field_errors, text
 
 REGISTER = "/accounts/register/"
@@ -16,7 +16,7 @@ RESET = "/accounts/password/reset/"
 
 
 def mailed_code() -> str:
-    found = re.match(r"[0-9]{6}", mail.outbox[-1].subject)
+    found = re.match(r"[0-9]{6}", delivered()[-1].subject)
     assert found
     return found[0]
 
@@ -55,7 +55,7 @@ def test_asking_for_a_code_keeps_what_was_typed_but_not_the_password() -> None:
 
 def test_enter_with_nothing_but_an_address_asks_for_a_code() -> None:
     browser().post(REGISTER, {"email": "alice@example.org"})
-    assert len(mail.outbox) == 1
+    assert len(delivered()) == 1
 
 
 def test_asking_again_too_soon_says_when() -> None:
@@ -65,13 +65,13 @@ def test_asking_again_too_soon_says_when() -> None:
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 60
     assert 'value="alice@example.org"' in response.content.decode()
-    assert len(mail.outbox) == 1
+    assert len(delivered()) == 1
 
 
 def test_a_bad_address_gets_no_code() -> None:
     response = browser().post(REGISTER, {"email": "a b@x", "action": "send_code"})
     assert field_errors(response) == {"email": ["Enter a valid e-mail address."]}
-    assert mail.outbox == []
+    assert delivered() == []
 
 
 def test_errors_of_the_service_stand_at_their_fields() -> None:

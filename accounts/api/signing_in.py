@@ -1,42 +1,27 @@
-"""The account API: thin views over services and selectors."""
+"""Codes, registration, sign-in, tokens and passwords."""
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import payloads, selectors, services, sessions
+from accounts import payloads, services, sessions
+from accounts.api.open import OpenView
 from accounts.codes import Purpose
 from accounts.requests import ApiRequest
 from accounts.serializers import (
-    AccountQuery,
     ChangePasswordBody,
     CodeBody,
-    DeviceListSerializer,
     LoginBody,
-    OwnUserSerializer,
-    ProfileBody,
-    PublicUserSerializer,
     RefreshBody,
     RegisterBody,
     ResetPasswordBody,
     SentCodeSerializer,
     SignInSerializer,
-    TicketSerializer,
     TokensSerializer,
-    UserListSerializer,
 )
 from accounts.services import SignIn
-from accounts.tickets import TICKET_TTL_S, issue_ticket
-from imsystem.api import body_of, query_of
-
-
-class OpenView(APIView):
-    """For people who are not signed in. An expired token sent along does no harm here."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+from imsystem.api import body_of
 
 
 def _signed_in(sign_in: SignIn, status: int) -> Response:
@@ -121,57 +106,3 @@ class ChangePasswordView(APIView):
         )
         sessions.renew_browser_session(request._request, request.user)
         return Response(status=204)
-
-
-class TicketView(APIView):
-    @extend_schema(request=None, responses={201: TicketSerializer})
-    def post(self, request: ApiRequest) -> Response:
-        """A ticket for the socket's handshake: /ws/?ticket=..., good once."""
-        ticket = issue_ticket(request.auth)
-        return Response({"ticket": ticket, "expires_in": TICKET_TTL_S}, status=201)
-
-
-class SessionsView(APIView):
-    @extend_schema(operation_id="auth_sessions_list", responses=DeviceListSerializer)
-    def get(self, request: ApiRequest) -> Response:
-        """The devices I am signed in on, last used first."""
-        live = selectors.live_sessions_of(request.user)
-        return Response({"results": [payloads.device(s, current=request.auth) for s in live]})
-
-
-class SessionView(APIView):
-    @extend_schema(responses={204: None})
-    def delete(self, request: ApiRequest, session_identity: str) -> Response:
-        """Sign one of my devices out, with its sockets."""
-        services.revoke_session(user=request.user, session_identity=session_identity)
-        return Response(status=204)
-
-
-class MeView(APIView):
-    @extend_schema(responses=OwnUserSerializer)
-    def get(self, request: ApiRequest) -> Response:
-        """My own profile."""
-        return Response(payloads.own_user(request.user))
-
-    @extend_schema(request=ProfileBody, responses=OwnUserSerializer)
-    def patch(self, request: ApiRequest) -> Response:
-        """Change my profile."""
-        user = services.update_profile(user=request.user, **body_of(request, ProfileBody))
-        return Response(payloads.own_user(user))
-
-
-class UserView(APIView):
-    @extend_schema(responses=PublicUserSerializer)
-    def get(self, request: ApiRequest, user_identity: str) -> Response:
-        """Somebody's public profile."""
-        return Response(payloads.public_user(selectors.user_by_identity(user_identity)))
-
-
-class UsersView(APIView):
-    @extend_schema(
-        operation_id="users_list", parameters=[AccountQuery], responses=UserListSerializer
-    )
-    def get(self, request: ApiRequest) -> Response:
-        """The person with exactly this account name: one result, or none."""
-        user = selectors.find_by_account(query_of(request, AccountQuery)["account"])
-        return Response({"results": [payloads.public_user(user)] if user else []})

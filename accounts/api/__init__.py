@@ -1,0 +1,1 @@
+"""The account API: thin views over services and selectors."""

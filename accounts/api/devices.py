@@ -1,0 +1,37 @@
+"""Devices I am signed in on, and tickets for their sockets."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import payloads, selectors, services
+from accounts.requests import ApiRequest
+from accounts.serializers import (
+    DeviceListSerializer,
+    TicketSerializer,
+)
+from accounts.tickets import TICKET_TTL_S, issue_ticket
+
+
+class TicketView(APIView):
+    @extend_schema(request=None, responses={201: TicketSerializer})
+    def post(self, request: ApiRequest) -> Response:
+        """A ticket for the socket's handshake: /ws/?ticket=..., good once."""
+        ticket = issue_ticket(request.auth)
+        return Response({"ticket": ticket, "expires_in": TICKET_TTL_S}, status=201)
+
+
+class SessionsView(APIView):
+    @extend_schema(operation_id="auth_sessions_list", responses=DeviceListSerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """The devices I am signed in on, last used first."""
+        live = selectors.live_sessions_of(request.user)
+        return Response({"results": [payloads.device(s, current=request.auth) for s in live]})
+
+
+class SessionView(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: ApiRequest, session_identity: str) -> Response:
+        """Sign one of my devices out, with its sockets."""
+        services.revoke_session(user=request.user, session_identity=session_identity)
+        return Response(status=204)

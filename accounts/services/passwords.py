@@ -1,0 +1,44 @@
+"""Setting another password."""
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts import codes
+from accounts.canonical import valid_email
+from accounts.codes import Purpose
+from accounts.models import DeviceSession, User
+from accounts.policies import check_password_rules
+from accounts.services.devices import revoke_all
+from accounts.services.signing_in import PASSWORD_FAILURES, password_matches
+from imsystem.errors import BadRequest
+
+
+def reset_password(*, email: str, code: str, password: str) -> None:
+    """Sets a new password for the owner of `email` and signs them out everywhere."""
+    email = valid_email(email)
+    check_password_rules(password, User(email=email))
+    with codes.consumed(purpose=Purpose.RESET, email=email, code=code):
+        user = User.objects.filter(email=email, is_active=True).first()
+        if user is None:
+            raise codes.bad_code()
+        # Only now: before the code, this rule would tell which account the address belongs to.
+        check_password_rules(password, user)
+        _set_password(user, password)
+        revoke_all(user=user)
+
+
+def change_password(
+    *, user: User, old_password: str, new_password: str, keep_session: DeviceSession | None
+) -> None:
+    """Sets a new password; signs out everywhere but in `keep_session`."""
+    PASSWORD_FAILURES.take(user.identity, "change")
+    if not password_matches(user, old_password):
+        raise BadRequest(errors={"old_password": [_("This is not your present password.")]})
+    PASSWORD_FAILURES.forgive(user.identity, "change")
+    check_password_rules(new_password, user, field="new_password")
+    _set_password(user, new_password)
+    revoke_all(user=user, except_session=keep_session)
+
+
+def _set_password(user: User, password: str) -> None:
+    user.set_password(password)
+    user.save(update_fields=["password", "password_set_at"])

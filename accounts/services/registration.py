@@ -1,0 +1,61 @@
+"""Becoming a user."""
+
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from accounts import codes
+from accounts.canonical import valid_account, valid_email
+from accounts.codes import Purpose
+from accounts.models import User
+from accounts.policies import check_password_rules, valid_nickname
+from imsystem.errors import BadRequest
+
+
+def register(*, account: str, password: str, email: str, code: str, nickname: str = "") -> User:
+    """Creates an account for the owner of `email`. Raises BadRequest, and changes nothing, else.
+
+    Whether the address has an account already is told only to who has its code.
+    """
+    account, email, nickname = _valid_names(account, email, nickname)
+    check_password_rules(password, User(account=account, email=email))
+    if User.objects.filter(account=account).exists():
+        raise _taken(account)
+    with codes.consumed(purpose=Purpose.REGISTER, email=email, code=code):
+        return create_user(account=account, email=email, nickname=nickname, password=password)
+
+
+def add_user(*, account: str, email: str, nickname: str = "", password: str | None = None) -> User:
+    """Creates an account on an administrator's word: the rules of `register`, without a code.
+
+    Without a password its owner sets one by code ("forgotten password").
+    """
+    account, email, nickname = _valid_names(account, email, nickname)
+    if password is not None:
+        check_password_rules(password, User(account=account, email=email))
+    return create_user(account=account, email=email, nickname=nickname, password=password)
+
+
+def _valid_names(account: str, email: str, nickname: str) -> tuple[str, str, str]:
+    """Canonical and checked; who gives no nickname is called by the account name."""
+    account, email = valid_account(account), valid_email(email)
+    return account, email, valid_nickname(nickname) if nickname.strip() else account
+
+
+def create_user(*, account: str, email: str, nickname: str, password: str | None) -> User:
+    """Inserts a user from canonical, checked values; None is a password nobody can give.
+
+    Raises BadRequest when another user has the account name or the address.
+    """
+    user = User(account=account, email=email, nickname=nickname)
+    user.set_password(password)
+    try:
+        user.save(force_insert=True)
+    except IntegrityError:
+        raise _taken(account) from None
+    return user
+
+
+def _taken(account: str) -> BadRequest:
+    if User.objects.filter(account=account).exists():
+        return BadRequest(errors={"account": [_("This account name is taken.")]})
+    return BadRequest(errors={"email": [_("This address has an account already.")]})

@@ -1,0 +1,1 @@
+"""The pages of accounts: parse, call the service, show or go on."""

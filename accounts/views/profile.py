@@ -1,0 +1,46 @@
+"""My profile and my password."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts import services, sessions
+from accounts.forms import PasswordForm, ProfileForm
+from accounts.pages import render_form, service_errors, signed_in_user
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    user = signed_in_user(request)
+    initial = {"nickname": user.nickname, "sex": user.sex}
+    form = ProfileForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        with service_errors(form):
+            services.update_profile(user=user, **form.cleaned_data)
+            messages.success(request, _("Saved."))
+            return redirect("accounts:profile")
+    return render_form(request, "accounts/profile.html", form)
+
+
+@never_cache
+@login_required
+@sensitive_post_parameters("old_password", "new_password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def password_change(request: HttpRequest) -> HttpResponse:
+    user = signed_in_user(request)
+    form = PasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with service_errors(form):
+            current = sessions.current_session(request)
+            services.change_password(user=user, keep_session=current, **form.cleaned_data)
+            sessions.renew_browser_session(request, user)
+            messages.success(request, _("Your password is changed. Other devices are signed out."))
+            return redirect("accounts:profile")
+    return render_form(request, "accounts/password_change.html", form)

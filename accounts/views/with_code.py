@@ -1,0 +1,89 @@
+"""Registration and a new password: pages that need a code from a mail."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts import services, sessions
+from accounts.codes import Purpose
+from accounts.forms import CodeForm, RegisterForm, ResetForm
+from accounts.pages import PageForm, render_form, service_errors
+from accounts.services import SentCode
+
+HOME = "/chat/"
+
+
+def _asks_for_code(request: HttpRequest) -> bool:
+    """The button says so, or Enter was pressed with nothing but an address to send."""
+    if "action" in request.POST:
+        return request.POST["action"] == "send_code"
+    return not any(request.POST.get(name) for name in ("code", "account", "password"))
+
+
+def _send_code(request: HttpRequest, form: PageForm, purpose: Purpose) -> SentCode | None:
+    """Sends a code to the address in `form`; None with an error in the form otherwise.
+
+    Only the address is judged: the other fields are still empty, which is no error yet.
+    """
+    address = CodeForm(request.POST)
+    with service_errors(address):
+        if address.is_valid():
+            email = address.cleaned_data["email"]
+            return services.send_code(email=email, purpose=purpose, ip=sessions.client_ip(request))
+    form.full_clean()
+    form.errors.clear()
+    form.errors.update(address.errors)
+    form.error = address.error
+    return None
+
+
+def _page_after_code(
+    request: HttpRequest, template: str, form_class: type[PageForm], purpose: Purpose
+) -> HttpResponse:
+    """The same page again with everything kept but the password."""
+    failed = form_class(request.POST)
+    sent = _send_code(request, failed, purpose)
+    if sent is None:
+        return render_form(request, template, failed)
+    kept = {name: request.POST.get(name, "") for name in form_class.base_fields}
+    form = form_class(initial=kept | {"password": "", "code": ""})
+    told = {"minutes": sent.expires_in // 60, "seconds": sent.retry_after}
+    return render_form(request, template, form, sent=told, email=kept["email"])
+
+
+@never_cache
+@sensitive_post_parameters("password", "code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def register(request: HttpRequest) -> HttpResponse:
+    template = "accounts/register.html"
+    if request.user.is_authenticated:
+        return redirect(HOME)
+    if request.method == "POST" and _asks_for_code(request):
+        return _page_after_code(request, template, RegisterForm, Purpose.REGISTER)
+    form = RegisterForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with service_errors(form):
+            user = services.register(**form.cleaned_data)
+            sessions.open_browser_session(request, user)
+            return redirect(HOME)
+    return render_form(request, template, form)
+
+
+@never_cache
+@sensitive_post_parameters("password", "code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def password_reset(request: HttpRequest) -> HttpResponse:
+    template = "accounts/password_reset.html"
+    if request.method == "POST" and _asks_for_code(request):
+        return _page_after_code(request, template, ResetForm, Purpose.RESET)
+    form = ResetForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with service_errors(form):
+            services.reset_password(**form.cleaned_data)
+            messages.success(request, _("Your password is set. Sign in with it."))
+            return redirect("accounts:login")
+    return render_form(request, template, form)
