@@ -1,0 +1,1 @@
+"""Workloads that only IMSystem has: sockets by the thousand, the API, the start."""
