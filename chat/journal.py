@@ -20,12 +20,15 @@ from chat.payloads import MessagePayload, message_payload, new_document
 from chat.sequence import Sequence as Numbers
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
+from imsystem.failpoints import failpoint
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import Document, collection
 from imsystem.outage import is_outage
 from imsystem.realtime.events import Deliver, room_topic
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from rooms.access import access, changed_since, checked_now
+from rooms.policies import may_send
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,11 @@ class Draft:
         """The same key sent again, on any transport, is the same message."""
         return (self.room_identity, self.user_identity, self.client_id)
 
+    @property
+    def sender(self) -> tuple[str, str]:
+        """Whose messages keep their order."""
+        return (self.room_identity, self.user_identity)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -67,6 +75,7 @@ class _Entry:
     future: "asyncio.Future[Stored]"
     attempts: int = 0
     document: Document = field(default_factory=dict)
+    allowed: tuple[float, int] = field(default_factory=checked_now)
 
 
 class Journal:
@@ -135,16 +144,15 @@ class Journal:
 
     async def _commit(self, batch: list[_Entry]) -> None:
         await self._number(batch)
-        try:
-            await collection("message_basic").insert_many(
-                [entry.document for entry in batch], ordered=False
-            )
-        except BulkWriteError as exc:
-            batch = await self._sort_out(batch, exc.details["writeErrors"])
+        batch = await self._still_allowed(batch)
+        await failpoint("journal.before_insert")
+        batch = await self._insert(batch)
+        await failpoint("journal.after_insert")
         for entry in batch:
             self._succeed(entry, Stored(message_payload(entry.document)))
         # Lets the ack of every sender go out before anybody's copy of the message.
         await asyncio.sleep(0)
+        await failpoint("journal.before_announce")
         self._announce([entry.document for entry in batch])
 
     async def _number(self, batch: Sequence[_Entry]) -> None:
@@ -156,54 +164,95 @@ class Journal:
             entry.document = _document(entry.draft, next_seq[room], now)
             next_seq[room] += 1
 
+    async def _still_allowed(self, batch: list[_Entry]) -> list[_Entry]:
+        """Without the messages of those who were removed or muted while these waited.
+
+        After the numbers: a message is either numbered before the change is announced, or refused.
+        """
+        doubtful = [e for e in batch if changed_since(e.draft.room_identity, e.allowed)]
+        if not doubtful:
+            return batch
+        errors = await asyncio.gather(*(_refusal(entry.draft) for entry in doubtful))
+        refused = [(e, error) for e, error in zip(doubtful, errors, strict=True) if error]
+        if refused:
+            await seal([(e.draft.room_identity, e.document["seq"]) for e, _error in refused])
+        for entry, error in refused:
+            self._finish(entry, error)
+        gone = {id(entry) for entry, _error in refused}
+        return [entry for entry in batch if id(entry) not in gone]
+
+    async def _insert(self, batch: list[_Entry]) -> list[_Entry]:
+        """Stores a batch; returns the entries that are stored. The others are finished, or in line
+        again for another number.
+
+        In order only if somebody has several messages in it, so that none is stored before one
+        that was sent earlier and is refused. A sharded MongoDB is faster without order.
+        """
+        stored: list[_Entry] = []
+        while batch:
+            ordered = len({entry.draft.sender for entry in batch}) < len(batch)
+            documents = [entry.document for entry in batch]
+            try:
+                await collection("message_basic").insert_many(documents, ordered=ordered)
+            except BulkWriteError as exc:
+                refusals = exc.details["writeErrors"]
+                tried = refusals[-1]["index"] + 1 if ordered else len(batch)
+                done, again = await self._sort_out(batch[:tried], refusals)
+                stored += done
+                batch = await self._line_up_again(again, batch[tried:])
+            else:
+                stored, batch = stored + batch, []
+        return stored
+
     # --- when some documents of a batch were refused ---------------------------------------
 
-    async def _sort_out(self, batch: list[_Entry], refusals: list[dict[str, Any]]) -> list[_Entry]:
-        """The entries that are stored, after dealing with those that are not.
+    async def _sort_out(
+        self, batch: list[_Entry], refusals: list[dict[str, Any]]
+    ) -> tuple[list[_Entry], list[_Entry]]:
+        """The entries that are stored, and those that need another number.
 
         Refused by (room, sender, client_id) or by _id: stored before, by an earlier send or by the
         driver's own retry of this insert. Refused by (room, seq): the counter was behind.
         """
         refused = {refusal["index"]: refusal for refusal in refusals}
-        stored = [entry for index, entry in enumerate(batch) if index not in refused]
-        for index, refusal in sorted(refused.items(), reverse=True):
-            entry = batch[index]
-            if refusal.get("code") != 11000:
-                self._finish(entry, Unavailable())
-                logger.error("the database refused a message: code %s", refusal.get("code"))
-            elif await self._was_stored(entry):
+        stored, again = [], []
+        for index, entry in enumerate(batch):
+            if index not in refused:
                 stored.append(entry)
-        return sorted(stored, key=lambda entry: int(entry.document["seq"]))
+            elif refused[index].get("code") != 11000:
+                self._finish(entry, Unavailable())
+                logger.error("a message was refused: code %s", refused[index].get("code"))
+            elif (first := await _first_of(entry.draft)) is None:
+                again.append(entry)
+            elif first["_id"] == entry.document["_id"]:
+                stored.append(entry)
+            else:
+                await self._was_stored_before(entry, first)
+        return stored, again
 
-    async def _was_stored(self, entry: _Entry) -> bool:
-        """True if the document is ours after all; else finishes the entry or lines it up again."""
-        draft, document = entry.draft, entry.document
-        first = await collection("message_basic").find_one(
-            {
-                "room_identity": draft.room_identity,
-                "user_identity": draft.user_identity,
-                "client_id": draft.client_id,
-            }
-        )
-        if first is None:
-            self._again(entry)
-            return False
-        if first["_id"] == document["_id"]:
-            return True
-        if not await self._numbers.give_back(draft.room_identity, document["seq"]):
-            await seal([(draft.room_identity, document["seq"])])
+    async def _was_stored_before(self, entry: _Entry, first: Document) -> None:
+        room, seq = entry.draft.room_identity, entry.document["seq"]
+        if not await self._numbers.give_back(room, seq):
+            await seal([(room, seq)])
         self._succeed(entry, Stored(message_payload(first), duplicate=True))
         # Whoever stored it may have died before it told anybody.
         self._announce([first])
-        return False
 
-    def _again(self, entry: _Entry) -> None:
-        self._numbers.doubt(entry.draft.room_identity)
-        entry.attempts += 1
-        if entry.attempts < MAX_ATTEMPTS:
-            self._waiting.insert(0, entry)
-        else:
-            self._finish(entry, Unavailable())
+    async def _line_up_again(self, refused: list[_Entry], untried: list[_Entry]) -> list[_Entry]:
+        """Puts the refused in line, and after them what the same people sent later: its numbers
+        are given up. Returns the others of those untried."""
+        senders = {entry.draft.sender for entry in refused}
+        followers = [entry for entry in untried if entry.draft.sender in senders]
+        if followers:
+            await seal([(e.draft.room_identity, e.document["seq"]) for e in followers])
+        again = refused + followers
+        for entry in again:
+            self._numbers.doubt(entry.draft.room_identity)
+            entry.attempts += 1
+            if entry.attempts >= MAX_ATTEMPTS:
+                self._finish(entry, Unavailable())
+        self._waiting[:0] = [entry for entry in again if entry.attempts < MAX_ATTEMPTS]
+        return [entry for entry in untried if entry.draft.sender not in senders]
 
     # --- outcomes --------------------------------------------------------------------------
 
@@ -238,6 +287,23 @@ class Journal:
             events.append(Deliver(room_topic(room), created_frame(document), seq=document["seq"]))
         if events:
             current_hub().publish(*events)
+
+
+async def _refusal(draft: Draft) -> AppError | None:
+    """Why its sender may not send it; None if they may. Raises when the database is away."""
+    try:
+        may_send(await access(draft.user_identity, draft.room_identity), now_ms())
+    except AppError as exc:
+        return exc
+    return None
+
+
+async def _first_of(draft: Draft) -> Document | None:
+    """The message that was stored under the same key."""
+    room, user, client_id = draft.key
+    return await collection("message_basic").find_one(
+        {"room_identity": room, "user_identity": user, "client_id": client_id}
+    )
 
 
 def _refuse(future: "asyncio.Future[Stored]", error: BaseException) -> None:

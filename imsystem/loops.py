@@ -66,6 +66,10 @@ class PerLoop(Generic[T]):
         self._make = make
         self._values: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
 
+    def made(self) -> T | None:
+        """The running loop's value if it was asked for before."""
+        return self._values.get(asyncio.get_running_loop())
+
     def __call__(self) -> T:
         loop = asyncio.get_running_loop()
         try:

@@ -28,6 +28,9 @@ def is_outage(exc: BaseException) -> bool:
         )
     if isinstance(exc, PyMongoError):
         return exc.timeout
+    if isinstance(exc, RuntimeError):
+        # What uvloop raises in place of an OSError when a connection was reset before a write.
+        return "the handler is closed" in str(exc)
     # The backend wraps PyMongo's errors in Django's; the original is the cause.
     return isinstance(exc, DatabaseError) and exc.__cause__ is not None and is_outage(exc.__cause__)
 

@@ -14,6 +14,7 @@ from channels.layers import get_channel_layer
 
 from imsystem.ids import new_identity
 from imsystem.loops import PerLoop
+from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.ordering import RoomOrder
@@ -24,7 +25,9 @@ GROUP = "im.hub"
 BEAT_S = 1.0
 # When no beat of our own has come back for so long, the layer carries nothing.
 BEAT_LATE_S = 2.5
-SEND_TIMEOUT_S = 3.0
+# A process whose beats stop may have died with something that it did not tell.
+GONE_S = 3.5
+SEND_TIMEOUT_S = 2.0
 MAX_OUTGOING = 10_000
 MAX_HUBS = 1_000
 
@@ -52,7 +55,10 @@ class Hub:
         self._outgoing: list[ev.Event] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._receiving: asyncio.Task[None] | None = None
         self._last_beat = 0.0
+        self._joined = 0.0
+        self._beats: dict[str, float] = {}  # other hub -> when its last beat came
         self._sent = 0  # packets
         self._heard: OrderedDict[str, int] = OrderedDict()  # hub -> its last packet's number
 
@@ -107,6 +113,7 @@ class Hub:
         self._outgoing.extend(events)
         if len(self._outgoing) > MAX_OUTGOING:  # the layer is away; these are only hints
             del self._outgoing[:-MAX_OUTGOING]
+            self._sent += 1  # a packet that is missing tells the others
         self._wake.set()
 
     async def publish_and_flush(self, *events: ev.Event) -> None:
@@ -140,7 +147,12 @@ class Hub:
 
     def _send_to_topic(self, event: ev.Deliver) -> None:
         for connection in self.sockets_of(event.topic):
-            if connection.user_identity != event.skip_user:
+            if connection.user_identity == event.skip_user:
+                continue
+            if event.about and _declined(connection, event.about):
+                if event.instead:
+                    connection.push(event.instead)
+            else:
                 connection.push(event.frame)
 
     # --- the channel layer -----------------------------------------------------------------
@@ -149,13 +161,14 @@ class Hub:
         """Starts the background tasks, once."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
-            self._last_beat = loop.time()
-            work = (self._receive_for_ever(), self._send_for_ever(), self._beat_for_ever())
+            self._last_beat = self._joined = loop.time()
+            self._receiving = loop.create_task(self._receive_for_ever())
+            work = (self._send_for_ever(), self._beat_for_ever())
             self._tasks = [loop.create_task(part) for part in work]
 
     async def stop(self) -> None:
         """Ends the background tasks (tests; a server simply exits)."""
-        running = set(self._tasks)
+        running = {*self._tasks, *([self._receiving] if self._receiving else [])}
         while running:  # redis-py can swallow a cancellation while it connects
             for task in running:
                 task.cancel()
@@ -172,8 +185,9 @@ class Hub:
                     await layer.group_add(GROUP, joining)
                     channel = joining
                 self._receive(await layer.receive(channel))
-            except Exception:
-                logger.exception("the hub could not take an event from the channel layer")
+            except Exception as exc:
+                if not is_outage(exc):  # of that _fell_ill has told
+                    logger.exception("the hub could not take an event from the channel layer")
                 await asyncio.sleep(BEAT_S)
 
     def _receive(self, message: dict[str, Any]) -> None:
@@ -182,8 +196,7 @@ class Hub:
         own = source == self.identity
         for event in ev.decode(message["events"]):
             if isinstance(event, ev.Beat):
-                if own:
-                    self._heard_beat()
+                self._heard_beat(source)
             elif not own:
                 self.apply(event)
 
@@ -225,12 +238,46 @@ class Hub:
             await asyncio.sleep(BEAT_S)
             if loop.time() - self._last_beat > BEAT_LATE_S:
                 self._fell_ill("no beat came back")
+                if loop.time() - self._joined > BEAT_LATE_S:
+                    await self._rejoin()
+            self._miss_the_gone(loop.time())
 
-    def _heard_beat(self) -> None:
-        self._last_beat = asyncio.get_running_loop().time()
+    async def _rejoin(self) -> None:
+        """Subscribes anew, over new connections.
+
+        The layer waits for ever on a connection that the network has forgotten (no RST, no FIN),
+        and its receiving task may end for good.
+        """
+        loop = asyncio.get_running_loop()
+        self._joined = loop.time()
+        if self._receiving is not None:
+            self._receiving.cancel()
+            await asyncio.wait([self._receiving], timeout=SEND_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await get_channel_layer().flush()
+        except Exception as exc:
+            logger.warning("the channel layer could not be reset: %r", exc)
+        self._receiving = loop.create_task(self._receive_for_ever())
+
+    def _heard_beat(self, source: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if source != self.identity:
+            self._beats[source] = now
+            return
+        self._last_beat = now
         if not self.healthy:
             self.healthy = True
             logger.warning("the channel layer is back")
+            self._lost_events()
+
+    def _miss_the_gone(self, now: float) -> None:
+        """Another process ended: what it had stored and not told yet is found by a sweep."""
+        gone = [hub for hub, heard in self._beats.items() if now - heard > GONE_S]
+        for hub in gone:
+            del self._beats[hub]
+        if gone and self.healthy:
+            logger.info("%d other processes have gone", len(gone))
             self._lost_events()
 
     def _fell_ill(self, reason: str) -> None:
@@ -243,6 +290,10 @@ class Hub:
         self.epoch += 1
         self.apply(ev.Changed(ev.EVERYTHING))
         self.lost.set()
+
+
+def _declined(connection: Connection, about: str) -> bool:
+    return connection.declines is None or about in connection.declines
 
 
 _observers: list[Observer] = []

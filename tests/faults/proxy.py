@@ -12,6 +12,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from imsystem.embedded.network import free_port
+
 CHUNK = 65_536
 # SO_LINGER with a time of zero: close() sends RST.
 RESET = struct.pack("ii", 1, 0)
@@ -75,10 +77,8 @@ class Proxy:
 
     async def start(self) -> None:
         """Listens; after the first time on the same port."""
-        self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, start_serving=True
-        )
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        self.port = self.port or free_port()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
         """Hangs up on everybody and listens no more."""
@@ -101,10 +101,11 @@ class Proxy:
         for link in self._links:
             link.forgotten = True
 
-    def reset(self) -> None:
-        """RST to both ends of every connection, also of those that were forgotten."""
+    def reset(self, *, forgotten: bool = False) -> None:
+        """RST to both ends of every connection, or only of those that were forgotten."""
         for link in list(self._links):
-            link.reset()
+            if link.forgotten or not forgotten:
+                link.reset()
 
     def refuse(self) -> None:
         """Nobody listens on the port any more."""

@@ -3,7 +3,7 @@
 The invariants (I1-I6):
 
 1. an acknowledged message is in the history exactly once, with the same bytes
-2. the numbers of a history go up, and none is used twice
+2. the numbers of a history go up, none is used twice, and they have the order of sending
 3. what a device shows, live and by sync together, is the history, in its order
 4. nobody hears of a message that is not in the history
 5. one client_id has one identity and one number, however often it was sent
@@ -60,6 +60,7 @@ class Receive:
 class Sent:
     """A message as its sender knows it."""
 
+    device: str
     room: str
     digest: str
     begun: float
@@ -116,12 +117,12 @@ class Recorder:
             received=len(self.received),
         )
         truth = {room: longest(read.values()) for room, read in histories.items()}
-        wrong = [*self._acks_and_history(truth), *self._order_of_acks()]
+        wrong = [*self._acks_and_history(truth), *self._order_of_acks(), *self._order_of_sends()]
         wrong += [*_histories(histories, truth), *_screens(screens, truth)]
         wrong += self._phantoms(truth)
         for kind, _line in wrong:
             setattr(counts, kind, getattr(counts, kind) + 1)
-        counts.holes = sum(messages[-1]["seq"] - len(messages) for messages in truth.values())
+        counts.holes = sum(m[-1]["seq"] - len(m) for m in truth.values() if m)
         return counts, [f"{kind}: {line}" for kind, line in wrong]
 
     def _acks_and_history(self, truth: Mapping[str, Sequence[Json]]) -> "Iterator[Wrong]":
@@ -156,6 +157,18 @@ class Recorder:
                     earlier = next(known)
                 if ack.seq < highest:
                     yield "reordered", f"{ack.client_id} is {ack.seq}, begun after {highest}"
+
+    def _order_of_sends(self) -> "Iterator[Wrong]":
+        """What a device sends has numbers in the order of sending, also when it does not wait for
+        the acks. Not what it had to send again: that may come after what it sent later."""
+        seqs = {ack.client_id: ack.seq for ack in self.acks}
+        highest: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for client_id, sent in self.sent.items():  # in order of the first attempt
+            if sent.attempts == 1 and client_id in seqs:
+                seq, before = seqs[client_id], highest[sent.device, sent.room]
+                if seq < before:
+                    yield "reordered", f"{client_id} is {seq}, sent by {sent.device} after {before}"
+                highest[sent.device, sent.room] = max(seq, before)
 
     def _phantoms(self, truth: Mapping[str, Sequence[Json]]) -> "Iterator[Wrong]":
         stored = {m["identity"]: m for messages in truth.values() for m in messages}
@@ -231,7 +244,7 @@ class DeviceLog:
 
     def attempt(self, room: str, client_id: str, data: str) -> None:
         now = time.monotonic()
-        sent = self.recorder.sent.setdefault(client_id, Sent(room, digest(data), now))
+        sent = self.recorder.sent.setdefault(client_id, Sent(self.name, room, digest(data), now))
         sent.attempts += 1
 
     def refused(self, client_id: str, code: str) -> None:

@@ -2,25 +2,63 @@
 
 import asyncio
 import json
+import random
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
 Json = dict[str, Any]
 
-ANSWER_S = 20.0
 RECONNECT_S = 0.2
 # "Ask again a little later": something before the newest message may still be on its way.
 ASK_AGAIN_S = 0.5
 # After these, sending again under the same client_id is right.
 PASSING = {"unavailable", "internal", "rate_limited", "disconnected", "timeout"}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a client waits, in seconds. `pulse`: it asks for a sign of life so often, and hangs
+    up when none comes within `silence`; 0 for never."""
+
+    connect: float = 10.0
+    answer: float = 20.0
+    pulse: float = 0.0
+    silence: float = 2.0
+    reconnect: float = RECONNECT_S
+
+
+PATIENT = Patience()
+
+
+class Log(Protocol):
+    """Is told what a client does and hears (tests/faults/recorder.py)."""
+
+    def attempt(self, room: str, client_id: str, data: str) -> None: ...
+
+    def refused(self, client_id: str, code: str) -> None: ...
+
+    def acked(self, message: Json, repeated: bool) -> None: ...
+
+    def received(self, message: Json, how: str) -> None: ...
+
+
+class NoLog:
+    def attempt(self, room: str, client_id: str, data: str) -> None: ...
+
+    def refused(self, client_id: str, code: str) -> None: ...
+
+    def acked(self, message: Json, repeated: bool) -> None: ...
+
+    def received(self, message: Json, how: str) -> None: ...
 
 
 class Timeline:
@@ -39,6 +77,12 @@ class Timeline:
     def lacking(self) -> bool:
         head_seq, head_revision = self._head
         return bool(self._held) or head_seq > self.seq or head_revision > self.revision
+
+    @property
+    def gap(self) -> str:
+        """What it waits for, in words."""
+        held = f"holds {min(self._held)}-{max(self._held)}" if self._held else "holds nothing"
+        return f"{held}, final {self._final}, head {self._head[0]}"
 
     def text_of(self, identity: str) -> str:
         return str(self._newest[identity]["data"])
@@ -90,19 +134,32 @@ class Timeline:
 class Client:
     """One device: connections come and go, timelines and unsent messages stay.
 
-    `heads_only`: it pulls nothing by itself; only `room.heads` makes it ask, once.
+    `heads_only`: it pulls nothing by itself; only `room.heads` makes it ask, once. With several
+    `urls` it goes to the next one when one is lost.
     """
 
-    def __init__(self, url: str, token: str, *, heads_only: bool = False) -> None:
-        self._address = url.replace("http", "ws", 1) + "/ws/"
+    def __init__(
+        self,
+        url: str | Sequence[str],
+        token: str,
+        *,
+        heads_only: bool = False,
+        patience: Patience = PATIENT,
+        log: Log | None = None,
+    ) -> None:
+        urls = [url] if isinstance(url, str) else url
+        self._urls = list(urls)
         self._headers = {"Authorization": f"Bearer {token}"}
         self._heads_only = heads_only
+        self._patience = patience
+        self._log = log or NoLog()
         self.rooms: defaultdict[str, Timeline] = defaultdict(Timeline)
         self.frames: list[Json] = []  # all events, as they came
         self.acked: dict[str, Json] = {}  # client_id -> message
         self.sent: set[str] = set()  # client_ids
         self.answers: list[tuple[str, float]] = []  # code ("ack", "unavailable"…), seconds
         self.closes: list[int] = []
+        self._heard = time.monotonic()
         self._socket: ClientConnection | None = None
         self._ready = asyncio.Event()
         self._waiting: dict[str, asyncio.Future[Json]] = {}
@@ -116,7 +173,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._spawn(self._stay_connected())
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(self._patience.answer):
             await self._ready.wait()
         return self
 
@@ -140,6 +197,11 @@ class Client:
         return int(self._socket.local_address[1])
 
     @property
+    def url(self) -> str:
+        """The server it is connected to, or tries to reach."""
+        return self._urls[0]
+
+    @property
     def connected(self) -> bool:
         return self._ready.is_set()
 
@@ -151,21 +213,36 @@ class Client:
     async def _stay_connected(self) -> None:
         while not self._ended:
             with suppress(OSError, InvalidHandshake, InvalidMessage, TimeoutError):
-                await self._one_connection()
-            await asyncio.sleep(RECONNECT_S)
+                await self._one_connection(self.url.replace("http", "ws", 1) + "/ws/")
+            self._urls.append(self._urls.pop(0))
+            await asyncio.sleep(self._patience.reconnect * random.uniform(0.5, 1))
 
-    async def _one_connection(self) -> None:
+    async def _one_connection(self, address: str) -> None:
         options: Json = {"subprotocols": ["im.v1"], "additional_headers": self._headers}
-        options |= {"compression": None, "proxy": None, "max_size": None}
-        async with connect(self._address, **options) as socket:
+        options |= {"compression": None, "proxy": None, "max_size": None, "close_timeout": 1}
+        options |= {"open_timeout": self._patience.connect}
+        async with connect(address, **options) as socket:
             self._socket = socket
+            pulse = asyncio.create_task(self._feel_pulse(socket))
             try:
                 async for text in socket:
                     self._hear(json.loads(text))
             except ConnectionClosed:
                 pass
             finally:
+                pulse.cancel()
                 self._lost(socket.close_code or 0)
+
+    async def _feel_pulse(self, socket: ClientConnection) -> None:
+        """Hangs up without a word when nothing is heard: whoever is gone does not answer."""
+        self._heard = time.monotonic()
+        while self._patience.pulse:
+            with suppress(ConnectionClosed):
+                await socket.send(json.dumps({"type": "ping", "id": "pulse"}))
+            await asyncio.sleep(self._patience.pulse)
+            if time.monotonic() - self._heard > self._patience.pulse + self._patience.silence:
+                self.hang_up()
+                return
 
     def _lost(self, code: int) -> None:
         self._ready.clear()
@@ -180,6 +257,7 @@ class Client:
     # --- frames ----------------------------------------------------------------------------
 
     def _hear(self, frame: Json) -> None:
+        self._heard = time.monotonic()
         if frame["type"] in ("ack", "error"):
             answer = self._waiting.pop(frame.get("id", ""), None)
             if answer and not answer.done():
@@ -188,7 +266,7 @@ class Client:
         self.frames.append(frame)
         handle = {
             "ready": self._on_ready,
-            "message.created": lambda f: self.rooms[f["room_identity"]].created(f["message"]),
+            "message.created": self._on_created,
             "message.updated": lambda f: self.rooms[f["room_identity"]].updated(f["message"]),
             "room.heads": self._on_heads,
         }.get(frame["type"])
@@ -201,6 +279,10 @@ class Client:
         for room in frame["rooms"]:
             self.rooms[room["identity"]].announced(room["last_seq"], room["revision"])
         self._ready.set()
+
+    def _on_created(self, frame: Json) -> None:
+        self._log.received(frame["message"], "event")
+        self.rooms[frame["room_identity"]].created(frame["message"])
 
     def _on_heads(self, frame: Json) -> None:
         for room, head in frame["rooms"].items():
@@ -227,6 +309,8 @@ class Client:
         asked = {room: {"seq": seq, "revision": rev} for room, (seq, rev) in known.items()}
         answer = await self.ask("sync", rooms=asked)
         for room, delta in answer.get("rooms", {}).items():
+            for message in delta["messages"]:
+                self._log.received(message, "sync")
             lacking[room].synced(delta)
         if any(delta["has_more"] for delta in answer.get("rooms", {}).values()):
             return True
@@ -246,8 +330,8 @@ class Client:
         command_id = str(self._counter)
         answer = self._waiting[command_id] = asyncio.get_running_loop().create_future()
         try:
-            await self._socket.send(json.dumps({"type": kind, "id": command_id, **fields}))
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._patience.answer):
+                await self._socket.send(json.dumps({"type": kind, "id": command_id, **fields}))
                 return await answer
         except ConnectionClosed:
             return {"type": "error", "code": "disconnected"}
@@ -257,6 +341,7 @@ class Client:
     async def try_to_send(self, room: str, data: str, client_id: str) -> Json:
         """One attempt; its outcome and how long it took are kept in `answers`."""
         self.sent.add(client_id)
+        self._log.attempt(room, client_id, data)
         started = time.monotonic()
         fields = {"room_identity": room, "client_id": client_id, "data": data}
         answer = await self.ask("message.send", **fields)
@@ -264,18 +349,22 @@ class Client:
         self.answers.append((outcome, time.monotonic() - started))
         if outcome == "ack":
             self.acked[client_id] = answer["message"]
+            self._log.acked(answer["message"], answer["duplicate"])
+        else:
+            self._log.refused(client_id, outcome)
         return answer
 
-    async def send(self, room: str, data: str) -> Json:
+    async def send(self, room: str, data: str, client_id: str = "") -> Json:
         """Sends a message until it is acknowledged, whatever fails in between."""
-        client_id = secrets.token_hex(8)
+        client_id = client_id or secrets.token_hex(8)
         while True:
+            await self._ready.wait()
             answer = await self.try_to_send(room, data, client_id)
             if answer["type"] == "ack":
                 message: Json = answer["message"]
                 return message
             assert answer["code"] in PASSING, answer
-            await asyncio.sleep(min(answer.get("retry_after", RECONNECT_S), 0.5))
+            await asyncio.sleep(random.uniform(RECONNECT_S, 0.5))
 
     # --- what was heard --------------------------------------------------------------------
 
@@ -289,6 +378,11 @@ class Client:
 
     def heard(self, kind: str) -> list[Json]:
         return [frame for frame in self.frames if frame["type"] == kind]
+
+    def hang_up(self) -> None:
+        """Ends the connection as a lost network does; it is built up again."""
+        if self._socket is not None:
+            self._socket.transport.abort()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

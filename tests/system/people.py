@@ -22,10 +22,12 @@ def unique(name: str) -> str:
 
 def _newest_code(mails: Path, address: str) -> str | None:
     files = sorted(mails.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for mail in (file.read_text(errors="replace") for file in files):
-        found = re.search(r"^Subject: ([0-9]{6}) ", mail, re.MULTILINE)
-        if found and f"To: {address}\n" in mail:
-            return found[1]
+    for file in files:
+        # Mails of the same second may share a file.
+        for mail in reversed(file.read_text(errors="replace").split("-" * 79)):
+            found = re.search(r"^Subject: ([0-9]{6}) ", mail, re.MULTILINE)
+            if found and f"To: {address}\n" in mail:
+                return found[1]
     return None
 
 
@@ -53,6 +55,7 @@ class Person:
         self.account = account
         self.identity: str = signed_in["user"]["identity"]
         self.token: str = signed_in["access"]
+        self.refresh: str = signed_in["refresh"]
         self.api = http(url, self.token)
 
     async def create_room(self, name: str) -> Json:

@@ -6,28 +6,23 @@ still run.
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from imsystem.embedded.children import mongodb_command, valkey_command
-from imsystem.embedded.network import mongodb_answers, redis_answers
-from tests.up import Up, eventually, runs
+from imsystem.embedded.network import free_port, mongodb_answers, redis_answers
+from tests.system.people import PASSWORD, unique
+from tests.up import Up, eventually, manage, runs
 
-_started: set[int] = set()
+# The process ids of everything the tests have started.
+started: set[int] = set()
 
 
 def leftovers() -> list[int]:
     """The processes of all systems and engines so far that still run."""
-    return [pid for pid in _started if runs(pid)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return [pid for pid in started if runs(pid)]
 
 
 class System:
@@ -45,11 +40,11 @@ class System:
         """Starts it, waits until it serves, and returns what it printed."""
         port = ("--port", str(self.port))
         self.up = Up(self.data_dir, *port, *self._arguments, **self._variables)
-        _started.add(self.up.process.pid)
+        started.add(self.up.process.pid)
         try:
             self.up.wait_ready()
         finally:
-            _started.update(self._children())
+            started.update(self._children())
         return self.up.output()
 
     def stop(self) -> int:
@@ -64,6 +59,18 @@ class System:
             os.kill(pid, signal.SIGKILL)
         self.up.process.wait(10)
         assert eventually(lambda: not any(map(runs, pids)), 10)
+
+    def superuser(self) -> str:
+        """The account name of a new one; it has everybody's PASSWORD."""
+        account = unique("root")
+        made = manage(
+            *("createsuperuser", "--noinput", "--account", account),
+            *("--email", f"{account}@example.org"),
+            DATA_DIR=str(self.data_dir),
+            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+        )
+        assert made.returncode == 0, made.stdout
+        return account
 
     def workers(self) -> list[int]:
         """The web processes."""
@@ -82,8 +89,11 @@ class System:
 class Engine:
     """A database of our own on a port that stays the same."""
 
-    def __init__(self, command: list[str], answers: Callable[[], bool], log: Path) -> None:
-        self._command = command
+    def __init__(
+        self, command: list[str], answers: Callable[[], bool], log: Path, port: int
+    ) -> None:
+        self.port = port
+        self.command = command
         self._answers = answers
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -91,8 +101,8 @@ class Engine:
     def start(self) -> None:
         """Starts it and waits until it answers."""
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(self._command, stdout=output, stderr=output)
-        _started.add(self._process.pid)
+            self._process = subprocess.Popen(self.command, stdout=output, stderr=output)
+        started.add(self._process.pid)
         assert eventually(self._answers), self._log.read_text(errors="replace")
 
     def kill(self) -> None:
@@ -101,12 +111,17 @@ class Engine:
         assert self._process is not None
         self._process.wait(10)
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def freeze(self) -> None:
         """It keeps its connections and answers nothing."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        if self.runs:
+            self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Ends it cleanly, whatever state a test has left it in."""
@@ -124,16 +139,16 @@ def mongodb(home: Path) -> tuple[Engine, str]:
     """A MongoDB that writes to disk before it answers, and its address."""
     port, storage = free_port(), home / "mongodb"
     storage.mkdir()
-    engine = Engine(
-        mongodb_command(storage, port), partial(mongodb_answers, port), home / "mongodb.log"
-    )
+    command, log = mongodb_command(storage, port), home / "mongodb.log"
+    engine = Engine(command, partial(mongodb_answers, port), log, port)
     return engine, f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
 def valkey(home: Path) -> tuple[Engine, str]:
     """A Redis that keeps nothing, and its address."""
     port = free_port()
-    engine = Engine(valkey_command(home, port), partial(redis_answers, port), home / "valkey.log")
+    command, log = valkey_command(home, port), home / "valkey.log"
+    engine = Engine(command, partial(redis_answers, port), log, port)
     return engine, f"redis://127.0.0.1:{port}/0"
 
 

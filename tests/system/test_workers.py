@@ -1,16 +1,18 @@
 """Two web processes serve one room: whoever is connected where, all see the same."""
 
 import asyncio
+import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import httpx
 import pytest
 
 from tests.system.clients import Client, until
 from tests.system.conftest import Measured
-from tests.system.people import Person, register, register_all, room_of, sign_in
+from tests.system.people import PASSWORD, Person, register, register_all, room_of, sign_in
 from tests.system.system import System, worker_of
 
 SENDERS = 10
@@ -177,3 +179,77 @@ async def _says_what_they_do_not_hear(owner: Person, room: str, clients: list[Cl
         assert (await client.ask("ping"))["type"] == "ack"
         assert client.heard("room.removed")[0]["reason"] == "kicked"
     assert [client.created(room) for client in clients] == before
+
+
+async def _log_out(system: System, here: Person, phone: Person) -> None:
+    await phone.call("POST", "auth/logout/", refresh=phone.refresh)
+
+
+async def _sign_the_others_out(system: System, here: Person, phone: Person) -> None:
+    await here.call("DELETE", "auth/sessions/")
+
+
+async def _change_the_password(system: System, here: Person, phone: Person) -> None:
+    body = {"old_password": PASSWORD, "new_password": f"another {PASSWORD}"}
+    await here.call("POST", "auth/password/change/", **body)
+
+
+async def _use_a_token_twice(system: System, here: Person, phone: Person) -> None:
+    body = {"refresh": phone.refresh}
+    await phone.call("POST", "auth/refresh/", **body)
+    assert (await phone.api.post("auth/refresh/", json=body)).status_code == 401
+
+
+async def _be_deactivated(system: System, here: Person, phone: Person) -> None:
+    """By an administrator, on the page of the person."""
+    root = await asyncio.to_thread(system.superuser)
+    page = f"/admin/accounts/user/{here.identity}/change/"
+    fields = {"account": here.account, "email": f"{here.account}@example.org"}
+    async with httpx.AsyncClient(base_url=system.url, timeout=30, trust_env=False) as admin:
+        signing_in = {"username": root, "password": PASSWORD, "next": page}
+        await _fill_in(admin, "/admin/login/", signing_in)
+        await _fill_in(admin, page, {**fields, "nickname": "gone", "sex": "0"})
+
+
+async def _fill_in(admin: httpx.AsyncClient, page: str, fields: dict[str, str]) -> None:
+    """Loads a page of the admin and sends its form; what is not in `fields` is left empty."""
+    form = await admin.get(page)
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.text)
+    assert token, form.text
+    answer = await admin.post(page, data={**fields, "csrfmiddlewaretoken": token[1]})
+    assert answer.status_code == 302, answer.text
+
+
+@pytest.mark.parametrize(
+    ("number", "end", "stays"),
+    [
+        (5, _log_out, True),
+        (6, _sign_the_others_out, True),
+        (7, _change_the_password, True),
+        (8, _use_a_token_twice, True),
+        (9, _be_deactivated, False),
+    ],
+)
+async def test_every_end_of_a_device_session_ends_its_sockets_on_both(
+    system: System,
+    people: list[Person],
+    measured: Measured,
+    number: int,
+    end: Callable[[System, Person, Person], Awaitable[None]],
+    stays: bool,
+) -> None:
+    here = people[number]
+    phone = await sign_in(here)
+    async with (
+        on_both_workers(system, [phone.token], 2) as clients,
+        Client(system.url, here.token) as own,
+    ):
+        await end(system, here, phone)
+        took = await until(lambda: all(client.closes for client in clients), TAKES_EFFECT_S)
+        measured(f"everywhere {took * 1000:.0f} ms after the answer")
+        assert [client.closes for client in clients] == [[4401]] * 4
+        if stays:
+            assert (await own.ask("ping"))["type"] == "ack"
+    assert (await phone.api.get("users/me/")).status_code == 401
+    assert (await here.api.get("users/me/")).status_code == (200 if stays else 401)
+    await phone.api.aclose()

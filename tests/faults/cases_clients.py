@@ -1,0 +1,239 @@
+"""Crowds, bursts, kicks, many devices, wrong clocks."""
+
+import asyncio
+import secrets
+import time
+
+from tests.faults.load import words
+from tests.faults.recorder import Json
+from tests.faults.registry import WEB_S, case
+from tests.faults.run import Room, Run
+from tests.faults.site import Worker
+from tests.system.clients import Client, until
+from tests.system.people import Person, http, sign_in
+
+HERD = 2_000
+BACK_WITHIN_S = 10.0
+KICK_TAKES_EFFECT_S = 2.0
+
+
+# --- clocks ----------------------------------------------------------------------------------
+
+
+def _clock_wrong_by(seconds: int) -> "WrongClock":
+    return WrongClock(seconds)
+
+
+class WrongClock:
+    """Before the first client comes: the victim's clock is wrong by so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+
+    async def __call__(self, run: Run) -> None:
+        program = "tests.faults.shifted_clock"
+        await run.victim.terminate()
+        await run.victim.start(program=program, CLOCK_SHIFT=str(self.seconds))
+
+
+@case("F18", "a worker's clock is 90 s ahead", heals_within=WEB_S, prepare=_clock_wrong_by(90))
+async def clock_ahead(run: Run) -> None:
+    await run.lasts(1.0, 10.0)
+    await _sign_in_and_go_everywhere(run)
+    run.fault_over()
+
+
+@case("F18b", "a worker's clock is 90 s behind", heals_within=WEB_S, prepare=_clock_wrong_by(-90))
+async def clock_behind(run: Run) -> None:
+    await run.lasts(1.0, 10.0)
+    await _sign_in_and_go_everywhere(run)
+    run.fault_over()
+
+
+async def _sign_in_and_go_everywhere(run: Run) -> None:
+    """A token that one worker has just made is good at the others."""
+    fresh = await sign_in(run.people[0])
+    for number, worker in enumerate(run.site.workers):
+        async with http(worker.url, fresh.token) as api:
+            assert (await api.get("users/me/")).status_code == 200, worker.name
+        await run.connect(f"fresh{number}", run.people[0], number, token=fresh.token)
+    await fresh.api.aclose()
+
+
+@case("F19", "a client's clock is wrong by a day", heals_within=WEB_S, alone=True)
+async def client_clock(run: Run) -> None:
+    """Whatever times a client tells, the server takes its own."""
+    await run.open()
+    room, client = run.rooms[0], next(iter(run.clients.values()))
+    tomorrow = int(time.time() * 1000) + 86_400_000
+    fields = {"room_identity": room.identity, "client_id": secrets.token_hex(4), "data": "x"}
+    log = run.recorder.device("wrong clock")
+    log.attempt(room.identity, fields["client_id"], "x")
+    times = {"created_at": tomorrow, "updated_at": tomorrow}
+    answer = await client.ask("message.send", **fields, **times)
+    assert answer["type"] == "ack", answer
+    log.acked(answer["message"], answer["duplicate"])
+    assert answer["message"]["created_at"] < tomorrow - 80_000_000
+    run.fault_over()
+
+
+# --- crowds ----------------------------------------------------------------------------------
+
+
+@case("F24", "2,000 clients come back in the same second", heals_within=WEB_S, long_only=True)
+async def herd(run: Run) -> None:
+    """The load goes on meanwhile, and the crowd gets every message of it."""
+    crowd = await _crowd(run)
+    for worker in run.site.workers:
+        worker.front.reset()
+    started = time.monotonic()
+    await until(lambda: all(client.connected for client in crowd), 60)
+    run.note(f"all {len(crowd)} back after {time.monotonic() - started:.1f} s")
+    run.fault_over()
+
+
+async def _crowd(run: Run) -> list[Client]:
+    """Devices of the people there are, 50 at a time."""
+    devices = [f"crowd{number}" for number in range(HERD)]
+    for start in range(0, HERD, 50):
+        await asyncio.gather(
+            *(
+                run.connect(device, run.people[number % len(run.people)], number)
+                for number, device in enumerate(devices[start : start + 50], start)
+            )
+        )
+    return [run.clients[device] for device in devices]
+
+
+@case("F25", "1,000 messages in one go", heals_within=WEB_S, alone=True)
+async def burst(run: Run) -> None:
+    """One sender does not wait for acks; twenty sockets get everything, in order."""
+    await run.open()
+    room = run.rooms[0]
+    for number in range(20 - len(run.clients_of(room))):
+        await run.connect(f"more{number}", room.members[number % len(room.members)], number)
+    sender = run.clients_of(room)[0]
+    count = 1_000 if run.scale.patient else 300
+    started = time.monotonic()
+    sends = [sender.send(room.identity, words(run.rng)) for _ in range(count)]
+    acked: list[Json] = await asyncio.gather(*sends)
+    run.note(f"{count} acked in {time.monotonic() - started:.2f} s")
+    assert [message["seq"] for message in acked] == list(range(1, count + 1))
+    await until(lambda: all(len(c.created(room.identity)) >= count for c in run.clients_of(room)))
+    for client in run.clients_of(room):
+        assert client.created(room.identity) == list(range(1, count + 1))
+    run.fault_over()
+
+
+# --- kicks -----------------------------------------------------------------------------------
+
+
+@case("F26", "a member is kicked while sending", heals_within=WEB_S, alone=True)
+async def kicked_while_sending(run: Run) -> None:
+    """After the kick was answered, nothing from them and nothing to them."""
+    owner, kicked, watcher = await run.site.enlist(3)
+    run.people = [owner, watcher]
+    for number, person in enumerate((owner, watcher)):
+        await run.connect(f"device{number}", person, number)
+    theirs = [await run.connect(f"kicked{n}", kicked, n) for n in (0, 1)]
+    late = 0
+    for number in run.times(5, 40):
+        room = await run.open_room([owner, kicked, watcher])
+        run.rooms[-1] = Room(room.identity, [owner, watcher])
+        late += await _kick(run, room, theirs, run.site.workers[number % 2])
+    run.note(f"{late} messages were stored after the answer to the kick")
+    assert late == 0
+    run.fault_over()
+
+
+async def _kick(run: Run, room: Room, theirs: list[Client], worker: Worker) -> int:
+    """How many messages of theirs have a number above that of a message after the kick."""
+    owner, kicked, _watcher = room.members
+    await until(lambda: all(_is_in(client, room) for client in theirs))
+    talking = [asyncio.create_task(_talk(run, client, room)) for client in theirs for _ in range(3)]
+    await asyncio.sleep(run.rng.uniform(0.05, 0.3))
+    async with http(worker.url, owner.token) as api:
+        path = f"rooms/{room.identity}/members/{kicked.identity}/"
+        assert (await api.delete(path)).is_success
+    owners = next(client for device, client in run.clients.items() if run.of[device] is owner)
+    after = await owners.send(room.identity, words(run.rng))
+    async with asyncio.timeout(KICK_TAKES_EFFECT_S * 2):
+        await asyncio.gather(*talking)
+    acked = (message for client in theirs for message in client.acked.values())
+    for client in theirs:
+        await until(lambda: bool(_removal(client, room)), KICK_TAKES_EFFECT_S)  # noqa: B023
+        assert not _created_after_removal(client, room)
+    return sum(m["room_identity"] == room.identity and m["seq"] > after["seq"] for m in acked)
+
+
+async def _talk(run: Run, client: Client, room: Room) -> None:
+    """Talks until told that there is no such room."""
+    while True:
+        answer = await client.try_to_send(room.identity, words(run.rng), secrets.token_hex(8))
+        if answer.get("code") == "not_found":
+            return
+        assert answer["type"] == "ack", answer
+
+
+def _is_in(client: Client, room: Room) -> bool:
+    return any(f["room"]["identity"] == room.identity for f in client.heard("room.added"))
+
+
+def _removal(client: Client, room: Room) -> int:
+    """Where in the frames the client is told that it is out; 0 when it is not."""
+    for number, frame in enumerate(client.frames):
+        if frame["type"] == "room.removed" and frame["room_identity"] == room.identity:
+            return number
+    return 0
+
+
+def _created_after_removal(client: Client, room: Room) -> list[Json]:
+    later = client.frames[_removal(client, room) :]
+    return [
+        f for f in later if f["type"] == "message.created" and f["room_identity"] == room.identity
+    ]
+
+
+# --- many devices ----------------------------------------------------------------------------
+
+
+@case("F27", "five devices of one person come and go", heals_within=WEB_S, alone=True)
+async def five_devices(run: Run) -> None:
+    """In the end all show the same, and agree on what was read."""
+    await run.open()
+    room = run.rooms[0]
+    person = room.members[0]
+    devices = [await run.connect(f"own{number}", person, number) for number in range(5)]
+    async with run.talking() as load:
+        for _ in run.times(12, 100):
+            device = run.rng.choice(devices)
+            await _read_somewhere(run, device, room)
+            device.hang_up()
+            await asyncio.sleep(run.rng.uniform(0.02, 0.2))
+        run.fault_over()
+        await run.heal(WEB_S)
+        await load.finish()
+    await run.settle()
+    await _agree_on_what_was_read(person, room, devices)
+
+
+async def _read_somewhere(run: Run, device: Client, room: Room) -> None:
+    seq = run.rng.randrange(1, max(2, device.rooms[room.identity].seq + 1))
+    await device.ask("room.read", room_identity=room.identity, seq=seq)
+
+
+async def _agree_on_what_was_read(person: Person, room: Room, devices: list[Client]) -> None:
+    rooms = (await person.call("GET", "rooms/"))["results"]
+    (stored,) = [each["read_seq"] for each in rooms if each["identity"] == room.identity]
+    await until(lambda: {_read_seq(d, person, room) for d in devices} == {stored})
+
+
+def _read_seq(device: Client, person: Person, room: Room) -> int:
+    """Up to where this device believes its person has read."""
+    told = [0]
+    for frame in device.frames:
+        if frame["type"] == "ready":
+            told += [r["read_seq"] for r in frame["rooms"] if r["identity"] == room.identity]
+        elif frame["type"] == "room.read" and frame["room_identity"] == room.identity:
+            told += [frame["seq"]] if frame["user_identity"] == person.identity else []
+    return max(told)

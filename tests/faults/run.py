@@ -1,0 +1,225 @@
+"""One fault case with one seed: rooms and clients of its own, load, the fault, healing, judgement.
+
+async def case(run: Run) -> None:     # rooms are open, everybody talks
+    await run.site.redis.kill() ...   # the fault
+    run.fault_over()                  # from here on the time to heal counts
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from tests.faults.load import Load, Talker, words
+from tests.faults.recorder import Counts, Json, Recorder
+from tests.faults.site import Site, Worker
+from tests.system.clients import Client, Patience, until
+from tests.system.people import Person
+
+# A number that nobody knows to be unused is a hole after 3 s (chat.holes.SETTLE_MS).
+SETTLED_WITHIN_S = 15.0
+CLIENT = Patience(connect=3.0, answer=8.0, pulse=1.0, silence=2.0)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything. `seconds`: the load without a fault, before and after it, together;
+    `patient`: the long form, in which faults last as long as the contract names."""
+
+    people: int = 6
+    rooms: int = 3
+    members: int = 4
+    rate: float = 40.0
+    seconds: float = 1.0
+    patient: bool = False
+
+
+@dataclass(frozen=True)
+class Room:
+    identity: str
+    members: Sequence[Person]  # the first one is its owner
+
+
+class Run:
+    """What a case has in its hands."""
+
+    def __init__(self, site: Site, seed: int, scale: Scale) -> None:
+        self.site = site
+        self.seed = seed
+        self.scale = scale
+        self.rng = random.Random(seed)
+        self.victim = self.rng.choice(site.workers)
+        self.recorder = Recorder()
+        self.people: list[Person] = []
+        self.rooms: list[Room] = []
+        self.clients: dict[str, Client] = {}  # device -> client
+        self.of: dict[str, Person] = {}  # device -> whose it is
+        self.notes: list[str] = []
+        self.heal_s: float | None = None
+        self.load: Load | None = None
+        self._over_at: float | None = None
+        self._stack = AsyncExitStack()
+
+    def note(self, text: str) -> None:
+        """Something measured, for the report."""
+        self.notes.append(text)
+
+    def fault_over(self) -> None:
+        self._over_at = time.monotonic()
+
+    async def lasts(self, short: float, long: float) -> None:
+        """The time of a fault in the short and in the long form, a little longer or shorter."""
+        await asyncio.sleep((long if self.scale.patient else short) * self.rng.uniform(0.8, 1.2))
+
+    def times(self, short: int, long: int) -> range:
+        return range(long if self.scale.patient else short)
+
+    async def calm(self) -> None:
+        """Load without a fault, half of the run's."""
+        await asyncio.sleep(self.scale.seconds / 2 * self.rng.uniform(0.7, 1.3))
+
+    # --- people, rooms, devices ------------------------------------------------------------
+
+    async def open(self) -> None:
+        """New rooms, and a device for everybody, in turn on each worker."""
+        scale = self.scale
+        self.people = await self.site.enlist(scale.people)
+        for number in range(scale.rooms):
+            start = number % len(self.people)
+            circle = [*self.people[start:], *self.people[:start]]
+            await self.open_room(circle[: scale.members])
+        for number, person in enumerate(self.people):
+            await self.connect(f"device{number}", person, number)
+
+    async def open_room(self, members: Sequence[Person]) -> Room:
+        owner, *others = members
+        body = {"name": "Kitchen", "members": [person.identity for person in others]}
+        created = await owner.call("POST", "rooms/", **body)
+        room = Room(created["identity"], members)
+        self.rooms.append(room)
+        return room
+
+    async def connect(
+        self, device: str, person: Person, first: int = 0, *, token: str = ""
+    ) -> Client:
+        """A device that records. It goes to worker number `first`, and on to the next when that
+        one is away."""
+        workers = self.site.workers
+        urls = [workers[(first + n) % len(workers)].front_url for n in range(len(workers))]
+        log = self.recorder.device(device)
+        client = Client(urls, token or person.token, patience=CLIENT, log=log)
+        self.clients[device], self.of[device] = client, person
+        return await self._stack.enter_async_context(client)
+
+    def rooms_of(self, person: Person) -> list[str]:
+        return [room.identity for room in self.rooms if person in room.members]
+
+    def clients_of(self, room: Room) -> list[Client]:
+        return [
+            client for device, client in self.clients.items() if self.of[device] in room.members
+        ]
+
+    def clients_at(self, worker: Worker) -> list[Client]:
+        """Those that are connected there now."""
+        return [client for client in self.clients.values() if client.url == worker.front_url]
+
+    @property
+    def survivor(self) -> Worker:
+        """A worker that is not the victim."""
+        return next(worker for worker in self.site.workers if worker is not self.victim)
+
+    @asynccontextmanager
+    async def talking(self) -> AsyncIterator[Load]:
+        talkers = [
+            Talker(client, rooms)
+            for device, client in self.clients.items()
+            if (rooms := self.rooms_of(self.of[device]))
+        ]
+        async with Load(talkers, self.scale.rate, self.rng) as load:
+            self.load = load
+            yield load
+
+    # --- after the fault -------------------------------------------------------------------
+
+    async def heal(self, within: float) -> None:
+        """Until every device of every room has a message that was sent after the fault.
+
+        Sets `heal_s`. Raises AssertionError when it takes longer than `within`.
+        """
+        started = self._over_at or time.monotonic()
+        try:
+            async with asyncio.timeout(started + within - time.monotonic()):
+                await asyncio.gather(*(self._probe(room) for room in self.rooms))
+        except TimeoutError:
+            raise AssertionError(f"not healed within {within} s: {self.state()}") from None
+        self.heal_s = time.monotonic() - started
+
+    async def _probe(self, room: Room) -> None:
+        clients = self.clients_of(room)
+        message = await clients[0].send(room.identity, words(self.rng))
+        seq = message["seq"]
+        await until(lambda: all(c.rooms[room.identity].seq >= seq for c in clients), 60)
+
+    def heads(self) -> dict[str, int]:
+        """The highest number that was acknowledged, of each room."""
+        heads = {room.identity: 0 for room in self.rooms}
+        for ack in self.recorder.acks:
+            heads[ack.room] = max(heads[ack.room], ack.seq)
+        return heads
+
+    def state(self) -> str:
+        """Who is behind, and by what."""
+        heads = self.heads()
+        return "; ".join(
+            f"{device} of {client.url} {'on' if client.connected else 'off'}: {room}"
+            f" {client.rooms[room].seq}/{heads[room]} {client.rooms[room].gap}"
+            for device, client in self.clients.items()
+            for room in self.rooms_of(self.of[device])
+            if client.rooms[room].seq < heads[room]
+        )
+
+    async def settle(self) -> None:
+        """Until every device shows everything that was acknowledged."""
+        heads = self.heads()
+
+        def complete() -> bool:
+            return all(
+                client.rooms[room.identity].seq >= heads[room.identity]
+                for room in self.rooms
+                for client in self.clients_of(room)
+            )
+
+        with suppress(AssertionError):
+            await until(complete, SETTLED_WITHIN_S)
+        assert complete(), f"not settled within {SETTLED_WITHIN_S} s: {self.state()}"
+
+    async def judge(self) -> tuple[Counts, list[str]]:
+        """The recorder's judgement over all histories and screens, those of new devices too."""
+        await self._look_afresh()
+        histories: dict[str, dict[str, Sequence[Json]]] = {}
+        for room in self.rooms:
+            read = await asyncio.gather(*(p.history(room.identity) for p in room.members))
+            names = [person.identity for person in room.members]
+            histories[room.identity] = dict(zip(names, read, strict=True))
+        screens = {
+            device: {room: client.rooms[room].shown for room in self.rooms_of(self.of[device])}
+            for device, client in self.clients.items()
+        }
+        return self.recorder.judge(histories, screens)
+
+    async def _look_afresh(self) -> None:
+        """A new device for everybody: it has nothing and gets all by `sync`."""
+        known = len(self.clients)
+        for number, person in enumerate(self.people):
+            if self.rooms_of(person):
+                await self.connect(f"new{number}", person, number)
+        new = list(self.clients.values())[known:]
+        await until(lambda: all(client.settled for client in new), SETTLED_WITHIN_S)
+
+    async def close(self) -> None:
+        """Everybody hangs up, and the rooms are deleted: the next run begins with none."""
+        await self._stack.aclose()
+        for room in self.rooms:
+            await room.members[0].api.delete(f"rooms/{room.identity}/")
