@@ -8,7 +8,7 @@ COPY requirements.lock /tmp/
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.lock
 
 FROM python:3.12-slim
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 DATA_DIR=/data
 RUN useradd --system --uid 10001 --home-dir /data --create-home imsystem
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app

@@ -4,22 +4,29 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.canonical import valid_account, valid_email
+from accounts.forms import AdminLoginForm
 from accounts.models import DeviceSession, User
 from accounts.policies import valid_nickname
+from accounts.selectors import two_factor_in_force
 from imsystem.admin import BasicAdmin, local_time
-from imsystem.errors import BadRequest
+from imsystem.errors import BadRequest, Forbidden
 
 if TYPE_CHECKING:
     UserModelForm = forms.ModelForm[User]
 else:
     UserModelForm = forms.ModelForm  # generic for the type checker only
+
+admin.site.login_form = AdminLoginForm
 
 
 class UserForm(UserModelForm):
@@ -63,11 +70,12 @@ class UserAdmin(BasicAdmin):
     ordering = ("account",)
     exact_search = ("pk", "account", "email")
     part_search = ("nickname",)
-    readonly_fields = ("identity", "created")
+    readonly_fields = ("identity", "created", "two_factor")
+    actions = ("switch_two_factor_off", "delete_personal_data")
     filter_horizontal = ("groups", "user_permissions")
     fieldsets = (
         (None, {"fields": ("identity", "account", "email", "nickname", "sex", "created")}),
-        (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser")}),
+        (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "two_factor")}),
         (_("Permissions"), {"fields": ("groups", "user_permissions"), "classes": ("collapse",)}),
     )
 
@@ -88,6 +96,67 @@ class UserAdmin(BasicAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deactivate instead: rooms and messages name their people."""
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Who is deleted stays so: there is nobody who could sign in."""
+        deleted = obj is not None and obj.deleted_at is not None
+        return not deleted and super().has_change_permission(request, obj)
+
+    @admin.display(description=_("two-factor authentication"), boolean=True)
+    def two_factor(self, user: User) -> bool:
+        return two_factor_in_force(user) is not None
+
+    def has_superuser_permission(self, request: HttpRequest) -> bool:
+        return isinstance(request.user, User) and request.user.is_superuser
+
+    @admin.action(description=_("Switch two-factor authentication off"), permissions=["superuser"])
+    def switch_two_factor_off(
+        self, request: HttpRequest, queryset: QuerySet[User]
+    ) -> HttpResponse | None:
+        """For people who lost their phone and their recovery codes; asks first."""
+        if "sure" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("Switch two-factor authentication off"),
+                "opts": self.opts,
+                "users": queryset,
+                "checkbox": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/accounts/user/two_factor_off.html", context)
+        switched = [user for user in list(queryset) if services.remove_two_factor(user=user)]
+        for user in switched:
+            self.log_change(request, user, gettext("Two-factor authentication switched off."))
+        names = ", ".join(user.account for user in switched) or "-"
+        self.message_user(request, gettext("Switched off for: %(names)s") % {"names": names})
+        return None
+
+    @admin.action(description=_("Delete account and personal data"), permissions=["superuser"])
+    def delete_personal_data(
+        self, request: HttpRequest, queryset: QuerySet[User]
+    ) -> HttpResponse | None:
+        """For people who ask for it, and for deletions that were interrupted; asks first."""
+        if "sure" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("Delete account and personal data"),
+                "opts": self.opts,
+                "users": queryset,
+                "checkbox": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/accounts/user/delete_data.html", context)
+        for user in list(queryset):
+            self._delete_one(request, user)
+        return None
+
+    def _delete_one(self, request: HttpRequest, user: User) -> None:
+        account = user.account
+        try:
+            services.delete_account(user=user)
+        except Forbidden as exc:
+            self.message_user(request, f"{account}: {exc.detail}", messages.ERROR)
+        else:
+            self.log_change(request, user, gettext("Account and personal data deleted."))
+            self.message_user(request, gettext("%(name)s is deleted.") % {"name": account})
 
 
 @admin.register(DeviceSession)

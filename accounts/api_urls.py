@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import devices, people, signing_in
+from accounts.api import avatar, devices, email, leaving, people, signing_in, two_factor
 
 urlpatterns = [
     path("auth/code/", signing_in.CodeView.as_view()),
@@ -10,10 +10,18 @@ urlpatterns = [
     path("auth/logout/", signing_in.LogoutView.as_view()),
     path("auth/password/reset/", signing_in.ResetPasswordView.as_view()),
     path("auth/password/change/", signing_in.ChangePasswordView.as_view()),
+    path("auth/two-factor/", two_factor.TwoFactorView.as_view()),
+    path("auth/two-factor/confirm/", two_factor.ConfirmTwoFactorView.as_view()),
+    path("auth/two-factor/recovery-codes/", two_factor.RecoveryCodesView.as_view()),
+    path("auth/two-factor/disable/", two_factor.DisableTwoFactorView.as_view()),
     path("auth/ticket/", devices.TicketView.as_view()),
     path("auth/sessions/", devices.SessionsView.as_view()),
     path("auth/sessions/<str:session_identity>/", devices.SessionView.as_view()),
     path("users/me/", people.MeView.as_view()),
+    path("users/me/avatar/", avatar.AvatarView.as_view()),
+    path("users/me/email/", email.EmailView.as_view()),
+    path("users/me/delete/", leaving.DeleteView.as_view()),
+    path("users/me/data/", leaving.DataView.as_view()),
     path("users/", people.UsersView.as_view()),
     path("users/<str:user_identity>/", people.UserView.as_view()),
 ]

@@ -12,7 +12,7 @@ from rest_framework.authentication import (
 from rest_framework.request import Request
 
 from accounts.models import DeviceSession, User
-from accounts.selectors import active_user, live_session
+from accounts.selectors import session_in_force
 from accounts.sessions import current_session
 from accounts.tokens import Claims, read_access
 from imsystem.errors import NotAuthenticated
@@ -28,9 +28,10 @@ def bearer_token(header: bytes) -> str:
 
 def session_of(claims: Claims) -> DeviceSession:
     """The live device session of a token's claims, with its active user; else NotAuthenticated."""
-    user = active_user(claims.user_identity)
-    session = user and live_session(session_identity=claims.session_identity, user=user)
-    if not session:
+    session = session_in_force(
+        user_identity=claims.user_identity, session_identity=claims.session_identity
+    )
+    if session is None:
         raise NotAuthenticated
     return session
 
@@ -42,7 +43,9 @@ class BearerAuthentication(BaseAuthentication):
         header = get_authorization_header(request)
         if not header:
             return None
-        session = session_of(read_access(bearer_token(header)))
+        claims = read_access(bearer_token(header))
+        session = session_of(claims)
+        request.expires_at_ms = claims.expires_at_ms  # type: ignore[attr-defined]
         return session.user, session
 
     def authenticate_header(self, request: Request) -> str:
@@ -57,6 +60,7 @@ class CookieAuthentication(SessionAuthentication):
         if session is None:
             return None
         self.enforce_csrf(request)
+        request.expires_at_ms = session.expires_at  # type: ignore[attr-defined]
         return session.user, session
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
 
-from accounts.errors import BadCredentials
+from accounts.errors import BadCredentials, BadOtp, OtpRequired
 from accounts.models import User
 from accounts.services import check_credentials
 from accounts.sessions import client_ip
@@ -22,16 +22,17 @@ class AccountBackend(ModelBackend):
         request: HttpRequest | None,
         username: str | None = None,
         password: str | None = None,
+        *,
+        otp: str = "",
         **kwargs: Any,
     ) -> User | None:
         account = kwargs.get("account", username)
         if account is None or password is None:
             return None
         try:
-            return check_credentials(
-                account=account, password=password, ip=client_ip(request) if request else ""
-            )
-        except BadCredentials:
+            ip = client_ip(request) if request else ""
+            return check_credentials(account=account, password=password, ip=ip, otp=otp)
+        except (BadCredentials, BadOtp, OtpRequired):
             return None
 
     async def aauthenticate(

@@ -16,6 +16,8 @@ from imsystem.errors import BadRequest
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 # Names that people would take for the system or for a part of an address.
 RESERVED_ACCOUNTS = frozenset({"admin", "administrator", "me", "root", "system", "support", "all"})
+# What deleted accounts are called, followed by their identity (accounts/services/leaving.py).
+DELETED_PREFIX = "deleted-"
 
 _validate_email = EmailValidator()
 # Quoted local parts may hold control characters; mail libraries decode `=?utf-8?q?bob?=@x.cn` to
@@ -39,7 +41,7 @@ def valid_account(text: str) -> str:
     ASCII only: letters that look alike in two scripts must not make two people look alike.
     """
     account = canonical_account(text)
-    if account in RESERVED_ACCOUNTS:
+    if account in RESERVED_ACCOUNTS or account.startswith(DELETED_PREFIX):
         raise BadRequest(errors={"account": [_("This account name is reserved.")]})
     if ACCOUNT.fullmatch(account) is None:
         raise BadRequest(

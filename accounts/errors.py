@@ -1,8 +1,15 @@
 """Errors that only accounts know."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
 from imsystem.errors import NotAuthenticated
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 
 class BadCredentials(NotAuthenticated):
@@ -10,3 +17,21 @@ class BadCredentials(NotAuthenticated):
 
     code = "bad_credentials"
     default_detail = _("The account or the password is not right.")
+
+
+class OtpRequired(NotAuthenticated):
+    """The password is right, and `user` has two-factor authentication: a code is asked for."""
+
+    code = "otp_required"
+    default_detail = _("Enter the code of your authenticator app, or a recovery code.")
+
+    def __init__(self, user: User) -> None:
+        super().__init__()
+        self.user = user
+
+
+class BadOtp(NotAuthenticated):
+    """Wrong, out of its time, or used before: one answer for all three."""
+
+    code = "bad_otp"
+    default_detail = _("This code is wrong or was used already.")

@@ -4,11 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import authenticate
 from django.utils.translation import gettext_lazy as _
 
-from accounts.canonical import valid_account, valid_email
-from accounts.models import Sex
+from accounts.canonical import canonical_account, valid_account, valid_email
+from accounts.choices import Audience
+from accounts.models import Sex, User
 from accounts.pages import PageForm
+from accounts.selectors import two_factor_in_force
 from accounts.validators import MAX_PASSWORD_LENGTH
 from imsystem.errors import BadRequest
 
@@ -35,6 +39,21 @@ def _code() -> forms.CharField:
     )
 
 
+def _otp(help_text: Any, *, required: bool = True, **attrs: Any) -> forms.CharField:
+    attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", **attrs}
+    return forms.CharField(
+        label=_("Code"),
+        required=required,
+        max_length=64,
+        help_text=help_text,
+        widget=forms.TextInput(attrs=attrs),
+    )
+
+
+# Where either will do.
+_APP_OR_RECOVERY = _("The six digits of your authenticator app, or a recovery code.")
+
+
 def _account(label: Any, autocomplete: str, **kwargs: Any) -> forms.CharField:
     attrs = {"autocomplete": autocomplete, "autocapitalize": "none", "spellcheck": "false"}
     return forms.CharField(
@@ -53,6 +72,37 @@ def _checked(rule: Callable[[str], str], text: str, field: str) -> str:
 class LoginForm(PageForm):
     account = _account(_("Account or e-mail"), "username")
     password = _password(_("Password"), "current-password")
+
+
+class LoginCodeForm(PageForm):
+    otp = _otp(_APP_OR_RECOVERY, autofocus=True)
+
+
+class AdminLoginForm(AdminAuthenticationForm):
+    """Django admin's sign-in. One error for everything: it does not tell which part was wrong."""
+
+    error_messages = {
+        **AdminAuthenticationForm.error_messages,
+        "invalid_login": _(
+            "Please enter the account and the password of a staff member, and the code if "
+            "two-factor authentication is on. A code is good once."
+        ),
+    }
+    otp = _otp(_("Only if you have two-factor authentication on."), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if "username" in given and "password" in given:
+            self.user_cache = authenticate(
+                self.request,
+                username=given["username"],
+                password=given["password"],
+                otp=given.get("otp", ""),
+            )
+            if self.user_cache is None:
+                raise self.get_invalid_login_error()
+            self.confirm_login_allowed(self.user_cache)
+        return given
 
 
 class CodeForm(PageForm):
@@ -103,3 +153,72 @@ class ProfileForm(PageForm):
 class PasswordForm(PageForm):
     old_password = _password(_("Present password"), "current-password")
     new_password = _password(_("New password"), "new-password")
+
+
+class OwnPasswordForm(PageForm):
+    password = _password(_("Password"), "current-password")
+
+
+class PasswordAndOtpForm(OwnPasswordForm):
+    otp = _otp(_APP_OR_RECOVERY)
+
+
+class ConfirmForm(PasswordAndOtpForm):
+    """The password; the code only of people who have two-factor authentication on."""
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if two_factor_in_force(user) is None:
+            del self.fields["otp"]
+
+
+class EmailForm(ConfirmForm, CodeForm):
+    """Another address. The code is the one that was mailed to it."""
+
+    code = _code()
+    field_order = ("email", "code", "password", "otp")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        self.fields["email"].label = _("New e-mail address")
+
+
+class DeleteForm(ConfirmForm):
+    account = _account(
+        _("Account"), "off", help_text=_("Type the name of your account, so that it is no slip.")
+    )
+    field_order = ("account", "password", "otp")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        self._account = user.account
+
+    def clean_account(self) -> str:
+        if canonical_account(self.cleaned_data["account"]) != self._account:
+            raise forms.ValidationError(_("This is not the name of your account."))
+        return self._account
+
+
+class PrivacyForm(PageForm):
+    who_may_add = forms.ChoiceField(
+        label=_("Who may add me"),
+        choices=Audience.choices,
+        help_text=_("To groups, and to new conversations. You can start conversations yourself."),
+    )
+    who_sees_online = forms.ChoiceField(
+        label=_("Who sees that I am online"),
+        choices=Audience.choices,
+        help_text=_("If nobody does, you do not see it of others either."),
+    )
+    read_receipts = forms.TypedChoiceField(
+        label=_("Read receipts"),
+        choices=[("on", _("On")), ("off", _("Off"))],
+        coerce=lambda chosen: chosen == "on",
+        help_text=_(
+            "Others see how far you have read, and you see it of them. If off, neither is shown."
+        ),
+    )
+
+
+class AppCodeForm(PageForm):
+    otp = _otp(_("The six digits that the app shows now."))

@@ -11,6 +11,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.canonical import canonical_account, canonical_email
+from accounts.choices import Audience
 from imsystem.clock import now_ms
 from imsystem.models import BasicModel
 from imsystem.mongo.indexes import UniqueIndex
@@ -20,14 +21,6 @@ class Sex(models.IntegerChoices):
     UNKNOWN = 0, _("Not said")
     MALE = 1, _("Male")
     FEMALE = 2, _("Female")
-
-
-class Audience(models.TextChoices):
-    """Whom a person allows something. Contacts are those with whom they have a conversation."""
-
-    EVERYONE = "everyone", _("Everyone")
-    CONTACTS = "contacts", _("People I talk with")
-    NOBODY = "nobody", _("Nobody")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -148,6 +141,13 @@ class DeviceSession(BasicModel):
 
     def __str__(self) -> str:
         return f"{self.name or self.device} {self.ip}"
+
+    @property
+    def ended_at(self) -> int | None:
+        """When it ended, revoked or too old, in Unix milliseconds; None while it lives."""
+        if self.revoked_at is not None:
+            return min(self.revoked_at, self.expires_at)
+        return self.expires_at if self.expires_at <= now_ms() else None
 
 
 class TwoFactor(BasicModel):

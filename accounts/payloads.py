@@ -2,58 +2,120 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
+
+from django.utils.translation import gettext as _
+
+from accounts.clients import client_name
+from accounts.initials import initial_address
 
 if TYPE_CHECKING:
-    from accounts.models import DeviceSession, User
+    from accounts.models import DeviceSession, TwoFactor, User
 
 
 class PublicUser(TypedDict):
+    """A person as everybody sees them. `deleted` is there, and true, of deleted accounts only."""
+
     identity: str
     account: str
     nickname: str
     sex: int
     avatar: str
     created_at: int
+    deleted: NotRequired[bool]
+
+
+class Person(PublicUser):
+    """A person as one other sees them. `online`: null when the other may not know."""
+
+    online: bool | None
 
 
 class OwnUser(PublicUser):
     email: str
+    who_may_add: str
+    who_sees_online: str
+    read_receipts: bool
 
 
 class Device(TypedDict):
+    """`name` is what its owner calls it, `device` what the client says it is, `client` that in
+    words for people."""
+
     identity: str
+    name: str
     device: str
+    client: str
     ip: str
     created_at: int
     last_used_at: int
+    expires_at: int
     current: bool
+
+
+class TwoFactorState(TypedDict):
+    enabled: bool
+    recovery_codes_left: int
+
+
+def shown_name(user: User) -> str:
+    """The nickname; a deleted account has none, and is called so in the reader's language."""
+    return user.nickname if user.deleted_at is None else _("Deleted user")
+
+
+def avatar_address(user: User) -> str:
+    """The path of the person's picture, or of their initial: always one that can be shown."""
+    if user.avatar:
+        return f"/avatars/{user.avatar}.webp"
+    return initial_address(user.identity, user.nickname)
 
 
 def public_user(user: User) -> PublicUser:
     """What everybody who is signed in may see: no e-mail address."""
-    return {
+    payload: PublicUser = {
         "identity": user.identity,
         "account": user.account,
-        "nickname": user.nickname,
+        "nickname": shown_name(user),
         "sex": user.sex,
-        "avatar": user.avatar,
+        "avatar": avatar_address(user),
         "created_at": user.created_at,
     }
+    if user.deleted_at is not None:
+        payload["deleted"] = True
+    return payload
+
+
+def person(user: User, *, online: bool | None) -> Person:
+    """What one other person sees."""
+    return {**public_user(user), "online": online}
 
 
 def own_user(user: User) -> OwnUser:
     """What only the person themself sees."""
-    return {**public_user(user), "email": user.email}
+    return {
+        **public_user(user),
+        "email": user.email,
+        "who_may_add": user.who_may_add,
+        "who_sees_online": user.who_sees_online,
+        "read_receipts": user.read_receipts,
+    }
 
 
 def device(session: DeviceSession, *, current: DeviceSession | None) -> Device:
     """One line of the list of devices; `current` is the session that asks."""
     return {
         "identity": session.identity,
+        "name": session.name,
         "device": session.device,
+        "client": client_name(session.device),
         "ip": session.ip,
         "created_at": session.created_at,
         "last_used_at": session.last_used_at,
+        "expires_at": session.expires_at,
         "current": session == current,
     }
+
+
+def two_factor(in_force: TwoFactor | None, *, recovery_codes_left: int) -> TwoFactorState:
+    """What only the person themself sees: neither secret nor codes."""
+    return {"enabled": in_force is not None, "recovery_codes_left": recovery_codes_left}

@@ -1,12 +1,18 @@
 """Rules about a person's own data that need no database."""
 
+from typing import TYPE_CHECKING
+
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.choices import Audience
 from imsystem.errors import BadRequest
 from imsystem.text import has_control, is_blank
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 NICKNAME_LENGTH = 64
 
@@ -18,17 +24,31 @@ _DIRECTION_CONTROLS = frozenset(
 )
 
 
+def draws_nothing(text: str) -> bool:
+    """True when there is nothing to see of a name: spaces, invisible characters, empty letters."""
+    return is_blank(text.translate(_BLANK_LETTERS))
+
+
 def valid_nickname(text: str) -> str:
     """The nickname without surrounding spaces; raises BadRequest when it cannot be one.
 
     Joiners (ZWJ) are allowed, family emoji are made of them; a name of nothing else is not.
     """
-    nickname = text.strip()
-    if len(nickname) > NICKNAME_LENGTH or is_blank(nickname.translate(_BLANK_LETTERS)):
-        raise BadRequest(errors={"nickname": [_("Use 1 to 64 visible characters.")]})
-    if has_control(nickname) or not _DIRECTION_CONTROLS.isdisjoint(nickname):
-        raise BadRequest(errors={"nickname": [_("Control characters are not allowed.")]})
-    return nickname
+    return _valid_name(text, field="nickname")
+
+
+def valid_device_name(text: str) -> str:
+    """What its owner calls a device: like a nickname, or "" for no name."""
+    return _valid_name(text, field="name") if text else ""
+
+
+def _valid_name(text: str, *, field: str) -> str:
+    name = text.strip()
+    if len(name) > NICKNAME_LENGTH or draws_nothing(name):
+        raise BadRequest(errors={field: [_("Use 1 to 64 visible characters.")]})
+    if has_control(name) or not _DIRECTION_CONTROLS.isdisjoint(name):
+        raise BadRequest(errors={field: [_("Control characters are not allowed.")]})
+    return name
 
 
 def check_password_rules(password: str, user: AbstractBaseUser, *, field: str = "password") -> None:
@@ -37,3 +57,16 @@ def check_password_rules(password: str, user: AbstractBaseUser, *, field: str = 
         validate_password(password, user)
     except ValidationError as exc:
         raise BadRequest(errors={field: exc.messages}) from None
+
+
+def includes(audience: str, *, contact: bool) -> bool:
+    """Whether somebody belongs to an audience. `contact`: the two have a conversation."""
+    return audience == Audience.EVERYONE or (audience == Audience.CONTACTS and contact)
+
+
+def may_see_online(viewer: "User", user: "User", *, contact: bool) -> bool:
+    """Whether `viewer` may know if `user` is online. Mutual: who hides sees nobody else either."""
+    if viewer.pk == user.pk:
+        return True
+    hides = viewer.who_sees_online == Audience.NOBODY
+    return not hides and includes(user.who_sees_online, contact=contact)

@@ -6,7 +6,9 @@ from accounts.models import DeviceSession, User
 
 
 class ApiRequest(Request):
-    """For annotations: who asks, and with which device session (accounts.authentication)."""
+    """For annotations: who asks, with which device session, and until when what they showed for
+    it is good, in Unix milliseconds (accounts.authentication)."""
 
     user: User
     auth: DeviceSession
+    expires_at_ms: int

@@ -3,7 +3,11 @@
 from django.db.models import QuerySet
 
 from accounts.canonical import ACCOUNT, canonical_account, canonical_email
-from accounts.models import DeviceSession, User
+from accounts.choices import Audience
+from accounts.models import Avatar, DeviceSession, RecoveryCode, TwoFactor, User
+from accounts.policies import may_see_online
+from accounts.providers import contacts_among, online_from_thread
+from imsystem.clock import now_ms
 from imsystem.errors import NotFound
 from imsystem.ids import is_identity
 
@@ -37,17 +41,52 @@ def active_user(identity: str) -> User | None:
 
 
 def live_session(*, session_identity: object, user: User) -> DeviceSession | None:
-    """This device session of this user unless it is revoked; its `.user` is `user`."""
+    """This device session of this user unless it has ended; its `.user` is `user`."""
     if not is_identity(session_identity):
         return None
     # By `_id` alone, the one index every server uses; the rest is compared here.
     session = DeviceSession.objects.filter(pk=session_identity).first()
-    if session is None or session.revoked_at is not None or session.user_id != user.pk:
+    if session is None or session.ended_at is not None or session.user_id != user.pk:
         return None
     session.user = user
     return session
 
 
+def session_in_force(*, user_identity: str, session_identity: str) -> DeviceSession | None:
+    """The live device session of an active user that a token or ticket names, with its `.user`."""
+    user = active_user(user_identity)
+    return None if user is None else live_session(session_identity=session_identity, user=user)
+
+
 def live_sessions_of(user: User) -> QuerySet[DeviceSession]:
-    """The user's device sessions that are not revoked, last used first."""
-    return DeviceSession.objects.filter(user=user, revoked_at=None).order_by("-last_used_at")
+    """The user's device sessions that have not ended, last used first."""
+    live = DeviceSession.objects.filter(user=user, revoked_at=None, expires_at__gt=now_ms())
+    return live.order_by("-last_used_at")
+
+
+def online_as_seen(viewer: User, user: User) -> bool | None:
+    """Whether `user` is online; None when `viewer` may not know."""
+    asked = user.who_sees_online == Audience.CONTACTS
+    contact = asked and bool(contacts_among(viewer.pk, [user.pk]))
+    if not may_see_online(viewer, user, contact=contact):
+        return None
+    return user.pk in online_from_thread([user.pk])
+
+
+def two_factor_in_force(user: User) -> TwoFactor | None:
+    """The user's authenticator app, once it is confirmed."""
+    two_factor = TwoFactor.objects.filter(user=user).first()
+    return None if two_factor is None or two_factor.confirmed_at is None else two_factor
+
+
+def recovery_codes_left(user: User) -> int:
+    """How many of the user's recovery codes were not used yet."""
+    return RecoveryCode.objects.filter(user=user, used_at=None).count()
+
+
+def picture(identity: str) -> bytes | None:
+    """An uploaded picture, a square WebP; None when it was replaced or never was."""
+    if not is_identity(identity):
+        return None
+    data = Avatar.objects.filter(pk=identity).values_list("data", flat=True).first()
+    return None if data is None else bytes(data)

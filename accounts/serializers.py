@@ -4,9 +4,15 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.choices import Audience
 from accounts.codes import Purpose
 from accounts.models import Sex
-from imsystem.fields import IdentityField, StrictCharField, StrictIntegerField
+from imsystem.fields import (
+    IdentityField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+)
 
 
 class CodeBody(serializers.Serializer[Any]):
@@ -25,6 +31,11 @@ class RegisterBody(serializers.Serializer[Any]):
 class LoginBody(serializers.Serializer[Any]):
     account = StrictCharField(max_length=254, help_text="account name or e-mail address")
     password = StrictCharField()
+    otp = StrictCharField(
+        required=False,
+        allow_blank=True,
+        help_text="with two-factor authentication: the app's six digits, or a recovery code",
+    )
 
 
 class RefreshBody(serializers.Serializer[Any]):
@@ -45,6 +56,30 @@ class ChangePasswordBody(serializers.Serializer[Any]):
 class ProfileBody(serializers.Serializer[Any]):
     nickname = StrictCharField(required=False)
     sex = StrictIntegerField(required=False, help_text="0 not said, 1 male, 2 female")
+    who_may_add = serializers.ChoiceField(Audience.choices, required=False)
+    who_sees_online = serializers.ChoiceField(Audience.choices, required=False)
+    read_receipts = StrictBooleanField(required=False)
+
+
+class PasswordBody(serializers.Serializer[Any]):
+    password = StrictCharField()
+
+
+class OtpBody(serializers.Serializer[Any]):
+    otp = StrictCharField(help_text="six digits of the authenticator app")
+
+
+class ConfirmBody(PasswordBody):
+    """Who is signed in shows again that it is them."""
+
+    otp = StrictCharField(
+        required=False, allow_blank=True, default="", help_text="with two-factor authentication"
+    )
+
+
+class ChangeEmailBody(ConfirmBody):
+    email = StrictCharField()
+    code = StrictCharField(help_text="from the mail to the new address")
 
 
 class AccountQuery(serializers.Serializer[Any]):
@@ -63,14 +98,26 @@ class PublicUserSerializer(serializers.Serializer[Any]):
     account = serializers.CharField()
     nickname = serializers.CharField()
     sex = serializers.ChoiceField(Sex.choices)
-    avatar = serializers.CharField(allow_blank=True)
+    avatar = serializers.CharField(help_text="path of a picture that can be shown")
     created_at = serializers.IntegerField(help_text="Unix ms")
+    deleted = serializers.BooleanField(required=False, help_text="true, of deleted accounts only")
+
+
+class PersonSerializer(PublicUserSerializer):
+    """A person as one other sees them."""
+
+    online = serializers.BooleanField(allow_null=True, help_text="null: you may not know")
 
 
 class OwnUserSerializer(PublicUserSerializer):
     """Oneself."""
 
     email = serializers.EmailField()
+    who_may_add = serializers.ChoiceField(Audience.choices)
+    who_sees_online = serializers.ChoiceField(Audience.choices)
+    read_receipts = serializers.BooleanField(
+        help_text="whether others learn how far I have read, and I of others"
+    )
 
 
 class UserListSerializer(serializers.Serializer[Any]):
@@ -91,14 +138,38 @@ class TicketSerializer(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField(help_text="seconds")
 
 
+class DeviceBody(serializers.Serializer[Any]):
+    name = StrictCharField(allow_blank=True, help_text="empty: no name")
+
+
 class DeviceSerializer(serializers.Serializer[Any]):
     identity = IdentityField()
-    device = serializers.CharField()
-    ip = serializers.CharField()
+    name = serializers.CharField(allow_blank=True, help_text="what its owner calls it")
+    device = serializers.CharField(allow_blank=True, help_text="its User-Agent")
+    client = serializers.CharField(help_text='the same in words, such as "Chrome on Windows"')
+    ip = serializers.CharField(allow_blank=True, help_text="where it signed in")
     created_at = serializers.IntegerField(help_text="Unix ms")
     last_used_at = serializers.IntegerField(help_text="Unix ms")
+    expires_at = serializers.IntegerField(help_text="Unix ms; then it has to sign in anew")
     current = serializers.BooleanField(help_text="the session that asks")
 
 
 class DeviceListSerializer(serializers.Serializer[Any]):
     results = DeviceSerializer(many=True)
+
+
+class TwoFactorSerializer(serializers.Serializer[Any]):
+    enabled = serializers.BooleanField()
+    recovery_codes_left = serializers.IntegerField()
+
+
+class EnrolmentSerializer(serializers.Serializer[Any]):
+    """What an authenticator app needs."""
+
+    secret = serializers.CharField(help_text="base 32")
+    uri = serializers.CharField(help_text="otpauth://, for a link or a QR code")
+    qr = serializers.CharField(help_text="its QR code: data: URI of an SVG picture")
+
+
+class RecoveryCodesSerializer(serializers.Serializer[Any]):
+    recovery_codes = serializers.ListField(child=serializers.CharField())

@@ -1,13 +1,14 @@
 """Device sessions: one document for each sign-in, whether it holds tokens or a browser cookie."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.contrib import auth
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
+from accounts import known_devices, mails
+from accounts.clients import client_name
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession, User
 from accounts.selectors import live_session
@@ -30,30 +31,36 @@ def device_name(request: HttpRequest) -> str:
     return "".join(char for char in name if char.isprintable())[:200]
 
 
-def open_session(
-    *, user: User, device: str, ip: str, identity: str | None = None, refresh_hash: str = ""
-) -> DeviceSession:
-    """A new device session for a user whose password was just verified.
+def open_session(session: DeviceSession) -> DeviceSession:
+    """Stores a new device session of a user who was just verified; by mail they learn of a device
+    they were never signed in on. Sessions that are of no use any more are cleared away.
 
     Raises BadCredentials when the password changed or the account was deactivated meanwhile: the
     change revokes the sessions it finds, and this one may have come too late to be found.
     """
-    fields: dict[str, Any] = {} if identity is None else {"identity": identity}
-    session = DeviceSession(
-        user=user,
-        device=device,
-        ip=ip,
-        refresh_hash=refresh_hash,
-        last_used_at=now_ms(),
-        **fields,
-    )
+    user, session.last_used_at = session.user, now_ms()
+    earlier = list(DeviceSession.objects.filter(user=user))
+    if known_devices.is_new(session, earlier):
+        # Before the session is stored: if the mail cannot be queued there is no sign-in either,
+        # and the device is still new when it tries again.
+        mails.send_new_device(
+            to=user.email, client=client_name(session.device), ip=session.ip, at=now_ms()
+        )
     session.save(force_insert=True)
     if not User.objects.filter(
         pk=user.pk, password_set_at=user.password_set_at, is_active=True
     ).exists():
         revoke([session.identity])
         raise BadCredentials
+    _clear_away(session, earlier)
     return session
+
+
+def _clear_away(session: DeviceSession, earlier: list[DeviceSession]) -> None:
+    revoke(known_devices.surplus(session, earlier))
+    forgettable = known_devices.forgettable(earlier, now=now_ms())
+    if forgettable:
+        DeviceSession.objects.filter(pk__in=forgettable).delete()
 
 
 def open_browser_session(request: HttpRequest, user: User) -> DeviceSession:
@@ -62,7 +69,7 @@ def open_browser_session(request: HttpRequest, user: User) -> DeviceSession:
     Whoever was signed in here before is signed out.
     """
     before = current_session(request)
-    session = open_session(user=user, device=device_name(request), ip=client_ip(request))
+    session = open_session(_session_of_browser(request, user))
     auth.login(request, user, backend="accounts.backends.AccountBackend")
     _bind(request, session)
     if before is not None:
@@ -101,7 +108,7 @@ def browser_device_session(request: HttpRequest) -> DeviceSession | None:
         return None
     identity = request.session.get(DEVICE_SESSION_KEY)
     if identity is None:
-        session = open_session(user=user, device=device_name(request), ip=client_ip(request))
+        session = open_session(_session_of_browser(request, user))
         _bind(request, session)
         return session
     return live_session(session_identity=identity, user=user)
@@ -118,20 +125,21 @@ def current_session(request: HttpRequest) -> DeviceSession | None:
     return session
 
 
-def touch(session: DeviceSession) -> None:
-    """Notes that the session is in use, at most once in ten minutes."""
+def touch(session: DeviceSession) -> bool:
+    """Notes that the session is in use, at most once in ten minutes; True when it did."""
     now = now_ms()
-    if now - session.last_used_at > TOUCH_AFTER_MS:
-        DeviceSession.objects.filter(pk=session.pk).update(last_used_at=now)
+    if now - session.last_used_at <= TOUCH_AFTER_MS:
+        return False
+    DeviceSession.objects.filter(pk=session.pk).update(last_used_at=now)
+    return True
 
 
-def rotate(*, session_identity: str, user_identity: str, old_hash: str, new_hash: str) -> bool:
-    """Exchanges the one refresh token id that is good. False when `old_hash` was not it."""
+def rotate(session: DeviceSession, *, used: str, new: str) -> bool:
+    """Exchanges the one refresh token id that is good. False when `used` was not (any more)."""
     now = now_ms()
-    sessions = DeviceSession.objects.filter(
-        pk=session_identity, user_id=user_identity, refresh_hash=old_hash, revoked_at=None
-    )
-    return sessions.update(refresh_hash=new_hash, last_used_at=now, updated_at=now) == 1
+    good = DeviceSession.objects.filter(pk=session.pk, refresh_hash=used, revoked_at=None)
+    changed = good.update(refresh_hash=new, rotated_from=used, last_used_at=now, updated_at=now)
+    return changed == 1
 
 
 def revoke(identities: Iterable[str]) -> None:
@@ -144,6 +152,10 @@ def revoke(identities: Iterable[str]) -> None:
     live.update(revoked_at=now, updated_at=now)
     if wanted:
         close_sockets(*wanted)
+
+
+def _session_of_browser(request: HttpRequest, user: User) -> DeviceSession:
+    return DeviceSession(user=user, device=device_name(request), ip=client_ip(request))
 
 
 def _bind(request: HttpRequest, session: DeviceSession) -> None:

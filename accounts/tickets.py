@@ -5,6 +5,7 @@ A ticket stands in the address, and addresses end up in logs: so it is good once
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 
 from accounts.models import DeviceSession
 from imsystem.redis import KEY_PREFIX, sync_redis
@@ -16,18 +17,27 @@ def _key(ticket: str) -> str:
     return f"{KEY_PREFIX}ticket:{hashlib.sha256(ticket.encode()).hexdigest()}"
 
 
-def issue_ticket(session: DeviceSession) -> str:
-    """A new ticket for this device session."""
+@dataclass(frozen=True)
+class Ticket:
+    """What a ticket stands for. `expires_at_ms`: until when what it was bought with is good."""
+
+    user_identity: str
+    session_identity: str
+    expires_at_ms: int
+
+
+def issue_ticket(session: DeviceSession, *, expires_at_ms: int) -> str:
+    """A new ticket for this device session. The socket it opens is good until `expires_at_ms`."""
     ticket = secrets.token_urlsafe(32)
-    value = f"{session.user_id}:{session.identity}"
+    value = f"{session.user_id}:{session.identity}:{expires_at_ms}"
     sync_redis().set(_key(ticket), value, ex=TICKET_TTL_S)
     return ticket
 
 
-def redeem_ticket(ticket: str) -> tuple[str, str] | None:
-    """(user identity, session identity), once; None for whatever is not a good ticket."""
+def redeem_ticket(ticket: str) -> Ticket | None:
+    """What the ticket stands for, once; None for whatever is not a good ticket."""
     value = sync_redis().getdel(_key(ticket))
     if not isinstance(value, bytes):
         return None
-    user_identity, _, session_identity = value.decode().partition(":")
-    return user_identity, session_identity
+    user_identity, session_identity, expires_at_ms = value.decode().split(":")
+    return Ticket(user_identity, session_identity, int(expires_at_ms))

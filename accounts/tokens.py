@@ -1,14 +1,23 @@
-"""Access and refresh tokens (JWT, HS256), each tied to a device session by its `sid` claim."""
+"""Access, refresh and seed tokens (JWT, HS256), each tied to a device session by `sid`."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
+from accounts.models import DeviceSession
 from imsystem.errors import NotAuthenticated
 from imsystem.ids import is_identity
+
+
+class SeedToken(Token):
+    """For clients of the original system, which know no refresh (docs/compatibility.md)."""
+
+    token_type = "seed"  # noqa: S105 -- a kind of token
+    lifetime = api_settings.REFRESH_TOKEN_LIFETIME
 
 
 @dataclass(frozen=True)
@@ -35,18 +44,26 @@ def _hash(jti: str) -> str:
     return hashlib.sha256(jti.encode()).hexdigest()
 
 
-def _new(token_class: type[Token], user_identity: str, session_identity: str) -> Token:
+def _new(token_class: type[Token], session: DeviceSession) -> Token:
     token = token_class()
-    token["user_id"] = user_identity
-    token["sid"] = session_identity
+    token["user_id"] = session.user_id
+    token["sid"] = session.identity
+    token["exp"] = min(token["exp"], session.expires_at // 1000)
+    # A host whose clock is a second behind would refuse it as one from the future (F18).
+    del token["iat"]
     return token
 
 
-def make_tokens(*, user_identity: str, session_identity: str) -> Tokens:
-    """A new pair. It is worth something once the device session holds its refresh_hash."""
-    access = _new(AccessToken, user_identity, session_identity)
-    refresh = _new(RefreshToken, user_identity, session_identity)
-    return Tokens(str(access), str(refresh), _hash(refresh["jti"]))
+def make_tokens(session: DeviceSession) -> Tokens:
+    """A new pair; neither outlives the device session, which need not be stored yet. The refresh
+    token is worth something once the device session holds its refresh_hash."""
+    refresh = _new(RefreshToken, session)
+    return Tokens(str(_new(AccessToken, session)), str(refresh), _hash(refresh["jti"]))
+
+
+def make_seed_token(session: DeviceSession) -> str:
+    """A token that is good for the seed-compatible routes only."""
+    return str(_new(SeedToken, session))
 
 
 def _read(token_class: type[Token], text: str) -> Claims:
@@ -71,3 +88,8 @@ def read_access(text: str) -> Claims:
 def read_refresh(text: str) -> Claims:
     """The claims of a valid refresh token, used or not; NotAuthenticated for anything else."""
     return _read(RefreshToken, text)
+
+
+def read_seed_token(text: str) -> Claims:
+    """The claims of a valid seed token; NotAuthenticated for anything else."""
+    return _read(SeedToken, text)

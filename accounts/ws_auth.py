@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
+from django.utils import translation
 from django.utils.http import is_same_domain
 from django.utils.translation import get_language_from_request
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.authentication import bearer_token, session_of
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession
-from accounts.selectors import active_user, live_session
+from accounts.selectors import session_in_force
 from accounts.sessions import browser_device_session, is_signed_in
 from accounts.tickets import redeem_ticket
 from accounts.tokens import read_access
@@ -33,14 +34,20 @@ class BadOrigin(Forbidden):
     default_detail = _("This origin may not open a connection.")
 
 
-@dataclass(frozen=True)
+class BadRenewal(Forbidden):
+    """The token is not a valid access token of the socket's own device session."""
+
+    default_detail = _("This token does not renew this connection.")
+
+
+@dataclass(frozen=True, slots=True)  # one for each socket
 class SocketUser:
-    """Who is at the other end. `expires_at_ms`: until when, None while the session lives."""
+    """Who is at the other end. `expires_at_ms`: until when what they showed for it is good."""
 
     user_identity: str
     session_identity: str
     language: str
-    expires_at_ms: int | None
+    expires_at_ms: int
 
 
 async def authenticate(scope: dict[str, Any]) -> SocketUser:
@@ -48,14 +55,35 @@ async def authenticate(scope: dict[str, Any]) -> SocketUser:
     return await run_in_thread(_authenticate, scope)
 
 
+async def renew(user: SocketUser, token: str) -> int:
+    """Until when (Unix ms) the socket is good with this access token, which may be sooner than it
+    was without. Raises BadRenewal, or Unavailable when a database does not answer.
+
+    Only tokens of its own device session: revoking that must end the socket, always.
+    """
+    try:
+        claims = read_access(token)
+        if (claims.user_identity, claims.session_identity) != (
+            user.user_identity,
+            user.session_identity,
+        ):
+            raise NotAuthenticated
+        with unavailable_on_outage():
+            await run_in_thread(session_of, claims)
+    except NotAuthenticated:
+        raise BadRenewal from None
+    return claims.expires_at_ms
+
+
 def _authenticate(scope: dict[str, Any]) -> SocketUser:
     try:
         request = _request(scope)
-        with unavailable_on_outage():
+        chinese = get_language_from_request(request) == "zh-hans"
+        language = "zh-hans" if chinese else "en"
+        with unavailable_on_outage(), translation.override(language):
             session, expires_at_ms = _session(request)
     except (SuspiciousOperation, UnicodeDecodeError, BadCredentials):
         raise NotAuthenticated from None
-    language = "zh-hans" if get_language_from_request(request) == "zh-hans" else "en"
     return SocketUser(session.user_id, session.identity, language, expires_at_ms)
 
 
@@ -66,23 +94,26 @@ def _request(scope: dict[str, Any]) -> HttpRequest:
     return request
 
 
-def _session(request: HttpRequest) -> tuple[DeviceSession, int | None]:
+def _session(request: HttpRequest) -> tuple[DeviceSession, int]:
+    """Whose socket this is, and until when (Unix ms)."""
     ticket, header = request.GET.get("ticket"), request.META.get("HTTP_AUTHORIZATION")
     if ticket is not None:
-        return _by_ticket(ticket), None
+        return _by_ticket(ticket)
     if header is not None:
         claims = read_access(bearer_token(header.encode("latin-1")))
         return session_of(claims), claims.expires_at_ms
-    return _by_cookie(request), None
+    session = _by_cookie(request)
+    return session, session.expires_at
 
 
-def _by_ticket(ticket: str) -> DeviceSession:
-    user_identity, session_identity = redeem_ticket(ticket) or ("", "")
-    user = active_user(user_identity)
-    session = user and live_session(session_identity=session_identity, user=user)
-    if not session:
+def _by_ticket(text: str) -> tuple[DeviceSession, int]:
+    ticket = redeem_ticket(text)
+    session = ticket and session_in_force(
+        user_identity=ticket.user_identity, session_identity=ticket.session_identity
+    )
+    if not ticket or not session:
         raise NotAuthenticated
-    return session
+    return session, ticket.expires_at_ms
 
 
 def _by_cookie(request: HttpRequest) -> DeviceSession:

@@ -1,7 +1,8 @@
 """The sweep: what live sockets should know, told again on a slow timer and after every loss.
 
 It makes good whatever the channel layer lost: sockets join and leave the rooms the database says,
-and clients compare `room.heads` with what they have. It also ends sockets that went silent.
+and clients compare `room.heads` with what they have. Sockets that went silent or expired are ended
+here too.
 """
 
 import asyncio
@@ -10,8 +11,11 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from accounts.privacy import FIELDS, privacy_from
 from chat.heads import room_heads
+from chat.presence import current_presence
 from chat.snapshot import HEARTBEAT_S
+from imsystem.clock import now_ms
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import collection
 from imsystem.realtime.events import Close, room_topic, session_topic, user_topic
@@ -29,7 +33,7 @@ SWEEP_S = 30.0
 RETRY_S = 2.0
 CLOSE_HEARTBEAT = 4408
 SILENCE_S = 2.5 * HEARTBEAT_S
-SILENCE_CHECK_S = 5.0
+WATCH_S = 1.0
 AT_ONCE = 500
 
 
@@ -38,6 +42,7 @@ async def sweep() -> None:
     hub = current_hub()
     await _correct_sessions(hub)
     await _correct_rooms(hub)
+    await _correct_settings(hub)
     heads = await room_heads(_local(hub, "room:"))
     for number, connection in enumerate(list(hub.connections)):
         rooms = [topic.removeprefix("room:") for topic in connection.topics]
@@ -88,17 +93,32 @@ def _correct_user(hub: Hub, user: str, right: set[str]) -> None:
 
 
 async def _correct_sessions(hub: Hub) -> None:
-    """Ends the sockets of device sessions that were revoked without this process hearing of it."""
+    """Ends the sockets of device sessions that ended without this process hearing of it."""
     sessions = _local(hub, "session:")
     for start in range(0, len(sessions), AT_ONCE):
         some = sessions[start : start + AT_ONCE]
         alive = (
             await collection("device_session")
-            .find({"_id": {"$in": some}, "revoked_at": None}, {"_id": 1})
+            .find(
+                {"_id": {"$in": some}, "revoked_at": None, "expires_at": {"$gt": now_ms()}},
+                {"_id": 1},
+            )
             .to_list()
         )
         for session in set(some) - {row["_id"] for row in alive}:
             hub.apply(Close(session_topic(session), CLOSE_NOT_AUTHENTICATED))
+
+
+async def _correct_settings(hub: Hub) -> None:
+    """Finds privacy settings that changed without this process hearing of it."""
+    users = _local(hub, "user:")
+    for start in range(0, len(users), AT_ONCE):
+        wanted = {"_id": {"$in": users[start : start + AT_ONCE]}}
+        for row in await collection("user_basic").find(wanted, FIELDS).to_list():
+            right = privacy_from(row).declines
+            sockets = hub.sockets_of(user_topic(row["_id"]))
+            if any(socket.declines not in (right, None) for socket in sockets):
+                current_presence().changed(row["_id"])
 
 
 async def _sweep_for_ever() -> None:
@@ -118,13 +138,14 @@ async def _sweep_for_ever() -> None:
             await asyncio.sleep(RETRY_S)
 
 
-# --- silent sockets ------------------------------------------------------------------------
+# --- silent and expired sockets ------------------------------------------------------------
 
 _watched: "PerLoop[set[ChatConsumer]]" = PerLoop(set)
 
 
 def watch(socket: "ChatConsumer") -> None:
-    """From now on the socket is closed when nothing is heard from it for SILENCE_S."""
+    """From now on the socket is closed when nothing is heard from it for SILENCE_S, unless it may
+    be silent, and when what it showed at the handshake expires before it is renewed."""
     _watched().add(socket)
 
 
@@ -135,19 +156,31 @@ def unwatch(socket: "ChatConsumer") -> None:
 def close_silent(now: float) -> None:
     """Closes with 4408 what was silent for too long. `now` as time.monotonic()."""
     for socket in list(_watched()):
-        if now - socket.last_heard > SILENCE_S:
+        if now - socket.last_heard > SILENCE_S and not socket.may_be_silent:
             socket.connection.close(CLOSE_HEARTBEAT)
 
 
-async def _listen_for_ever() -> None:
+def close_expired(now: int) -> None:
+    """Closes with 4401 what may not be open any more. `now` in Unix milliseconds.
+
+    A look at 10,000 sockets takes 0.2 ms; timers would cost memory for each socket, and every
+    renewal would have to move one.
+    """
+    for socket in list(_watched()):
+        if now >= socket.user.expires_at_ms:
+            socket.connection.close(CLOSE_NOT_AUTHENTICATED)
+
+
+async def _watch_for_ever() -> None:
     while True:
-        await asyncio.sleep(SILENCE_CHECK_S)
+        await asyncio.sleep(WATCH_S)
         close_silent(time.monotonic())
+        close_expired(now_ms())
 
 
 def _start() -> "list[asyncio.Task[None]]":
     loop = asyncio.get_running_loop()
-    return [loop.create_task(_sweep_for_ever()), loop.create_task(_listen_for_ever())]
+    return [loop.create_task(_sweep_for_ever()), loop.create_task(_watch_for_ever())]
 
 
 start_announcing = PerLoop(_start)

@@ -5,7 +5,13 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
+        from accounts.providers import provide_presence
+        from accounts.services import contribute
+        from chat.export import exported_messages
         from chat.heads import room_heads
+        from chat.online import online_among
         from rooms.heads import provide_heads
 
         provide_heads(room_heads)
+        provide_presence(online_among)
+        contribute("messages", exported_messages)

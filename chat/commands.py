@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from chat import protocol, services
 from chat.journal import Stored
 from chat.selectors import changes_since
+from imsystem.failpoints import failpoint
 
 Fields = dict[str, Any]
 Handler = Callable[[str, Any], Awaitable[Fields | None]]
@@ -27,6 +28,7 @@ def command(struct: type[C]) -> Callable[[Callable[[str, C], Awaitable[Fields | 
 
 async def run(user_identity: str, frame: protocol.Command) -> Fields | None:
     """Carries out a command; raises AppError."""
+    await failpoint("commands.run")
     return await _HANDLERS[type(frame)](user_identity, frame)
 
 

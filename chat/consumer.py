@@ -4,13 +4,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from channels.consumer import AsyncConsumer
 from django.utils import translation
 
-from accounts.ws_auth import BadOrigin, SocketUser, authenticate
-from chat import announcer, checkpoint, commands, protocol, snapshot
+from accounts import ws_auth
+from accounts.ws_auth import BadOrigin, SocketUser
+from chat import announcer, checkpoint, commands, presence, protocol, snapshot
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, Unavailable
 from imsystem.ids import new_identity
 from imsystem.outage import is_outage
@@ -39,6 +41,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     """One socket of one device, for all rooms of its user."""
 
+    may_be_silent = False
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serves the socket until it ends.
 
@@ -60,10 +64,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def shake_hands(self) -> SocketUser | None:
         """Accepts the socket. Refusals are told by a close code, which needs an open socket."""
-        offered = self.scope.get("subprotocols", [])
-        chosen = protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None
         try:
-            user = await authenticate(self.scope)
+            user = await self.authenticate()
         except BadOrigin:
             code = CLOSE_ORIGIN
         except NotAuthenticated:
@@ -73,27 +75,39 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 logger.exception("a handshake failed")
             code = CLOSE_TRY_LATER
         else:
-            await self.send_to_server({"type": "websocket.accept", "subprotocol": chosen})
+            await self.accept()
             return user
-        await self.send_to_server({"type": "websocket.accept", "subprotocol": chosen})
+        await self.accept()
         await self.send_to_server({"type": "websocket.close", "code": code})
         return None
+
+    async def authenticate(self) -> SocketUser:
+        """Raises BadOrigin, NotAuthenticated, or Unavailable when a database does not answer."""
+        return await ws_auth.authenticate(self.scope)
+
+    async def accept(self) -> None:
+        offered = self.scope.get("subprotocols", [])
+        chosen = protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None
+        await self.send_to_server({"type": "websocket.accept", "subprotocol": chosen})
+
+    def connect(self, user: SocketUser) -> None:
+        """The socket's sending side."""
+        self.connection = Connection(user.user_identity, self.send_to_server, self.abort)  # type: ignore[arg-type]
 
     async def serve(self, user: SocketUser, receive: Receive) -> None:
         """Subscribe, `ready`, then frames until the end; leaves no trace in the hub."""
         self.user = user
-        self.connection = Connection(user.user_identity, self.send_to_server, self.abort)  # type: ignore[arg-type]
         self.last_heard = time.monotonic()
         announcer.start_announcing()
         checkpoint.start_checkpoints()
+        self.connect(user)
         announcer.watch(self)
         try:
             await snapshot.subscribe(self.connection, user.session_identity)
             self.connection.release(
-                await snapshot.ready_frame(
-                    self.connection, user.session_identity, self.connection_id
-                )
+                await snapshot.ready_frame(self.connection, user, self.connection_id)
             )
+            presence.current_presence().arrived(user.user_identity)
             await self.read_frames(receive)
         except NotAuthenticated:
             self.connection.close(CLOSE_NOT_AUTHENTICATED)
@@ -104,6 +118,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         finally:
             announcer.unwatch(self)
             current_hub().remove(self.connection)
+            presence.current_presence().left(user.user_identity, time.monotonic())
 
     def abort(self) -> None:
         """Hangs up without waiting for what the client does not read."""
@@ -153,12 +168,21 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """The fields of the ack, None for none. Messages get in line in the order they came;
         nothing else waits for them, and they wait for nothing else."""
         if not isinstance(frame, protocol.MessageSend):
+            if isinstance(frame, protocol.AuthRenew):
+                return await self.renew(frame)
             return await commands.run(self.user.user_identity, frame)
         async with self.sending:
             stored = await commands.send(self.user.user_identity, frame)
         # The bare future: its waiters run before the journal tells the others (journal._commit).
         result = await stored
         return {"message": result.message, "duplicate": result.duplicate}
+
+    async def renew(self, frame: protocol.AuthRenew) -> dict[str, Any]:
+        """`auth.renew`: the one command about the socket itself. It never shortens its life."""
+        until = await ws_auth.renew(self.user, frame.token)
+        if until > self.user.expires_at_ms:
+            self.user = replace(self.user, expires_at_ms=until)
+        return {"expires_at": self.user.expires_at_ms}
 
     def parse(self, text: str | None) -> protocol.Command:
         if text is None:

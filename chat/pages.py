@@ -5,7 +5,7 @@ from secrets import token_hex
 from typing import Any, TypedDict
 
 from accounts.models import User
-from accounts.payloads import own_user
+from accounts.payloads import PublicUser, own_user, public_user
 from chat.payloads import MessagePayload
 from chat.selectors import DEFAULT_PAGE, HistoryPage, history
 from imsystem.errors import NotFound
@@ -17,11 +17,18 @@ from rooms.selectors import member_list, room_list
 READ_SHOWN = 10
 
 
+class Author(TypedDict):
+    """What is shown of a person beside their messages."""
+
+    nickname: str
+    avatar: str
+
+
 class MessageRow(TypedDict):
     """One message as the template shows it."""
 
     message: MessagePayload
-    author: str
+    author: Author | None
     at: datetime
     mine: bool
 
@@ -70,26 +77,31 @@ def room_context(
     }
 
 
-def _people(user: User, room_identity: str, page: HistoryPage) -> dict[str, str]:
-    """identity -> nickname: the members, and who has left and still is quoted on the page."""
+def _people(user: User, room_identity: str, page: HistoryPage) -> dict[str, Author]:
+    """By identity: the members, and who has left and still is quoted on the page."""
     members = [member["user"] for member in member_list(user, room_identity)]
-    people = {member["identity"]: member["nickname"] for member in members}
+    people = {member["identity"]: _author(member) for member in members}
     gone = {message["user_identity"] for message in page["messages"]} - people.keys()
     if gone:
-        people |= {pk: left.nickname for pk, left in User.objects.in_bulk(gone).items()}
+        left = User.objects.in_bulk(gone)
+        people |= {pk: _author(public_user(person)) for pk, person in left.items()}
     return people
 
 
-def _row(message: MessagePayload, people: dict[str, str], user: User) -> MessageRow:
+def _author(person: PublicUser) -> Author:
+    return {"nickname": person["nickname"], "avatar": person["avatar"]}
+
+
+def _row(message: MessagePayload, people: dict[str, Author], user: User) -> MessageRow:
     return {
         "message": message,
-        "author": people.get(message["user_identity"], "?"),
+        "author": people.get(message["user_identity"]),
         "at": datetime.fromtimestamp(message["created_at"] / 1000, UTC),
         "mine": message["user_identity"] == user.identity,
     }
 
 
-def _bootstrap(room: RoomPayload, page: HistoryPage, people: dict[str, str]) -> dict[str, Any]:
+def _bootstrap(room: RoomPayload, page: HistoryPage, people: dict[str, Author]) -> dict[str, Any]:
     """What the script needs to go on from what the server has rendered."""
     position = {name: value for name, value in page.items() if name != "messages"}
     return {"room": room, "people": people, "page": position}

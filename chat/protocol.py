@@ -16,6 +16,7 @@ from imsystem.realtime.frames import encode
 SUBPROTOCOL = "im.v1"
 MAX_FRAME_BYTES = 64 * 1024
 MAX_SYNC_ROOMS = 1_000
+MAX_TOKEN = 4_096  # ours have 350 characters
 MAX_SEQ = 2**53 - 1  # what a JavaScript number holds exactly
 
 # The patterns are anchored: msgspec searches, it does not match whole strings.
@@ -88,11 +89,16 @@ class Sync(msgspec.Struct, frozen=True):
     rooms: Annotated[dict[Identity, Known], msgspec.Meta(max_length=MAX_SYNC_ROOMS)]
 
 
+class AuthRenew(msgspec.Struct, frozen=True):
+    id: CommandId
+    token: Annotated[str, msgspec.Meta(max_length=MAX_TOKEN)]
+
+
 class Ping(msgspec.Struct, frozen=True):
     id: CommandId
 
 
-Command = MessageSend | MessageEdit | MessageRecall | RoomRead | Typing | Sync | Ping
+Command = MessageSend | MessageEdit | MessageRecall | RoomRead | Typing | Sync | AuthRenew | Ping
 
 _TYPES: dict[str, type[Command]] = {
     "message.send": MessageSend,
@@ -101,6 +107,7 @@ _TYPES: dict[str, type[Command]] = {
     "room.read": RoomRead,
     "typing": Typing,
     "sync": Sync,
+    "auth.renew": AuthRenew,
     "ping": Ping,
 }
 _envelope_decoder = msgspec.json.Decoder(_Envelope)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from accounts.privacy import RECEIPT, privacy_of
 from chat import policies
 from chat.heads import room_head
 from chat.journal import Draft, Stored, current_journal
@@ -15,7 +16,7 @@ from chat.selectors import message_document
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound, Unavailable
 from imsystem.mongo.clients import Document, collection, mongo_client
-from imsystem.realtime.events import Deliver, room_topic
+from imsystem.realtime.events import Deliver, room_topic, user_topic
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from rooms.access import access
@@ -140,9 +141,11 @@ def _publish_change(message: MessagePayload) -> None:
 async def mark_read(*, user_identity: str, room_identity: str, seq: int) -> int:
     """Moves the user's read position forward, to the newest message at most; returns it.
 
-    Going back changes nothing. Raises NotFound for strangers.
+    Going back changes nothing. Raises NotFound for strangers. The others are told unless the user
+    has read receipts off; their own devices in any case.
     """
     await access(user_identity, room_identity)
+    privacy = await privacy_of(user_identity)
     head = await room_head(room_identity)
     seq = min(seq, head.last_seq)
     mine = {"room_identity": room_identity, "user_identity": user_identity}
@@ -159,18 +162,21 @@ async def mark_read(*, user_identity: str, room_identity: str, seq: int) -> int:
         if row is None:
             raise NotFound
         return int(row["read_seq"])
-    _publish_to_room("room.read", room_identity, user_identity, seq=seq)
+    _publish_read(user_identity, room_identity, seq, to_others=privacy.receipts)
     return seq
+
+
+def _publish_read(user_identity: str, room_identity: str, seq: int, *, to_others: bool) -> None:
+    frame = encode("room.read", room_identity=room_identity, user_identity=user_identity, seq=seq)
+    events = [Deliver(user_topic(user_identity), frame)]
+    if to_others:
+        topic = room_topic(room_identity)
+        events.append(Deliver(topic, frame, skip_user=user_identity, about=RECEIPT))
+    current_hub().publish(*events)
 
 
 async def announce_typing(*, user_identity: str, room_identity: str) -> None:
     """Tells the others in the room that the user is typing. Nothing is stored."""
     may_send(await access(user_identity, room_identity), now_ms())
-    _publish_to_room("typing", room_identity, user_identity, skip_user=user_identity)
-
-
-def _publish_to_room(
-    kind: str, room_identity: str, user_identity: str, skip_user: str = "", **fields: Any
-) -> None:
-    frame = encode(kind, room_identity=room_identity, user_identity=user_identity, **fields)
-    current_hub().publish(Deliver(room_topic(room_identity), frame, skip_user=skip_user))
+    frame = encode("typing", room_identity=room_identity, user_identity=user_identity)
+    current_hub().publish(Deliver(room_topic(room_identity), frame, skip_user=user_identity))

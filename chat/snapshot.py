@@ -4,9 +4,14 @@ Subscribe first, then read: what happens meanwhile arrives after `ready`, maybe 
 it by seq and revision), but not never.
 """
 
+from django.utils import translation
+
 from accounts.models import User
 from accounts.payloads import own_user
-from accounts.selectors import active_user, live_session
+from accounts.privacy import settings_of
+from accounts.providers import online_among
+from accounts.selectors import session_in_force
+from accounts.ws_auth import SocketUser
 from imsystem.errors import NotAuthenticated
 from imsystem.mongo.clients import collection
 from imsystem.realtime.connection import Connection
@@ -36,13 +41,13 @@ async def subscribe(connection: Connection, session_identity: str) -> None:
         hub.subscribe(connection, room_topic(room_identity))
 
 
-async def ready_frame(connection: Connection, session_identity: str, connection_id: str) -> str:
+async def ready_frame(connection: Connection, socket_user: SocketUser, connection_id: str) -> str:
     """The `ready` frame; also leaves the rooms the user was removed from since `subscribe`.
 
     Raises NotAuthenticated when the user is gone or the device was revoked meanwhile: before
     `subscribe` this socket could not be told.
     """
-    user, rooms = await _read(connection.user_identity, session_identity)
+    user, rooms = await _read(connection, socket_user)
     current = {room_topic(room["identity"]) for room in rooms}
     for topic in list(connection.topics):
         if topic.startswith("room:") and topic not in current:
@@ -53,19 +58,26 @@ async def ready_frame(connection: Connection, session_identity: str, connection_
         "ready",
         user=own_user(user),
         connection_id=connection_id,
+        expires_at=socket_user.expires_at_ms,
         heartbeat=HEARTBEAT_S,
         rooms=rooms,
     )
 
 
-async def _read(user_identity: str, session_identity: str) -> tuple[User, list[RoomPayload]]:
-    user, found = await run_in_thread(_user_and_rooms, user_identity, session_identity)
+async def _read(connection: Connection, socket_user: SocketUser) -> tuple[User, list[RoomPayload]]:
+    user, found = await run_in_thread(
+        _user_and_rooms, connection.user_identity, socket_user.session_identity
+    )
+    if connection.declines is None:  # else the settings have changed since: chat/presence.py
+        connection.declines = settings_of(user).declines
     room_heads = await heads([room.identity for room in found.rooms])
-    return user, rooms_with_heads(found, room_heads)
+    online = await online_among(found.peer_identities)
+    with translation.override(socket_user.language):
+        return user, rooms_with_heads(found, room_heads, online)
 
 
 def _user_and_rooms(user_identity: str, session_identity: str) -> tuple[User, FoundRooms]:
-    user = active_user(user_identity)
-    if user is None or live_session(session_identity=session_identity, user=user) is None:
+    session = session_in_force(user_identity=user_identity, session_identity=session_identity)
+    if session is None:
         raise NotAuthenticated
-    return user, rooms_without_heads(user)
+    return session.user, rooms_without_heads(session.user)

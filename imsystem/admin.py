@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
+from django.db.models import ManyToManyField, Q, QuerySet
+from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import localize
@@ -75,3 +78,23 @@ class ReadOnlyAdmin(BasicAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class PlainGroupAdmin(GroupAdmin):
+    """Django's own joins permissions and their types; SecantusDB answers joined projections
+    with 1, and the page failed."""
+
+    def formfield_for_manytomany(
+        self,
+        db_field: "ManyToManyField[Any, Any]",
+        request: HttpRequest | None = None,
+        **kwargs: Any,
+    ) -> "ModelMultipleChoiceField[Any] | None":
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field is not None and field.queryset is not None and db_field.name == "permissions":
+            field.queryset = field.queryset.select_related(None).prefetch_related("content_type")
+        return field
+
+
+admin.site.unregister(Group)
+admin.site.register(Group, PlainGroupAdmin)

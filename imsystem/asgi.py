@@ -1,15 +1,18 @@
-"""The ASGI application: HTTP to Django, /ws/ to the chat socket."""
+"""The ASGI application: HTTP to Django, /ws/ to the chat socket, two paths to the original's."""
 
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imsystem.settings")
 django_application = get_asgi_application()
 
-from chat.consumer import ChatConsumer  # noqa: E402 -- models need Django set up
+from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402 -- models need Django set up
+from chat.consumer import ChatConsumer  # noqa: E402
+from imsystem.bodies import within_limit  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
 from imsystem.outbox import start_outbox  # noqa: E402
 
@@ -17,6 +20,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 chat_application = ChatConsumer.as_asgi()
+seed_application = SeedConsumer.as_asgi()
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -24,9 +28,11 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     adopt_running_loop()
     start_outbox()
     if scope["type"] == "http":
-        await django_application(scope, receive, send)  # type: ignore[arg-type]
+        await within_limit(django_application, scope, receive, send)
     elif scope["type"] == "websocket" and scope["path"] == "/ws/":
         await chat_application(scope, receive, send)
+    elif scope["type"] == "websocket" and settings.SEED_ROUTES and scope["path"] in SOCKET_PATHS:
+        await seed_application(scope, receive, send)
     elif scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close"})

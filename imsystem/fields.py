@@ -32,6 +32,15 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """JSON's true or false; DRF's own takes "on", "no" and 1 as well."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class QueryIntegerField(serializers.IntegerField):
     """An integer in a query string: ASCII digits, at most 16 of them."""
 

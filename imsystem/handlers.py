@@ -1,6 +1,8 @@
 """Django's own errors (no such address, a bad Host, a crash): documents for the API, else pages."""
 
-from django.http import HttpRequest, HttpResponseBase
+from typing import NoReturn
+
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views import defaults
 
 from imsystem.errors import AppError, BadRequest, NotFound
@@ -27,3 +29,8 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if _is_api(request):
         return problem_response(AppError())
     return defaults.server_error(request)
+
+
+def nothing(request: HttpRequest, rest: str) -> NoReturn:
+    """A route of a library that we have no use for."""
+    raise Http404

@@ -35,8 +35,11 @@ def error_response(request: HttpRequest, exc: Exception) -> HttpResponse | None:
     """
     if is_outage(exc):
         exc = Unavailable()
-    if not isinstance(exc, AppError):
-        return None
+    return app_error_response(request, exc) if isinstance(exc, AppError) else None
+
+
+def app_error_response(request: HttpRequest, exc: AppError) -> HttpResponse:
+    """A problem document for the API, else a page."""
     if request.path.startswith("/api/"):
         return problem_response(exc)
     response = render(request, "error.html", {"error": exc}, status=exc.status)

@@ -56,8 +56,12 @@ MIGRATION_MODULES = {
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    # Outside of all others: their answers (redirects, refusals, files) get the headers too.
+    "imsystem.headers.HeadersMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "imsystem.headers.GateMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "imsystem.middleware.UnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -67,7 +71,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.DeviceSessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "imsystem.urls"
@@ -100,6 +103,10 @@ MONGODB_OPTIONS: dict[str, Any] = {
     "journal": True,  # an ack means: on disk, not in memory
     "timeoutMS": MONGODB_TIMEOUT_MS,
     "serverSelectionTimeoutMS": min(3_000, MONGODB_TIMEOUT_MS),
+    # The driver's look at the server: after 8 s without an answer it drops all connections. With
+    # its own 10 and 20 s, each connection that the network has forgotten cost a request 5 s.
+    "connectTimeoutMS": 5_000,
+    "heartbeatFrequencyMS": 3_000,
 }
 DATABASES = {
     "default": {
@@ -133,8 +140,11 @@ CHANNEL_LAYERS = {
 
 # --- Accounts -------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-# The account's uniqueness is an index Django does not recognise (imsystem/mongo/indexes.py).
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # the account's uniqueness is an index of ours (imsystem/mongo/indexes.py)
+    "security.W021",  # HSTS preloading binds a whole domain for years: HSTS=preload asks for it
+    "4_0.E001",  # origins without a scheme: imsystem.E005 says the same, with a hint
+]
 AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -166,17 +176,44 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "user_id",
     "UPDATE_LAST_LOGIN": False,
 }
+# The routes of the original system (docs/compatibility.md).
+SEED_ROUTES: bool = env.bool("SEED_ROUTES", default=True)
 RATE_LIMITS: bool = env.str("RATE_LIMITS", default="on").lower() != "off"
+# Where tests make the process fail (imsystem/failpoints.py). Refused unless DEBUG is on.
+FAILPOINTS = env.str("FAILPOINTS", default="")
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 30 * 24 * 3600
-SESSION_COOKIE_SAMESITE = "Lax"
+
+# --- HTTPS, cookies, proxies (docs/security.md) ---------------------------------------------
 # HTTPS is told by the address people use: set it once in CSRF_TRUSTED_ORIGINS.
 HTTPS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+# The peers whose X-Forwarded-For and -Proto are believed: addresses or networks. uvicorn reads the
+# headers (imsystem/embedded/web.py); Django sees the client's address and scheme only.
+TRUSTED_PROXIES: list[str] = [
+    proxy.strip()
+    for proxy in env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"] if HTTPS else [])
+]
+SECURE_SSL_REDIRECT = HTTPS
+# Asked by load balancers and container engines on the inner side of the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$", r"^api/v1/health/"]
+# off, host, subdomains, or preload: what browsers remember for a year.
+HSTS: str = env.str("HSTS", default="subdomains").lower()
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS and HSTS != "off" else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS in ("subdomains", "preload")
+SECURE_HSTS_PRELOAD = HSTS == "preload"
 SECURE_REFERRER_POLICY = "same-origin"
+
+# A browser takes a `__Host-` cookie by HTTPS only, and from nobody but this very host.
+COOKIE_PREFIX = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+# No script reads a cookie: the CSRF token is in each form.
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "imsystem.headers.NoticeStorage"
 
 # --- API ------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -203,10 +240,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # Its validator badge would ask a host of somebody else about every visitor's schema.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    "ENUM_NAME_OVERRIDES": {"AudienceEnum": "accounts.choices.Audience"},
     # The bodies of PATCH have serializers of their own, which say what is required.
     "COMPONENT_SPLIT_PATCH": False,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+# Above this no body is read to its end, whatever it is for (imsystem/bodies.py).
+MAX_BODY_BYTES = 32 * 1024 * 1024
 
 # --- Security headers -----------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
@@ -238,6 +278,10 @@ _email_url = setting("EMAIL_URL", "consolemail://")
 if _email_url.startswith("echomail://"):
     EMAIL_BACKEND = "imsystem.mail.EchoFileBackend"
     EMAIL_FILE_PATH = _email_url.removeprefix("echomail://")
+elif _email_url.startswith("filemail://"):
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    # By hand: django-environ takes the leading slash off, and the files went under the checkout.
+    EMAIL_FILE_PATH = _email_url.removeprefix("filemail://")
 else:
     vars().update(env.email_url_config(_email_url))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="IMSystem <noreply@localhost>")

@@ -1,12 +1,13 @@
 """All addresses. Each app lists its own pages and API routes; this page puts them together."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from django.views.i18n import JSONCatalog
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from imsystem import health
+from imsystem import handlers, health
 
 api_urls: list[URLPattern | URLResolver] = [
     path("", include("accounts.api_urls")),
@@ -19,8 +20,11 @@ api_urls: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(url="/chat/")),
     path("accounts/", include("accounts.urls")),
+    path("avatars/", include("accounts.avatar_urls")),
     path("rooms/", include("rooms.urls")),
     path("chat/", include("chat.urls")),
+    # "View on site": no model has a page there, and Django answers 500 to ids that are none.
+    path("admin/r/<path:rest>", handlers.nothing),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api_urls)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -30,6 +34,8 @@ urlpatterns = [
     path("healthz", health.live),
     path("readyz", health.ready),
 ]
+if settings.SEED_ROUTES:
+    urlpatterns.append(path("", include("chat.compat.urls")))
 
 handler400 = "imsystem.handlers.bad_request"
 handler404 = "imsystem.handlers.not_found"

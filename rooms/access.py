@@ -70,6 +70,17 @@ def _remember(found: Access, started: float, epoch: int) -> None:
     _cache.setdefault(found.room_identity, {})[found.user_identity] = (found, started)
 
 
+def checked_now() -> tuple[float, int]:
+    """A moment, for `changed_since`."""
+    return time.monotonic(), current_hub().epoch
+
+
+def changed_since(room_identity: str, moment: tuple[float, int]) -> bool:
+    """Whether what `access` said then may be wrong by now: somebody was removed or muted."""
+    at, epoch = moment
+    return _changed_at.get(room_identity, 0.0) >= at or current_hub().epoch != epoch
+
+
 # When a room was last announced as changed.
 _changed_at: dict[str, float] = {}
 
@@ -81,8 +92,11 @@ def _forget(event: ev.Event) -> None:
     if event.topic == ev.EVERYTHING:
         _cache.clear()
         return
+    if not event.topic.startswith("room:"):
+        return
     room_identity = event.topic.removeprefix("room:")
     _cache.pop(room_identity, None)
+    _changed_at.pop(room_identity, None)  # the oldest change is the first one
     if len(_changed_at) >= MAX_CACHED_ROOMS:
         _changed_at.pop(next(iter(_changed_at)))
     _changed_at[room_identity] = time.monotonic()

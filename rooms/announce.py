@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from accounts.models import User
+from accounts.privacy import RECEIPT
+from accounts.providers import online_from_thread
 from imsystem.realtime.events import (
     Changed,
     Deliver,
@@ -18,6 +20,7 @@ from rooms.choices import Kind
 from rooms.heads import Head
 from rooms.models import Member, Room
 from rooms.payloads import member_payload, room_payload, room_summary
+from rooms.selectors import online_as_seen
 
 
 def joined(room: Room, members: Sequence[Member], head: Head) -> None:
@@ -25,9 +28,11 @@ def joined(room: Room, members: Sequence[Member], head: Head) -> None:
     topic = room_topic(room.identity)
     events: list[Event] = [Changed(topic)]
     if len(members) == 1:
-        events.append(Deliver(topic, _member_frame(members[0])))
+        events.append(_to_the_others(members[0]))
     for member in members:
-        payload = room_payload(room, member, head, _peer(room, member))
+        peer = _peer(room, member)
+        online = online_as_seen(member.user, peer, online_from_thread([peer.pk] if peer else []))
+        payload = room_payload(room, member, head, peer, online)
         events += [
             Join(user_topic(member.user_id), topic, head.last_seq),
             Deliver(user_topic(member.user_id), encode("room.added", room=payload)),
@@ -42,15 +47,28 @@ def _peer(room: Room, member: Member) -> User | None:
     return User.objects.filter(pk__in=[row["user_id"] for row in other]).first()
 
 
-def _member_frame(member: Member) -> str:
-    payload = member_payload(member)
+def _member_frame(member: Member, *, receipts: bool) -> str:
+    payload = member_payload(member, receipts=receipts)
     return encode("member.updated", room_identity=member.room_id, member=payload)
+
+
+def _to_the_others(member: Member) -> Deliver:
+    """`member.updated`, without what those do not see who have read receipts off."""
+    topic, hidden = room_topic(member.room_id), _member_frame(member, receipts=False)
+    if not member.user.read_receipts:
+        return Deliver(topic, hidden, skip_user=member.user_id)
+    shown = _member_frame(member, receipts=True)
+    return Deliver(topic, shown, skip_user=member.user_id, about=RECEIPT, instead=hidden)
 
 
 def member_changed(member: Member) -> None:
     """`member.updated` to the room: a new role, muted or not."""
-    topic = room_topic(member.room_id)
-    publish_from_thread(Changed(topic), Deliver(topic, _member_frame(member)))
+    own = _member_frame(member, receipts=True)
+    publish_from_thread(
+        Changed(room_topic(member.room_id)),
+        _to_the_others(member),
+        Deliver(user_topic(member.user_id), own),
+    )
 
 
 def room_changed(room: Room) -> None:

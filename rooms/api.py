@@ -7,7 +7,9 @@ from rest_framework.views import APIView
 from accounts.requests import ApiRequest
 from imsystem.api import body_of, query_of
 from rooms import selectors, services
-from rooms.payloads import member_payload
+from rooms.models import Member
+from rooms.payloads import MemberPayload, member_payload
+from rooms.policies import sees_receipts
 from rooms.serializers import (
     ChangeMemberBody,
     CreateRoomBody,
@@ -88,6 +90,10 @@ class LeaveView(APIView):
         return Response(status=204)
 
 
+def _member(request: ApiRequest, member: Member) -> MemberPayload:
+    return member_payload(member, receipts=sees_receipts(request.user, member.user))
+
+
 class MembersView(APIView):
     @extend_schema(operation_id="rooms_members_list", responses=MemberListSerializer)
     def get(self, request: ApiRequest, room_identity: str) -> Response:
@@ -102,7 +108,7 @@ class MembersView(APIView):
             room_identity=room_identity,
             peer_identity=body_of(request, PeerBody)["user_identity"],
         )
-        return Response(member_payload(member), status=201)
+        return Response(_member(request, member), status=201)
 
 
 class MemberView(APIView):
@@ -115,7 +121,7 @@ class MemberView(APIView):
             peer_identity=user_identity,
             **body_of(request, ChangeMemberBody),
         )
-        return Response(member_payload(member))
+        return Response(_member(request, member))
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:

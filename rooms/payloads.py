@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+from accounts.initials import initial_address
 from accounts.payloads import PublicUser, public_user
 from rooms.choices import Kind
 
@@ -20,6 +21,7 @@ class RoomSummary(TypedDict):
     number: str
     name: str
     info: str
+    avatar: str
     kind: str
     user_identity: str
     created_at: int
@@ -27,7 +29,8 @@ class RoomSummary(TypedDict):
 
 
 class RoomPayload(RoomSummary):
-    """A room as one member sees it. `peer` is the other person of a direct room."""
+    """A room as one member sees it. `peer` is the other person of a direct room, `online` whether
+    they are, null when the member may not know."""
 
     role: str
     last_seq: int
@@ -36,15 +39,17 @@ class RoomPayload(RoomSummary):
     unread: int
     last_message: dict[str, Any] | None
     peer: NotRequired[PublicUser]
+    online: NotRequired[bool | None]
 
 
 class MemberPayload(TypedDict):
-    """A member of a room. Times in Unix milliseconds; muted_until 0: not muted."""
+    """A member of a room. Times in Unix milliseconds; muted_until 0: not muted; read_seq null:
+    not shown, because the member or who looks has read receipts off."""
 
     user: PublicUser
     role: str
     joined_seq: int
-    read_seq: int
+    read_seq: int | None
     muted_until: int
     created_at: int
 
@@ -55,6 +60,7 @@ def room_summary(room: Room) -> RoomSummary:
         "number": room.number,
         "name": room.name,
         "info": room.info,
+        "avatar": initial_address(room.identity, room.name),
         "kind": room.kind,
         "user_identity": room.creator_id,
         "created_at": room.created_at,
@@ -62,8 +68,14 @@ def room_summary(room: Room) -> RoomSummary:
     }
 
 
-def room_payload(room: Room, member: Member, head: Head, peer: User | None = None) -> RoomPayload:
-    """The room for one member. A direct room is named after the other person."""
+def room_payload(
+    room: Room,
+    member: Member,
+    head: Head,
+    peer: User | None = None,
+    online: bool | None = None,
+) -> RoomPayload:
+    """The room for one member. A direct room has the other person's name and picture."""
     payload = RoomPayload(
         **room_summary(room),  # type: ignore[typeddict-item]  # peer comes below
         role=member.role,
@@ -74,17 +86,20 @@ def room_payload(room: Room, member: Member, head: Head, peer: User | None = Non
         last_message=head.last_message,
     )
     if room.kind == Kind.DIRECT and peer is not None:
-        payload["name"] = peer.nickname
         payload["peer"] = public_user(peer)
+        payload["name"] = payload["peer"]["nickname"]
+        payload["online"] = online
+        payload["avatar"] = payload["peer"]["avatar"]
     return payload
 
 
-def member_payload(member: Member) -> MemberPayload:
+def member_payload(member: Member, *, receipts: bool) -> MemberPayload:
+    """`receipts`: whether to show how far the member has read (policies.sees_receipts)."""
     return {
         "user": public_user(member.user),
         "role": member.role,
         "joined_seq": member.joined_seq,
-        "read_seq": member.read_seq,
+        "read_seq": member.read_seq if receipts else None,
         "muted_until": member.muted_until,
         "created_at": member.created_at,
     }

@@ -4,11 +4,16 @@ Every function returns nothing or raises the error that says why not.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.policies import includes
 from imsystem.errors import BadRequest, Forbidden, Muted
 from rooms.choices import Kind, Role
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 RANK = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 
@@ -63,6 +68,20 @@ def may_leave(access: Access, kind: str) -> None:
     must_be_group(kind)
     if access.role == Role.OWNER:
         raise Forbidden(_("Hand the room over to another member first, or delete it."))
+
+
+def may_be_added(audience: str, *, contact: bool) -> None:
+    """By somebody else, to a group or to a new conversation: as the person allows (who_may_add).
+
+    `contact`: the two have a conversation.
+    """
+    if not includes(audience, contact=contact):
+        raise Forbidden(_("This person does not want to be added."))
+
+
+def sees_receipts(viewer: "User", member: "User") -> bool:
+    """Whether `viewer` may know how far `member` has read. Mutual: who hides it does not see it."""
+    return viewer.pk == member.pk or (viewer.read_receipts and member.read_receipts)
 
 
 def must_be_group(kind: str) -> None:

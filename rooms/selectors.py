@@ -1,13 +1,17 @@
 """Reads: my rooms, one room, its members, a room by its number."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from accounts.models import User
+from accounts.policies import may_see_online
+from accounts.providers import online_from_thread
 from imsystem.errors import NotFound
 from imsystem.ids import is_identity
 from rooms.choices import Kind
 from rooms.heads import Head, heads_from_thread
+from rooms.identity import direct_identity
 from rooms.models import Member, Room
 from rooms.payloads import (
     MemberPayload,
@@ -17,6 +21,7 @@ from rooms.payloads import (
     room_payload,
     room_summary,
 )
+from rooms.policies import sees_receipts
 
 MAX_MEMBERS_LISTED = 1_000
 
@@ -31,6 +36,18 @@ def membership(user: User, room_identity: str) -> Member:
         raise NotFound
     member.room = room
     return member
+
+
+def contacts_among(user_identity: str, others: Sequence[str]) -> set[str]:
+    """Those of `others` (identities) who have a conversation with the user; one query."""
+    rooms = {direct_identity(user_identity, other): other for other in others}
+    members = Member.objects.filter(room_id__in=list(rooms)).values_list("room_id", flat=True)
+    return {rooms[room_identity] for room_identity, n in Counter(members).items() if n == 2}
+
+
+def shared_direct(first: str, second: str) -> str | None:
+    """The identity of the conversation that both people (identities) are in, None without one."""
+    return direct_identity(first, second) if contacts_among(first, [second]) else None
 
 
 def _peers(user: User, rooms: Sequence[Room]) -> dict[str, User]:
@@ -48,14 +65,19 @@ def _peers(user: User, rooms: Sequence[Room]) -> dict[str, User]:
 class FoundRooms:
     """Rooms of one user as the database has them, still without their heads."""
 
+    viewer: User
     members: Sequence[Member]
     rooms: Sequence[Room]
     peers: dict[str, User]
 
+    @property
+    def peer_identities(self) -> list[str]:
+        return [peer.pk for peer in self.peers.values()]
+
 
 def _find(user: User, members: Sequence[Member]) -> FoundRooms:
     rooms = list(Room.objects.filter(pk__in=[member.room_id for member in members]))
-    return FoundRooms(members, rooms, _peers(user, rooms))
+    return FoundRooms(user, members, rooms, _peers(user, rooms))
 
 
 def rooms_without_heads(user: User) -> FoundRooms:
@@ -63,20 +85,31 @@ def rooms_without_heads(user: User) -> FoundRooms:
     return _find(user, list(Member.objects.filter(user_id=user.identity)))
 
 
-def rooms_with_heads(found: FoundRooms, heads: Mapping[str, Head]) -> list[RoomPayload]:
-    """The payloads, the room with the newest message first."""
+def rooms_with_heads(
+    found: FoundRooms, heads: Mapping[str, Head], online: Set[str]
+) -> list[RoomPayload]:
+    """The payloads, the room with the newest message first. `online`: who of the peers is."""
     rooms = {room.identity: room for room in found.rooms}
-    payloads = [
-        room_payload(
+
+    def payload(member: Member) -> RoomPayload:
+        peer = found.peers.get(member.room_id)
+        return room_payload(
             rooms[member.room_id],
             member,
             heads.get(member.room_id, Head()),
-            found.peers.get(member.room_id),
+            peer,
+            online_as_seen(found.viewer, peer, online),
         )
-        for member in found.members
-        if member.room_id in rooms
-    ]
+
+    payloads = [payload(member) for member in found.members if member.room_id in rooms]
     return sorted(payloads, key=_latest, reverse=True)
+
+
+def online_as_seen(viewer: User, peer: User | None, online: Set[str]) -> bool | None:
+    """Whether the peer of a conversation is among `online`; None when the viewer may not know."""
+    if peer is None or not may_see_online(viewer, peer, contact=True):
+        return None
+    return peer.pk in online
 
 
 def _latest(room: RoomPayload) -> int:
@@ -86,7 +119,7 @@ def _latest(room: RoomPayload) -> int:
 
 def _with_heads(found: FoundRooms) -> list[RoomPayload]:
     heads = heads_from_thread([room.identity for room in found.rooms])
-    return rooms_with_heads(found, heads)
+    return rooms_with_heads(found, heads, online_from_thread(found.peer_identities))
 
 
 def room_list(user: User) -> list[RoomPayload]:
@@ -119,4 +152,8 @@ def member_list(user: User, room_identity: str) -> list[MemberPayload]:
     for member in members:
         if member.user_id in people:
             member.user = people[member.user_id]
-    return [member_payload(member) for member in members if member.user_id in people]
+    return [
+        member_payload(member, receipts=sees_receipts(user, member.user))
+        for member in members
+        if member.user_id in people
+    ]

@@ -45,6 +45,7 @@ class RoomSummarySerializer(serializers.Serializer[Any]):
     number = serializers.CharField()
     name = serializers.CharField()
     info = serializers.CharField()
+    avatar = serializers.CharField(help_text="path of a picture that can be shown")
     kind = serializers.ChoiceField(Kind.choices)
     user_identity = IdentityField()
     created_at = serializers.IntegerField(help_text="Unix ms")
@@ -61,6 +62,9 @@ class RoomSerializer(RoomSummarySerializer):
     unread = serializers.IntegerField()
     last_message = serializers.DictField(allow_null=True)
     peer = PublicUserSerializer(required=False, help_text="direct rooms: the other person")
+    online = serializers.BooleanField(
+        required=False, allow_null=True, help_text="direct rooms: whether they are; null: hidden"
+    )
 
 
 class RoomListSerializer(serializers.Serializer[Any]):
@@ -71,7 +75,9 @@ class MemberSerializer(serializers.Serializer[Any]):
     user = PublicUserSerializer()
     role = serializers.ChoiceField(Role.choices)
     joined_seq = serializers.IntegerField()
-    read_seq = serializers.IntegerField()
+    read_seq = serializers.IntegerField(
+        allow_null=True, help_text="null: read receipts are off, theirs or mine"
+    )
     muted_until = serializers.IntegerField(help_text="Unix ms; 0: not muted")
     created_at = serializers.IntegerField(help_text="Unix ms")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.choices import Audience
 from accounts.models import User
 from accounts.selectors import user_by_identity
 from imsystem.errors import BadRequest, NotFound
@@ -13,8 +14,8 @@ from rooms import announce, policies
 from rooms.choices import Kind, Role
 from rooms.heads import Head, heads_from_thread
 from rooms.identity import direct_identity
-from rooms.models import Member, Room, new_number
-from rooms.selectors import membership
+from rooms.models import Departure, Member, Room, new_number
+from rooms.selectors import contacts_among, membership
 from rooms.text import valid_info, valid_name
 
 MAX_MEMBERS_AT_ONCE = 200
@@ -57,10 +58,22 @@ def _people(identities: Sequence[str], field: str) -> list[User]:
     return [found[identity] for identity in wanted]
 
 
+def _must_agree(user: User, people: Sequence[User]) -> None:
+    """Raises Forbidden when one of them does not let the user add them; one query at most."""
+    asked = [person for person in people if person.who_may_add != Audience.EVERYONE]
+    contacts = contacts_among(user.pk, [person.pk for person in asked]) if asked else set()
+    for person in asked:
+        policies.may_be_added(person.who_may_add, contact=person.pk in contacts)
+
+
 def create_group(*, creator: User, name: str, info: str = "", members: Sequence[str] = ()) -> Room:
-    """A new group with its creator as owner and `members` (identities) in it."""
+    """A new group with its creator as owner and `members` (identities) in it.
+
+    Raises Forbidden, and makes nothing, when one of them does not let the creator add them.
+    """
     room = Room(name=valid_name(name), info=valid_info(info), creator=creator, kind=Kind.GROUP)
     people = [user for user in _people(members, "members") if user.pk != creator.pk]
+    _must_agree(creator, people)
     _insert_room(room)
     joined = [_add(room, creator, Role.OWNER), *(_add(room, user) for user in people)]
     announce.joined(room, [member for member in joined if member], Head())
@@ -70,21 +83,58 @@ def create_group(*, creator: User, name: str, info: str = "", members: Sequence[
 def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
     """The one conversation of two people, and whether it is new.
 
-    Raises NotFound for an unknown person and BadRequest for oneself.
+    Raises NotFound for an unknown person, BadRequest for oneself, and Forbidden when it would be
+    new to a person who does not let the user add them.
     """
     peer = user_by_identity(peer_identity)
     if peer.pk == user.pk:
         raise BadRequest(_("You cannot start a conversation with yourself."))
     identity = direct_identity(user.pk, peer.pk)
+    if not Member.objects.filter(room_id=identity, user_id=peer.pk).exists():
+        policies.may_be_added(peer.who_may_add, contact=False)
     room = Room.objects.filter(pk=identity).first()
     created = room is None
     if room is None:
         room, created = _insert_direct(Room(pk=identity, creator=user, kind=Kind.DIRECT))
-    # Also when the room exists: whoever made it may have died before both were in it.
-    joined = [member for person in (user, peer) if (member := _add(room, person))]
-    if joined:
-        announce.joined(room, joined, Head())
+    _complete(room, (user, peer), created=created)
     return room, created
+
+
+def _complete(room: Room, pair: tuple[User, User], *, created: bool) -> None:
+    """Sees to it that both are in their room.
+
+    Also when it exists: whoever made it may have died before both were in it, or it was closed.
+    Then it comes back with its history, read: they start at its newest message, and who follows
+    alone starts where the first one did, so that what that one has said meanwhile is unread.
+    """
+    started = dict(Member.objects.filter(room_id=room.pk).values_list("user_id", "joined_seq"))
+    if len(started) == len(pair):
+        return
+    head = Head() if created else heads_from_thread([room.pk])[room.pk]
+    since = min(started.values(), default=head.last_seq)
+    joined = [member for person in pair if (member := _add(room, person, joined_seq=since))]
+    if joined:
+        announce.joined(room, joined, head)
+
+
+def close_direct(*, user: User, peer_identity: str) -> None:
+    """Takes both out of their conversation. It stays stored: `open_direct` brings it back.
+
+    Raises NotFound when the user is in no conversation with that person.
+    """
+    if not is_identity(peer_identity):
+        raise NotFound
+    pair = (user.pk, peer_identity)
+    identity = direct_identity(*pair)
+    members = Member.objects.filter(room_id=identity, user_id__in=pair)
+    if not members.exists():
+        raise NotFound
+    _note_departures(identity, pair)
+    # One command for both: neither is left alone in the room, and of two closers one wins.
+    removed, _by_model = members.delete()
+    if not removed:
+        raise NotFound
+    announce.removed(identity, pair, "removed")
 
 
 def _insert_direct(room: Room) -> tuple[Room, bool]:
@@ -116,11 +166,17 @@ def leave(*, user: User, room_identity: str) -> None:
 
 
 def add_member(*, user: User, room_identity: str, peer_identity: str) -> Member:
-    """An owner or admin adds somebody; being in it already changes nothing."""
+    """An owner or admin adds somebody; being in it already changes nothing.
+
+    Raises Forbidden also when the person does not let the user add them.
+    """
     member = membership(user, room_identity)
     policies.must_be_group(member.room.kind)
     policies.may_manage(_access(member))
     (peer,) = _people([peer_identity], "user_identity")
+    if Member.objects.filter(room_id=room_identity, user_id=peer.pk).exists():
+        return membership(peer, room_identity)
+    _must_agree(user, [peer])
     head = heads_from_thread([room_identity])[room_identity]
     added = _add(member.room, peer, joined_seq=head.last_seq)
     if added:
@@ -195,6 +251,7 @@ def delete_room(*, user: User, room_identity: str) -> None:
     member = membership(user, room_identity)
     policies.may_delete(_access(member), member.room.kind)
     people = list(Member.objects.filter(room_id=room_identity).values_list("user_id", flat=True))
+    _note_departures(room_identity, people)
     Room.objects.filter(pk=room_identity).delete()
     announce.removed(room_identity, people, "deleted")
 
@@ -212,7 +269,19 @@ def _pair(user: User, room_identity: str, peer_identity: str) -> tuple[Member, M
     return member, target
 
 
+def _note_departures(room_identity: str, user_identities: Sequence[str]) -> None:
+    """Once for each person. That two at the same moment may note one twice does no harm."""
+    rows = Departure.objects.filter(user_identity__in=user_identities, room_identity=room_identity)
+    known = set(rows.values_list("user_identity", flat=True))
+    Departure.objects.bulk_create(
+        Departure(user_identity=user, room_identity=room_identity)
+        for user in user_identities
+        if user not in known
+    )
+
+
 def _remove(member: Member, reason: str) -> None:
+    _note_departures(member.room_id, [member.user_id])
     Member.objects.filter(pk=member.pk).delete()
     announce.removed(member.room_id, [member.user_id], reason)
 

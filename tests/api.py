@@ -78,6 +78,11 @@ def forbidden(detail: str, code: str = "forbidden") -> dict[str, Any]:
     return problem(403, "Forbidden", code, detail)
 
 
+def initial(identity: str, name: str) -> str:
+    """The picture of who (or what) has none, for names that begin with one plain letter."""
+    return f"/avatars/initial/{identity[-1]}-{ord((name or '?')[0].upper()):x}.svg"
+
+
 def public(user: User) -> dict[str, Any]:
     """A person as everybody sees them."""
     return {
@@ -85,8 +90,21 @@ def public(user: User) -> dict[str, Any]:
         "account": user.account,
         "nickname": user.nickname,
         "sex": user.sex,
-        "avatar": "",
+        "avatar": initial(user.identity, user.nickname),
         "created_at": user.created_at,
+    }
+
+
+def own(user: User, **changes: Any) -> dict[str, Any]:
+    """A person as they see themself."""
+    return {
+        **public(user),
+        "avatar": initial(user.identity, changes.get("nickname", user.nickname)),
+        "email": user.email,
+        "who_may_add": "everyone",
+        "who_sees_online": "everyone",
+        "read_receipts": True,
+        **changes,
     }
 
 

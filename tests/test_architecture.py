@@ -12,14 +12,17 @@ ORDER = ["imsystem", "accounts", "rooms", "chat"]
 COMPOSITION = {"imsystem/asgi.py", "imsystem/urls.py"}
 # Inside an app: each of these may import from the ones before it.
 LAYERS = [
-    {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers"},
-    {"policies", "protocol", "payloads"},
+    {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers", "totp",
+     "clients"},
+    {"policies", "protocol", "payloads", "initials", "pictures"},
     {"models"},
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "selectors", "journal", "holes",
-     "loose_ends"},
-    {"announce", "mails", "sessions", "services", "checkpoint", "snapshot"},
+     "known_devices", "loose_ends", "providers", "privacy", "online"},
+    {"announce", "mails", "sessions", "services", "checkpoint", "snapshot", "leaving", "export",
+     "presence"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "commands", "admin", "announcer",
-     "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls"},
+     "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls",
+     "avatar_urls", "uploads", "compat"},
 ]  # fmt: skip
 
 

@@ -44,6 +44,7 @@ edit another's        401        404       403     muted  404     403    403
 recall own            401        404       ok      ok     404     ok     ok
 recall another's      401        404       403     403    404     ok     ok
 add a member          401        404       403     403    404     ok     ok
+add who refuses       401        404       403     403    404     403    403
 mute a member         401        404       403     403    404     ok     ok
 mute an admin         401        404       403     403    404     403    ok
 kick a member         401        404       403     403    404     ok     ok
@@ -85,6 +86,7 @@ REST: dict[str, tuple[str, str, Any]] = {
     "recall own": ("DELETE", "messages/{own}/", None),
     "recall another's": ("DELETE", "messages/{others}/", None),
     "add a member": ("POST", "rooms/{room}/members/", {"user_identity": "{newcomer}"}),
+    "add who refuses": ("POST", "rooms/{room}/members/", {"user_identity": "{hermit}"}),
     "mute a member": ("PATCH", "rooms/{room}/members/{peer}/", {"muted_until": 2**50}),
     "mute an admin": ("PATCH", "rooms/{room}/members/{deputy}/", {"muted_until": 2**50}),
     "kick a member": ("DELETE", "rooms/{room}/members/{peer}/", None),
@@ -146,6 +148,7 @@ class Place:
             "own": self.messages.get(role, self.messages["peer"]),
             "others": self.messages["peer"],
             "newcomer": self.people["outsider"].pk,
+            "hermit": self.people["hermit"].pk,
             "peer": self.people["peer"].pk,
             "deputy": self.people["deputy"].pk,
             "boss": self.people["owner"].pk,
@@ -154,7 +157,8 @@ class Place:
 
 def make_place() -> Place:
     insiders = ["owner", "admin", "deputy", "member", "muted", "kicked", "peer"]
-    people = {name: new_user(name) for name in [*insiders, "outsider"]}
+    people = {name: new_user(name) for name in [*insiders, "outsider", "hermit"]}
+    User.objects.filter(pk=people["hermit"].pk).update(who_may_add="nobody")
     members = [people[name].pk for name in insiders]
     room = services.create_group(creator=people["owner"], name="Kitchen", members=members)
     place = Place(room, people)

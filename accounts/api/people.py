@@ -9,8 +9,8 @@ from accounts.requests import ApiRequest
 from accounts.serializers import (
     AccountQuery,
     OwnUserSerializer,
+    PersonSerializer,
     ProfileBody,
-    PublicUserSerializer,
     UserListSerializer,
 )
 from imsystem.api import body_of, query_of
@@ -24,16 +24,18 @@ class MeView(APIView):
 
     @extend_schema(request=ProfileBody, responses=OwnUserSerializer)
     def patch(self, request: ApiRequest) -> Response:
-        """Change my profile."""
+        """Change my profile and privacy settings."""
         user = services.update_profile(user=request.user, **body_of(request, ProfileBody))
         return Response(payloads.own_user(user))
 
 
 class UserView(APIView):
-    @extend_schema(responses=PublicUserSerializer)
+    @extend_schema(responses=PersonSerializer)
     def get(self, request: ApiRequest, user_identity: str) -> Response:
-        """Somebody's public profile."""
-        return Response(payloads.public_user(selectors.user_by_identity(user_identity)))
+        """Somebody's public profile, and whether they are online if I may know."""
+        user = selectors.user_by_identity(user_identity)
+        online = selectors.online_as_seen(request.user, user)
+        return Response(payloads.person(user, online=online))
 
 
 class UsersView(APIView):

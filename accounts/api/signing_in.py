@@ -63,7 +63,10 @@ class RegisterView(OpenView):
 class LoginView(OpenView):
     @extend_schema(request=LoginBody, responses=SignInSerializer, auth=[])
     def post(self, request: Request) -> Response:
-        """Sign in with account name or e-mail address, and password."""
+        """Sign in with account name or e-mail address, and password.
+
+        With two-factor authentication: 401 `otp_required`, then the same with `otp`.
+        """
         sign_in = services.sign_in(
             **body_of(request, LoginBody),
             ip=sessions.client_ip(request._request),

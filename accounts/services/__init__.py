@@ -1,8 +1,17 @@
 """What people do with their accounts. API, pages, admin and commands call these, and only these,
 to write."""
 
+from accounts.services.avatar import remove_avatar, set_avatar
 from accounts.services.codes import SentCode, send_code
-from accounts.services.devices import revoke_all, revoke_session
+from accounts.services.devices import (
+    rename_session,
+    revoke_all,
+    revoke_session,
+)
+from accounts.services.email import change_email
+from accounts.services.export import contribute, export_data, export_name
+from accounts.services.leaving import before_leaving, delete_account, delete_own_account
+from accounts.services.otp import check_otp
 from accounts.services.passwords import change_password, reset_password
 from accounts.services.profile import update_profile
 from accounts.services.registration import add_user, create_user, register
@@ -16,21 +25,46 @@ from accounts.services.signing_in import (
     sign_out,
     sign_out_by_token,
 )
+from accounts.services.two_factor import (
+    Enrolment,
+    begin_two_factor,
+    confirm_two_factor,
+    disable_two_factor,
+    new_recovery_codes,
+    remove_two_factor,
+)
 
 __all__ = [
     "PASSWORD_FAILURES",
+    "Enrolment",
     "SentCode",
     "SignIn",
     "add_user",
+    "before_leaving",
+    "begin_two_factor",
+    "change_email",
     "change_password",
     "check_credentials",
+    "check_otp",
+    "confirm_two_factor",
+    "contribute",
     "create_user",
+    "delete_account",
+    "delete_own_account",
+    "disable_two_factor",
+    "export_data",
+    "export_name",
+    "new_recovery_codes",
     "refresh",
     "register",
+    "remove_avatar",
+    "remove_two_factor",
+    "rename_session",
     "reset_password",
     "revoke_all",
     "revoke_session",
     "send_code",
+    "set_avatar",
     "sign_in",
     "sign_in_user",
     "sign_out",

@@ -1,15 +1,12 @@
 """Setting another password."""
 
-from django.utils.translation import gettext_lazy as _
-
 from accounts import codes
 from accounts.canonical import valid_email
 from accounts.codes import Purpose
 from accounts.models import DeviceSession, User
 from accounts.policies import check_password_rules
 from accounts.services.devices import revoke_all
-from accounts.services.signing_in import PASSWORD_FAILURES, password_matches
-from imsystem.errors import BadRequest
+from accounts.services.reauth import confirm_password
 
 
 def reset_password(*, email: str, code: str, password: str) -> None:
@@ -30,10 +27,7 @@ def change_password(
     *, user: User, old_password: str, new_password: str, keep_session: DeviceSession | None
 ) -> None:
     """Sets a new password; signs out everywhere but in `keep_session`."""
-    PASSWORD_FAILURES.take(user.identity, "change")
-    if not password_matches(user, old_password):
-        raise BadRequest(errors={"old_password": [_("This is not your present password.")]})
-    PASSWORD_FAILURES.forgive(user.identity, "change")
+    confirm_password(user, old_password, field="old_password")
     check_password_rules(new_password, user, field="new_password")
     _set_password(user, new_password)
     revoke_all(user=user, except_session=keep_session)

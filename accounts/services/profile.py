@@ -1,19 +1,64 @@
-"""What a person shows of themselves."""
+"""What a person shows of themselves, and to whom."""
+
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.choices import Audience
 from accounts.models import Sex, User
 from accounts.policies import valid_nickname
-from imsystem.errors import BadRequest
+from imsystem.clock import now_ms
+from imsystem.errors import BadRequest, NotAuthenticated
+from imsystem.realtime.events import Changed, user_topic
+from imsystem.realtime.publish import publish_from_thread
 
 
-def update_profile(*, user: User, nickname: str | None = None, sex: int | None = None) -> User:
-    """Changes what is given (not None) of one's own profile."""
+def update_profile(
+    *,
+    user: User,
+    nickname: str | None = None,
+    sex: int | None = None,
+    who_may_add: str | None = None,
+    who_sees_online: str | None = None,
+    read_receipts: bool | None = None,
+) -> User:
+    """Changes what is given (not None) of one's own profile and privacy settings."""
+    changes: dict[str, Any] = {}
     if nickname is not None:
-        user.nickname = valid_nickname(nickname)
+        changes["nickname"] = valid_nickname(nickname)
     if sex is not None:
-        if sex not in Sex.values:
-            raise BadRequest(errors={"sex": [_("Use 0 (not said), 1 (male) or 2 (female).")]})
-        user.sex = sex
-    user.save(update_fields=["nickname", "sex"])
+        changes["sex"] = _valid_sex(sex)
+    privacy = _privacy_changes(who_may_add, who_sees_online, read_receipts)
+    _store(user, changes | privacy)
+    if privacy:
+        publish_from_thread(Changed(user_topic(user.pk)))
     return user
+
+
+def _valid_sex(sex: int) -> int:
+    if sex not in Sex.values:
+        raise BadRequest(errors={"sex": [_("Use 0 (not said), 1 (male) or 2 (female).")]})
+    return sex
+
+
+def _privacy_changes(
+    who_may_add: str | None, who_sees_online: str | None, read_receipts: bool | None
+) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for name, audience in (("who_may_add", who_may_add), ("who_sees_online", who_sees_online)):
+        if audience is not None and audience not in Audience.values:
+            raise BadRequest(errors={name: [_("Use everyone, contacts or nobody.")]})
+        if audience is not None:
+            changes[name] = audience
+    if read_receipts is not None:
+        changes["read_receipts"] = read_receipts
+    return changes
+
+
+def _store(user: User, changes: dict[str, Any]) -> None:
+    """Only while the account is active: a deleted one must not get a name again."""
+    changes["updated_at"] = now_ms()
+    if User.objects.filter(pk=user.pk, is_active=True).update(**changes) != 1:
+        raise NotAuthenticated
+    for name, value in changes.items():
+        setattr(user, name, value)

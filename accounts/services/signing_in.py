@@ -8,11 +8,11 @@ from accounts import sessions
 from accounts.canonical import canonical_account
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession, User
-from accounts.selectors import active_user, find_by_sign_in_name
+from accounts.selectors import find_by_sign_in_name, session_in_force
+from accounts.services.otp import check_otp
 from accounts.tokens import Tokens, make_tokens, read_refresh
 from accounts.validators import MAX_PASSWORD_LENGTH
 from imsystem.errors import NotAuthenticated
-from imsystem.ids import new_identity
 from imsystem.limits import GrowingDelay, Limit
 
 # Guesses at one account's password from one address: five at once, then after 30 s, 60 s, ... up
@@ -34,11 +34,13 @@ class SignIn:
     refresh: str = ""
 
 
-def check_credentials(*, account: str, password: str, ip: str) -> User:
-    """The active user with this account name or address, and this password.
+def check_credentials(*, account: str, password: str, ip: str, otp: str = "") -> User:
+    """The active user with this account name or address, this password and, with two-factor
+    authentication, this code.
 
     Raises BadCredentials for anything else, after the same work, and RateLimited after too many
-    failures. Counts before it checks: parallel guesses do not slip through.
+    failures. Counts before it checks: parallel guesses do not slip through. Only who knows the
+    password learns of the second factor, by OtpRequired or BadOtp.
     """
     user = find_by_sign_in_name(account)
     # When it was set is part of the key: a new password, set by code, starts a new count.
@@ -52,6 +54,7 @@ def check_credentials(*, account: str, password: str, ip: str) -> User:
         raise BadCredentials
     PASSWORD_FAILURES.forgive(who, ip)
     assert user is not None  # noqa: S101 -- nobody's password never matches
+    check_otp(user, otp)
     return user
 
 
@@ -65,20 +68,21 @@ def password_matches(user: User | None, password: str) -> bool:
     return user.check_password(password) and user.is_active
 
 
-def sign_in(*, account: str, password: str, ip: str, device: str, with_tokens: bool) -> SignIn:
+def sign_in(
+    *, account: str, password: str, ip: str, device: str, with_tokens: bool, otp: str = ""
+) -> SignIn:
     """Verifies a person. With tokens, opens a device session for them; pages open a browser
     session instead (accounts.sessions.open_browser_session)."""
-    user = check_credentials(account=account, password=password, ip=ip)
+    user = check_credentials(account=account, password=password, ip=ip, otp=otp)
     return sign_in_user(user=user, ip=ip, device=device) if with_tokens else SignIn(user)
 
 
 def sign_in_user(*, user: User, ip: str, device: str) -> SignIn:
     """A device session with tokens for a person who was just verified."""
-    identity = new_identity()
-    tokens = make_tokens(user_identity=user.identity, session_identity=identity)
-    session = sessions.open_session(
-        user=user, device=device, ip=ip, identity=identity, refresh_hash=tokens.refresh_hash
-    )
+    session = DeviceSession(user=user, device=device, ip=ip)
+    tokens = make_tokens(session)
+    session.refresh_hash = tokens.refresh_hash
+    sessions.open_session(session)
     return SignIn(user, session, tokens.access, tokens.refresh)
 
 
@@ -89,19 +93,14 @@ def refresh(*, refresh: str) -> Tokens:
     its owner and the thief alike.
     """
     claims = read_refresh(refresh)
-    if active_user(claims.user_identity) is None:
-        raise NotAuthenticated
-    tokens = make_tokens(
+    session = session_in_force(
         user_identity=claims.user_identity, session_identity=claims.session_identity
     )
-    rotated = sessions.rotate(
-        session_identity=claims.session_identity,
-        user_identity=claims.user_identity,
-        old_hash=claims.token_hash,
-        new_hash=tokens.refresh_hash,
-    )
-    if not rotated:
-        sessions.revoke([claims.session_identity])
+    if session is None:
+        raise NotAuthenticated
+    tokens = make_tokens(session)
+    if not sessions.rotate(session, used=claims.token_hash, new=tokens.refresh_hash):
+        sessions.revoke([session.identity])
         raise NotAuthenticated
     return tokens
 

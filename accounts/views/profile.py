@@ -12,6 +12,8 @@ from django.views.decorators.http import require_http_methods
 from accounts import services, sessions
 from accounts.forms import PasswordForm, ProfileForm
 from accounts.pages import render_form, service_errors, signed_in_user
+from accounts.payloads import own_user
+from accounts.pictures import MAX_BYTES
 
 
 @never_cache
@@ -26,7 +28,8 @@ def profile(request: HttpRequest) -> HttpResponse:
             services.update_profile(user=user, **form.cleaned_data)
             messages.success(request, _("Saved."))
             return redirect("accounts:profile")
-    return render_form(request, "accounts/profile.html", form)
+    shown = {"me": own_user(user), "has_picture": bool(user.avatar), "max_bytes": MAX_BYTES}
+    return render_form(request, "accounts/profile.html", form, **shown)
 
 
 @never_cache

@@ -1,5 +1,7 @@
 """Registration and a new password: pages that need a code from a mail."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -17,7 +19,7 @@ from accounts.services import SentCode
 HOME = "/chat/"
 
 
-def _asks_for_code(request: HttpRequest) -> bool:
+def asks_for_code(request: HttpRequest) -> bool:
     """The button says so, or Enter was pressed with nothing but an address to send."""
     if "action" in request.POST:
         return request.POST["action"] == "send_code"
@@ -41,16 +43,16 @@ def _send_code(request: HttpRequest, form: PageForm, purpose: Purpose) -> SentCo
     return None
 
 
-def _page_after_code(
-    request: HttpRequest, template: str, form_class: type[PageForm], purpose: Purpose
+def page_after_code(
+    request: HttpRequest, template: str, make_form: Callable[..., PageForm], purpose: Purpose
 ) -> HttpResponse:
-    """The same page again with everything kept but the password."""
-    failed = form_class(request.POST)
+    """The same page again with everything kept but the secrets."""
+    failed = make_form(request.POST)
     sent = _send_code(request, failed, purpose)
     if sent is None:
         return render_form(request, template, failed)
-    kept = {name: request.POST.get(name, "") for name in form_class.base_fields}
-    form = form_class(initial=kept | {"password": "", "code": ""})
+    kept = {name: request.POST.get(name, "") for name in failed.fields}
+    form = make_form(initial=kept | {"password": "", "code": "", "otp": ""})
     told = {"minutes": sent.expires_in // 60, "seconds": sent.retry_after}
     return render_form(request, template, form, sent=told, email=kept["email"])
 
@@ -62,8 +64,8 @@ def register(request: HttpRequest) -> HttpResponse:
     template = "accounts/register.html"
     if request.user.is_authenticated:
         return redirect(HOME)
-    if request.method == "POST" and _asks_for_code(request):
-        return _page_after_code(request, template, RegisterForm, Purpose.REGISTER)
+    if request.method == "POST" and asks_for_code(request):
+        return page_after_code(request, template, RegisterForm, Purpose.REGISTER)
     form = RegisterForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
@@ -78,8 +80,8 @@ def register(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_reset(request: HttpRequest) -> HttpResponse:
     template = "accounts/password_reset.html"
-    if request.method == "POST" and _asks_for_code(request):
-        return _page_after_code(request, template, ResetForm, Purpose.RESET)
+    if request.method == "POST" and asks_for_code(request):
+        return page_after_code(request, template, ResetForm, Purpose.RESET)
     form = ResetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):

@@ -6,6 +6,7 @@ launch      the first code of every child: ends it with the supervisor, then bec
 datadir     var/: the lock, the secrets, the addresses of the running parts, the logs
 network     free ports, the listening socket, pings
 web         a web worker: serves HTTP and the socket
+http        how long it waits for the head of a request
 prepare     what the first worker does before: reach the databases, check, migrate
 control     how a worker waits for its turn and says that it is ready
 setup       django.setup() for the workers

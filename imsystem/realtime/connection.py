@@ -45,6 +45,7 @@ class Connection:
         "_waiting",
         "_waiting_bytes",
         "_writer",
+        "declines",
         "topics",
         "user_identity",
     )
@@ -52,6 +53,8 @@ class Connection:
     def __init__(self, user_identity: str, send: Send, abort: Callable[[], None]) -> None:
         self.user_identity = user_identity
         self.topics: set[str] = set()
+        # The kinds of events (Deliver.about) it does not get; None until that is known: none.
+        self.declines: frozenset[str] | None = None
         self._send = send
         self._abort = abort
         self._held = True

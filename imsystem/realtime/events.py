@@ -13,7 +13,8 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
     """Send `frame` (one encoded JSON text frame) to every socket of `topic`.
 
     `seq` and `revision` are those of the message inside, 0 for other frames. A new message has
-    revision 0: these are delivered in order of seq. `skip_user` gets nothing.
+    revision 0: these are delivered in order of seq. `skip_user` gets nothing. `about` is the kind
+    of an event that sockets may decline (Connection.declines); these get `instead`, if anything.
     """
 
     topic: str
@@ -21,6 +22,8 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
     seq: int = 0
     revision: int = 0
     skip_user: str = ""
+    about: str = ""
+    instead: str = ""
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):
@@ -47,7 +50,8 @@ class Close(msgspec.Struct, frozen=True, array_like=True, tag="close"):
 
 
 class Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
-    """Whatever is cached about `topic` (a room's members and roles) is out of date.
+    """Whatever is cached about `topic` (a room's members and roles, a user's settings) is out of
+    date.
 
     EVERYTHING instead of a topic: events were lost, so no cache that follows them is right.
     """

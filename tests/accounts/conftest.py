@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import time_machine
 
 from accounts import services
 from accounts.codes import Purpose
@@ -49,6 +50,13 @@ def alice() -> User:
 @pytest.fixture
 def bob() -> User:
     return make_user("bob")
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Noon, until the test moves it: the first millisecond of a minute."""
+    with time_machine.travel("2026-11-22T12:00:00Z", tick=False) as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -3,14 +3,18 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
+from time_machine import Traveller
 
 from accounts import services
-from accounts.models import DeviceSession, User
+from accounts.models import DeviceSession, RecoveryCode, TwoFactor, User
 from tests.accounts.conftest import PASSWORD, make_user
+from tests.accounts.phone import enrol
 from tests.api import Api
+from tests.mailbox import delivered_to
 
 USERS = "/admin/accounts/user/"
 DEVICES = "/admin/accounts/devicesession/"
@@ -167,6 +171,53 @@ def test_deleting_one_device(root: Client, alice: User, closed: list[str]) -> No
     root.post(f"{DEVICES}{session.identity}/delete/", {"post": "yes"})
     assert closed == [f"session:{session.identity}"]
     assert not DeviceSession.objects.filter(pk=session.pk).exists()
+
+
+# --- switching two-factor authentication off ------------------------------------------------
+
+SWITCH_OFF = {"action": "switch_two_factor_off"}
+
+
+def test_superusers_switch_two_factor_off(
+    root: Client, alice: User, bob: User, clock: Traveller
+) -> None:
+    enrol(alice, clock)
+    chosen = SWITCH_OFF | {"_selected_action": [alice.pk, bob.pk]}
+    asked = root.post(USERS, chosen)
+    assert asked.status_code == 200
+    assert "alice (Alice, alice@example.org)" in asked.content.decode()
+    assert TwoFactor.objects.count() == 1
+    done = root.post(USERS, chosen | {"sure": "yes"}, follow=True)
+    assert "Switched off for: alice" in done.content.decode()
+    assert (TwoFactor.objects.count(), RecoveryCode.objects.count()) == (0, 0)
+    subject = "Two-factor authentication is off for your IMSystem account"
+    assert [mail.subject for mail in delivered_to(alice.email)][-1] == subject
+    assert delivered_to(bob.email) == []
+    [entry] = LogEntry.objects.filter(object_id__in=[alice.pk, bob.pk])
+    assert entry.object_id == alice.pk
+    assert entry.change_message == "Two-factor authentication switched off."
+
+
+def test_other_staff_does_not(alice: User, bob: User, clock: Traveller) -> None:
+    enrol(alice, clock)
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    bob.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client = Client()
+    client.force_login(User.objects.get(pk=bob.pk))
+    assert "switch_two_factor_off" not in client.get(USERS).content.decode()
+    client.post(USERS, SWITCH_OFF | {"_selected_action": [alice.pk], "sure": "yes"})
+    assert TwoFactor.objects.count() == 1
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_user_page_says_whether_it_is_on(
+    root: Client, alice: User, clock: Traveller, on: bool
+) -> None:
+    if on:
+        enrol(alice, clock)
+    page = root.get(f"{USERS}{alice.pk}/change/").content.decode()
+    field = page.split("field-two_factor", 1)[1]
+    assert f"icon-{'yes' if on else 'no'}" in field.split("fieldset")[0]
 
 
 def test_createsuperuser(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tests.api import (
     Api,
     bad_request,
     invalid,
+    own,
     problem,
     public,
 )
@@ -40,6 +41,9 @@ CLOSED = [
     ("DELETE", f"auth/sessions/{'a' * 24}/"),
     ("GET", "users/me/"),
     ("PATCH", "users/me/"),
+    ("POST", "users/me/email/"),
+    ("POST", "users/me/delete/"),
+    ("POST", "users/me/data/"),
     ("GET", f"users/{'a' * 24}/"),
     ("GET", "users/?account=alice"),
 ]
@@ -58,7 +62,7 @@ def test_from_the_code_to_the_profile() -> None:
     user = User.objects.get()
     assert made.status_code == 201
     assert made.json() == {
-        "user": {**public(user), "nickname": "卡罗", "email": "carol@example.org"},
+        "user": own(user, nickname="卡罗", email="carol@example.org"),
         "access": made.json()["access"],
         "refresh": made.json()["refresh"],
     }
@@ -187,9 +191,9 @@ def test_reset_and_change_password(alice: User) -> None:
 
 def test_own_and_public_profile(alice: User, bob: User) -> None:
     api = Api(alice)
-    assert api.get("users/me/").json() == {**public(alice), "email": alice.email}
-    assert api.get(f"users/{alice.pk}/").json() == public(alice)
-    assert api.get(f"users/{bob.pk}/").json() == public(bob)
+    assert api.get("users/me/").json() == own(alice)
+    assert api.get(f"users/{alice.pk}/").json() == {**public(alice), "online": False}
+    assert api.get(f"users/{bob.pk}/").json() == {**public(bob), "online": False}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +219,7 @@ def test_finding_nobody(alice: User, bob: User, query: str) -> None:
 def test_deactivated_people_are_not_found_but_keep_their_name(alice: User, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(is_active=False)
     assert Api(alice).get("users/?account=bob").json() == {"results": []}
-    assert Api(alice).get(f"users/{bob.pk}/").json() == public(bob)
+    assert Api(alice).get(f"users/{bob.pk}/").json() == {**public(bob), "online": False}
 
 
 @pytest.mark.parametrize("query", ["", "?account=", "?account=a&account=b", "?account=%00", "?a=b"])
@@ -236,7 +240,7 @@ def test_no_filter_can_be_smuggled_in(alice: User, bob: User) -> None:
 def test_changing_the_profile(alice: User, change: Any, nickname: str, sex: int) -> None:
     answer = Api(alice).call("PATCH", "users/me/", change)
     assert answer.status_code == 200
-    expected = {**public(alice), "email": alice.email, "nickname": nickname, "sex": sex}
+    expected = own(alice, nickname=nickname, sex=sex)
     assert answer.json() == expected == Api(alice).get("users/me/").json()
 
 

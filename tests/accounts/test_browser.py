@@ -5,16 +5,20 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.contrib.auth import authenticate
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path
 from pymongo.errors import ServerSelectionTimeoutError
+from time_machine import Traveller
 
 from accounts import middleware, services, sessions
 from accounts.models import DeviceSession, User
+from imsystem.clock import now_ms
 from tests.accounts.conftest import PASSWORD, make_user
+from tests.accounts.phone import enrol
 from tests.api import problem
 
 
@@ -99,7 +103,7 @@ def test_signing_out_ends_the_device(alice: User, closed: list[str]) -> None:
     assert closed == [f"session:{session.identity}"]
 
 
-@pytest.mark.parametrize("how", ["revoke", "delete", "all", "password", "deactivate"])
+@pytest.mark.parametrize("how", ["revoke", "delete", "all", "password", "deactivate", "age"])
 def test_a_revoked_browser_is_anonymous_everywhere(alice: User, how: str) -> None:
     client = browser()
     cookie = client.cookies["sessionid"].value
@@ -114,6 +118,8 @@ def test_a_revoked_browser_is_anonymous_everywhere(alice: User, how: str) -> Non
         case "password":
             alice.set_password("another password")
             alice.save()
+        case "age":
+            DeviceSession.objects.update(expires_at=now_ms())
         case "deactivate":
             User.objects.filter(pk=alice.pk).update(is_active=False)
     assert client.get("/api/v1/users/me/").status_code == 401
@@ -217,6 +223,37 @@ def test_last_used_is_written_at_most_every_ten_minutes(alice: User) -> None:
         assert DeviceSession.objects.get().last_used_at == opened + 601_000
 
 
+def test_who_comes_back_keeps_the_cookie_and_who_stays_away_does_not(alice: User) -> None:
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
+        client = browser()
+        for _ in range(5):
+            clock.shift(timedelta(days=29))
+            assert who(client) == "alice"
+        clock.shift(timedelta(days=30))
+        assert who(client) == "nobody"
+
+
+def test_no_cookie_outlives_its_device_session(alice: User) -> None:
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
+        client = browser()
+        for _ in range(9):
+            clock.shift(timedelta(days=20, seconds=-1))
+            assert who(client) == "alice"
+        clock.shift(timedelta(seconds=9))
+        assert who(client) == "nobody"
+
+
+def test_a_page_sets_the_cookie_again_at_most_once_in_ten_minutes(alice: User) -> None:
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
+        client = browser()
+        clock.shift(timedelta(minutes=10))
+        assert "sessionid" not in client.get("/whoami/").cookies
+        clock.shift(timedelta(seconds=1))
+        cookie = client.get("/whoami/").cookies["sessionid"]
+        assert cookie["max-age"] == 30 * 86_400
+        assert "sessionid" not in client.get("/whoami/").cookies
+
+
 # --- the admin's own form -------------------------------------------------------------------
 
 
@@ -227,9 +264,11 @@ def root() -> User:
     return user
 
 
-def admin_login(client: Client, username: str, password: str = PASSWORD) -> HttpResponse:
+def admin_login(
+    client: Client, username: str, password: str = PASSWORD, **more: str
+) -> HttpResponse:
     client.get("/admin/login/")
-    fields = {"username": username, "password": password, "next": "/admin/"}
+    fields = {"username": username, "password": password, "next": "/admin/", **more}
     fields["csrfmiddlewaretoken"] = client.cookies["csrftoken"].value
     return client.post("/admin/login/", fields)
 
@@ -269,10 +308,71 @@ def test_the_admin_form_refuses_others(root: User, alice: User) -> None:
 
 def test_the_admin_form_has_the_same_limit(root: User) -> None:
     client = Client()
-    for _ in range(10):
+    for _ in range(5):
         assert admin_login(client, "root-user", "wrong").status_code == 200
     assert admin_login(client, "root-user").status_code == 429
     assert client.get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize("kind", ["app", "recovery"])
+def test_the_admin_form_takes_the_second_factor(root: User, clock: Traveller, kind: str) -> None:
+    phone = enrol(root, clock)
+    client = Client(enforce_csrf_checks=True)
+    otp = phone.code() if kind == "app" else phone.recovery_codes[0]
+    assert admin_login(client, "root-user", otp=otp)["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+    again = Client()
+    assert admin_login(again, "root-user", otp=otp).status_code == 200
+    assert again.get("/admin/").status_code == 302
+
+
+def test_the_admin_form_does_not_tell_which_factor_was_wrong(root: User, clock: Traveller) -> None:
+    phone = enrol(root, clock)
+    client = Client()
+    answers = [
+        admin_login(client, "root-user"),
+        admin_login(client, "root-user", otp=phone.wrong()),
+        admin_login(client, "root-user", "wrong", otp=phone.code()),
+        admin_login(client, "nobody", otp=phone.code()),
+    ]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert {str(answer.context["form"].non_field_errors()[0]) for answer in answers} == {
+        "Please enter the account and the password of a staff member, and the code if "
+        "two-factor authentication is on. A code is good once."
+    }
+    assert client.get("/admin/").status_code == 302
+    assert admin_login(client, "root-user", otp=phone.code())["Location"] == "/admin/"
+
+
+def test_the_admin_form_limits_guesses_of_the_code(root: User, clock: Traveller) -> None:
+    phone = enrol(root, clock)
+    client = Client()
+    for _ in range(5):
+        assert admin_login(client, "root-user", otp=phone.wrong()).status_code == 200
+    assert admin_login(client, "root-user", otp=phone.code()).status_code == 429
+    assert client.get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize("otp", ["x" * 65, "\0", "１２３４５６"])
+def test_the_admin_form_and_what_is_no_code(root: User, clock: Traveller, otp: str) -> None:
+    enrol(root, clock)
+    assert admin_login(Client(), "root-user", otp=otp).status_code == 200
+    assert DeviceSession.objects.count() == 0
+
+
+def test_djangos_own_entry_point_takes_the_second_factor(root: User, clock: Traveller) -> None:
+    phone = enrol(root, clock)
+    assert authenticate(username="root-user", password=PASSWORD) is None
+    assert authenticate(username="root-user", password=PASSWORD, otp=phone.code()) == root
+
+
+def test_who_is_signed_in_on_the_pages_may_enter_the_admin(root: User, clock: Traveller) -> None:
+    phone = enrol(root, clock)
+    client = Client()
+    client.post("/accounts/login/", {"account": "root-user", "password": PASSWORD})
+    assert client.get("/admin/").status_code == 302
+    client.post("/accounts/login/code/", {"otp": phone.code()})
+    assert client.get("/admin/").status_code == 200
 
 
 def test_staff_pages_are_closed_to_users(alice: User) -> None:

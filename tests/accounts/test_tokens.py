@@ -3,17 +3,25 @@
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from django.conf import settings
 
 from accounts import services
 from accounts.models import DeviceSession, User
 from accounts.tokens import Tokens, make_tokens, read_access, read_refresh
+from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from tests.api import NOT_AUTHENTICATED, Api
 
@@ -48,6 +56,67 @@ def test_a_refresh_token_lasts_30_days(alice: User) -> None:
         assert refresh(tokens.refresh) is None
 
 
+LIFETIME = timedelta(days=180)
+MONTHS = [timedelta(days=29)] * 6  # 174 days
+
+
+def test_a_device_session_ends_after_180_days_however_busy(alice: User) -> None:
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
+        tokens = first = Api(alice)
+        for month in MONTHS:
+            clock.shift(month)
+            tokens = refresh(tokens.refresh)
+        clock.move_to(datetime(2026, 11, 22, 10, tzinfo=UTC) + LIFETIME - timedelta(seconds=1))
+        tokens = refresh(tokens.refresh)
+        assert me(tokens.access) == 200
+        ends = first.session.expires_at
+        assert [read_access(tokens.access).expires_at_ms, read_refresh(tokens.refresh).expires_at_ms
+                ] == [ends, ends]  # fmt: skip
+        clock.shift(1)
+        assert me(tokens.access) == 401
+        assert refresh(tokens.refresh) is None
+        assert first.get("auth/sessions/").status_code == 401
+
+
+def test_the_last_tokens_of_a_session_are_shorter(alice: User) -> None:
+    session = DeviceSession(user=alice)
+    month, quarter_of_an_hour = 30 * 86_400_000, 900_000
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False):
+        for left in (1, quarter_of_an_hour, month):
+            for difference in (-1000, 0, 1000):
+                session.expires_at = now_ms() + left + difference
+                tokens = make_tokens(session)
+                lives = [read(token).expires_at_ms - now_ms() for read, token in
+                         ((read_access, tokens.access), (read_refresh, tokens.refresh))
+                         if left > 1 or difference > 0]  # fmt: skip
+                short = (left + difference) // 1000 * 1000
+                assert lives == [min(short, quarter_of_an_hour), min(short, month)][: len(lives)]
+
+
+def test_an_expired_session_is_over_even_for_a_token_that_is_not(alice: User) -> None:
+    api = Api(alice)
+    DeviceSession.objects.update(expires_at=now_ms())
+    assert api.get("users/me/").status_code == 401
+    assert refresh(api.refresh) is None
+    assert DeviceSession.objects.get().revoked_at is None  # and it was no reuse
+
+
+def test_a_revoked_session_is_over_by_whichever_clock(alice: User) -> None:
+    """The process that revoked it may be ahead."""
+    api = Api(alice)
+    DeviceSession.objects.update(revoked_at=now_ms() + 90_000)
+    assert api.get("users/me/").status_code == 401
+
+
+def test_a_session_remembers_the_token_before(alice: User) -> None:
+    api = Api(alice)
+    before = DeviceSession.objects.get().refresh_hash
+    tokens = refresh(api.refresh)
+    session = DeviceSession.objects.get()
+    assert (session.refresh_hash, session.rotated_from) == (tokens.refresh_hash, before)
+    assert before == read_refresh(api.refresh).token_hash
+
+
 def test_refresh_gives_a_pair_for_the_same_device(alice: User) -> None:
     api = Api(alice)
     tokens = refresh(api.refresh)
@@ -73,9 +142,12 @@ def test_reuse_ends_the_whole_device_session(alice: User, closed: list[str]) -> 
 def test_of_two_refreshes_at_once_one_wins(alice: User) -> None:
     with ThreadPoolExecutor(2) as pool:
         for _ in range(20):
-            token = Api(alice).refresh
-            outcomes = list(pool.map(refresh, [token, token]))
+            api = Api(alice)
+            outcomes = list(pool.map(refresh, [api.refresh, api.refresh]))
             assert outcomes.count(None) == 1
+            # One of the two was a thief: the session ends for both.
+            assert [refresh(tokens.refresh) for tokens in outcomes if tokens] == [None]
+            assert api.get("users/me/").status_code == 401
 
 
 def test_no_refresh_after_the_session_ended(alice: User) -> None:
@@ -116,6 +188,19 @@ def unsigned(token: str, header: dict[str, Any]) -> str:
     return f"{head}.{token.split('.')[1]}."
 
 
+def renamed(token: str, algorithm: str) -> str:
+    """Our own signature under the name of another algorithm."""
+    signature = token.rpartition(".")[2]
+    return unsigned(token, {"alg": algorithm, "typ": "JWT"}) + signature
+
+
+_rsa = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+RSA_KEY = _rsa.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+# As the bare bytes: PyJWT itself refuses to sign with what looks like a public key.
+RSA_PUBLIC = _rsa.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
+JWK = {"kty": "oct", "k": base64.urlsafe_b64encode(b"k" * 40).decode().rstrip("=")}
+
+
 def bad_tokens(alice: User, bob: User) -> dict[str, str]:
     api = Api(alice)
     good = api.headers["Authorization"].removeprefix("Bearer ")
@@ -127,7 +212,6 @@ def bad_tokens(alice: User, bob: User) -> dict[str, str]:
         "two parts": "a.b",
         "three parts": "a.b.c",
         "64 kB": "x" * 65_536,
-        "null byte": "a\x00b",
         "non-ASCII": "é.é.é",
         "tampered": good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB"),
         "other key": forge(claims, "k" * 40),
@@ -136,6 +220,14 @@ def bad_tokens(alice: User, bob: User) -> dict[str, str]:
         "none": unsigned(good, {"alg": "none", "typ": "JWT"}),
         "None": unsigned(good, {"alg": "None", "typ": "JWT"}),
         "crit": forge(claims, headers={"crit": ["x"], "x": 1}),
+        "crit known": forge(claims, headers={"crit": ["exp"], "exp": claims["exp"]}),
+        "own key enclosed": forge(claims, "k" * 40, headers={"jwk": JWK, "kid": "../../dev/null"}),
+        "key elsewhere": forge(claims, "k" * 40, headers={"jku": "https://evil.example/jwks"}),
+        "RS256": forge(claims, RSA_KEY, algorithm="RS256"),
+        "RS256 in name": renamed(good, "RS256"),
+        "HS256 with a public key": forge(claims, RSA_PUBLIC),
+        "ES256 in name": renamed(good, "ES256"),
+        "not yet": forge({**claims, "nbf": claims["exp"]}),
         "refresh": api.refresh,
         "no type": forge({k: v for k, v in claims.items() if k != "token_type"}),
         "no jti": forge({k: v for k, v in claims.items() if k != "jti"}),
@@ -178,13 +270,13 @@ def test_a_token_in_the_address_is_no_token(alice: User) -> None:
 
 def test_an_access_token_does_not_refresh(alice: User) -> None:
     api = Api(alice)
-    tokens = make_tokens(user_identity=alice.pk, session_identity=api.session.identity)
+    tokens = make_tokens(api.session)
     assert refresh(tokens.access) is None
     assert api.get("users/me/").status_code == 200  # and is no reuse of a refresh token
 
 
 def test_what_is_no_claim_is_refused_before_the_database(alice: User) -> None:
-    tokens = make_tokens(user_identity=alice.pk, session_identity=alice.pk)
+    tokens = make_tokens(DeviceSession(user=alice))
     assert read_refresh(tokens.refresh).token_hash == tokens.refresh_hash
     claims = jwt.decode(tokens.access, options={"verify_signature": False})
     for token in (

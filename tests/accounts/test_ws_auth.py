@@ -1,5 +1,7 @@
 """The socket's handshake: ticket, bearer, or cookie with an allowed origin; nothing else."""
 
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +14,11 @@ from accounts import services, tickets, ws_auth
 from accounts.models import DeviceSession, User
 from accounts.tokens import read_access
 from accounts.ws_auth import BadOrigin, SocketUser
+from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from imsystem.redis import sync_redis
 from tests.accounts.test_tokens import bad_tokens
-from tests.api import Api
+from tests.api import NO_CREDENTIALS, Api
 
 OWN = {"host": "chat.example.org", "origin": "http://chat.example.org"}
 
@@ -59,6 +62,11 @@ def cookie(alice: User) -> str:
     return f"sessionid={client.cookies['sessionid'].value}"
 
 
+def ticket_of(api: Api) -> str:
+    ticket: str = api.post("auth/ticket/").json()["ticket"]
+    return ticket
+
+
 # --- tickets --------------------------------------------------------------------------------
 
 
@@ -68,12 +76,49 @@ def test_a_ticket_is_good_once(alice: User) -> None:
     assert answer.status_code == 201
     assert answer.json() == {"ticket": answer.json()["ticket"], "expires_in": 30}
     query = f"ticket={answer.json()['ticket']}"
-    assert authenticate(query) == SocketUser(alice.pk, api.session.identity, "en", None)
+    until = read_access(api.headers["Authorization"].removeprefix("Bearer ")).expires_at_ms
+    assert authenticate(query) == SocketUser(alice.pk, api.session.identity, "en", until)
     assert refused(query)
 
 
+def test_a_ticket_of_a_browser_opens_a_socket_as_good_as_its_cookie(alice: User) -> None:
+    client = Client()
+    client.force_login(alice)
+    ticket = client.post("/api/v1/auth/ticket/").json()["ticket"]
+    session = DeviceSession.objects.get()
+    assert authenticate(f"ticket={ticket}").expires_at_ms == session.expires_at
+
+
+def test_of_twenty_redemptions_at_once_one_wins(alice: User) -> None:
+    session = Api(alice).session
+    with ThreadPoolExecutor(20) as pool:
+        for _ in range(20):
+            ticket = tickets.issue_ticket(session, expires_at_ms=1)
+            outcomes = list(pool.map(tickets.redeem_ticket, [ticket] * 20))
+            (won,) = [outcome for outcome in outcomes if outcome]
+            assert won == tickets.Ticket(alice.pk, session.identity, 1)
+
+
+def test_a_ticket_falls_with_the_end_of_its_device_session(alice: User) -> None:
+    ticket = ticket_of(Api(alice))
+    DeviceSession.objects.update(expires_at=now_ms())
+    assert refused(f"ticket={ticket}")
+
+
+def test_a_ticket_falls_with_a_deleted_user(alice: User) -> None:
+    ticket = ticket_of(Api(alice))
+    User.objects.filter(pk=alice.pk).delete()
+    assert refused(f"ticket={ticket}")
+
+
+def test_only_who_is_signed_in_gets_a_ticket(alice: User) -> None:
+    assert Api().post("auth/ticket/").json() == NO_CREDENTIALS
+    assert Api(alice).get("auth/ticket/").status_code == 405
+    assert sync_redis().keys("im:ticket:*") == []
+
+
 def test_a_ticket_ends_after_30_seconds_and_is_stored_as_a_hash(alice: User) -> None:
-    ticket = tickets.issue_ticket(Api(alice).session)
+    ticket = ticket_of(Api(alice))
     [key] = sync_redis().keys("im:ticket:*")
     assert 28 <= sync_redis().ttl(key) <= 30
     assert ticket.encode() not in key
@@ -83,13 +128,13 @@ def test_a_ticket_ends_after_30_seconds_and_is_stored_as_a_hash(alice: User) -> 
 
 def test_a_ticket_falls_with_its_device_session(alice: User) -> None:
     api = Api(alice)
-    ticket = tickets.issue_ticket(api.session)
+    ticket = ticket_of(api)
     services.sign_out(session=api.session)
     assert refused(f"ticket={ticket}")
 
 
 def test_a_ticket_falls_with_its_user(alice: User) -> None:
-    ticket = tickets.issue_ticket(Api(alice).session)
+    ticket = ticket_of(Api(alice))
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert refused(f"ticket={ticket}")
 
@@ -100,7 +145,7 @@ def test_a_bad_ticket_is_not_saved_by_a_good_cookie(cookie: str) -> None:
 
 
 def test_a_ticket_needs_no_origin(alice: User) -> None:
-    ticket = tickets.issue_ticket(Api(alice).session)
+    ticket = ticket_of(Api(alice))
     assert authenticate(f"ticket={ticket}", origin="https://evil.example").user_identity == alice.pk
 
 
@@ -127,10 +172,30 @@ def test_bearers_that_are_refused(alice: User, bob: User, cookie: str) -> None:
     assert refused(authorization="Basic YTpi", cookie=cookie, **OWN)
 
 
-def test_no_token_in_the_address(alice: User) -> None:
+def test_bearers_of_those_who_are_gone(alice: User, bob: User) -> None:
+    of_alice, of_bob = (Api(user).headers["Authorization"] for user in (alice, bob))
+    User.objects.filter(pk=alice.pk).delete()
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert refused(authorization=of_alice)
+    assert refused(authorization=of_bob)
+
+
+def test_a_bearer_falls_with_the_end_of_its_device_session(alice: User) -> None:
+    api = Api(alice)
+    DeviceSession.objects.update(expires_at=now_ms())
+    assert refused(authorization=api.headers["Authorization"])
+
+
+def test_no_token_in_the_address(alice: User, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     token = Api(alice).headers["Authorization"].removeprefix("Bearer ")
     assert refused(f"token={token}")
     assert refused(f"access_token={token}&Authorization=Bearer%20{token}")
+    assert Api().get(f"users/me/?token={token}").status_code == 401
+    assert Api().get(f"nothing/?token={token}").status_code == 404
+    assert Api(Authorization=f"Bearer {token}").get(f"users/?token={token}").status_code == 400
+    assert Client().get(f"/chat/?token={token}").status_code == 302
+    assert token not in caplog.text
 
 
 # --- cookies --------------------------------------------------------------------------------
@@ -150,7 +215,7 @@ def test_no_token_in_the_address(alice: User) -> None:
 def test_allowed_origins(alice: User, cookie: str, origin: str, options: dict[str, str]) -> None:
     user = authenticate(cookie=cookie, origin=origin, **options)
     session = DeviceSession.objects.get()
-    assert user == SocketUser(alice.pk, session.identity, "en", None)
+    assert user == SocketUser(alice.pk, session.identity, "en", session.expires_at)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +269,13 @@ def test_no_cookie(cookie: str) -> None:
 
 def test_a_revoked_cookie(alice: User, cookie: str) -> None:
     services.revoke_all(user=alice)
+    assert refused(cookie=cookie, **OWN)
+
+
+def test_a_cookie_falls_with_the_end_of_its_device_session(alice: User, cookie: str) -> None:
+    DeviceSession.objects.update(expires_at=now_ms() + 60_000)
+    assert authenticate(cookie=cookie, **OWN).user_identity == alice.pk
+    DeviceSession.objects.update(expires_at=now_ms())
     assert refused(cookie=cookie, **OWN)
 
 

@@ -126,6 +126,19 @@ async def test_processes_that_meet_in_a_room_leave_no_hole(monkeypatch: pytest.M
     assert [row["seq"] for row in await taken()] == [1, 2, 3, 4, 5, 6]
 
 
+async def test_a_counter_that_went_back_changes_no_order() -> None:
+    """The first numbers it gives are taken, the later ones are free."""
+    one, another = Journal(), Journal()
+    await send(one, draft("first"))
+    await send(another, *(draft(f"theirs{number}", BOB) for number in range(5)))
+    await async_redis().decrby(f"{KEY_PREFIX}seq:{ROOM}", 3)
+    results = await send(one, *(draft(f"mine{number}") for number in range(5)))
+    seqs = [result.message["seq"] for result in results]
+    assert seqs == sorted(seqs)
+    numbers = [row["seq"] for row in await taken()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 async def test_a_failed_insert_is_settled_when_the_database_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from imsystem.mongo.clients import collection
 from imsystem.threads import run_in_thread
 from rooms import services as rooms
 from rooms.choices import Role
+from tests.api import initial
 from tests.conftest import Cast
 from tests.sockets import Socket, communicator_of, socket_of, token_of
 
@@ -36,11 +37,15 @@ async def test_ready_is_first_and_complete(cast: Cast) -> None:
                 "account": cast.member.account,
                 "nickname": "Member",
                 "sex": 0,
-                "avatar": "",
+                "avatar": initial(cast.member.pk, "Member"),
                 "created_at": cast.member.created_at,
                 "email": cast.member.email,
+                "who_may_add": "everyone",
+                "who_sees_online": "everyone",
+                "read_receipts": True,
             },
             "connection_id": socket.ready["connection_id"],
+            "expires_at": ANY,
             "heartbeat": HEARTBEAT_S,
             "rooms": [
                 {
@@ -48,6 +53,7 @@ async def test_ready_is_first_and_complete(cast: Cast) -> None:
                     "number": cast.room.number,
                     "name": "Kitchen",
                     "info": "",
+                    "avatar": initial(cast.room.pk, "Kitchen"),
                     "kind": "group",
                     "user_identity": cast.owner.pk,
                     "role": "member",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { delay } from "../../static/js/lib/backoff.js";
-import { badge, continues, dayLabel, initial, shortTime } from "../../static/js/lib/format.js";
+import { badge, continues, dayLabel, shortTime } from "../../static/js/lib/format.js";
 import { gettext, interpolate, ngettext, useCatalog } from "../../static/js/lib/i18n.js";
 import { newClientId } from "../../static/js/lib/ids.js";
 import { composerAction } from "../../static/js/lib/keys.js";
@@ -39,10 +39,6 @@ test("days are told as people do", () => {
   assert.equal(dayLabel(NOON - 2 * day, NOON, "en"), "Monday, May 18");
   assert.match(dayLabel(new Date(2025, 0, 2).getTime(), NOON, "en"), /2025/);
   assert.equal(shortTime(NOON, NOON, "en"), "12:00");
-});
-
-test("initials are whole characters", () => {
-  assert.deepEqual(["alice", " 王小明", "😀x", "", "  "].map(initial), ["A", "王", "😀", "?", "?"]);
 });
 
 test("badges end at 99", () => {

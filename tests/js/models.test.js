@@ -1,11 +1,31 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { Outbox } from "../../static/js/lib/outbox.js";
+import { People } from "../../static/js/models/people.js";
 import { Reading } from "../../static/js/models/reading.js";
 import { Rooms } from "../../static/js/models/rooms.js";
 import { Sender } from "../../static/js/models/sender.js";
 import { CommandError, Socket } from "../../static/js/models/socket.js";
 import { MemoryStorage, message, settled } from "./helpers.js";
+
+// --- people -------------------------------------------------------------------------------------
+
+test("somebody unknown is asked for once, and told about", async () => {
+  const asked = [];
+  const bob = { identity: "b", account: "bob", nickname: "Bob", avatar: "/avatars/b.webp" };
+  mock.method(globalThis, "fetch", async (address) => {
+    asked.push(address);
+    return { ok: true, json: async () => bob };
+  });
+  const people = new People();
+  const known = [];
+  people.addEventListener("known", ({ detail }) => known.push(detail.identity));
+  assert.deepEqual([people.get("b"), people.name("b"), people.get("")], [null, "", null]);
+  await settled();
+  assert.deepEqual(people.get("b"), { nickname: "Bob", avatar: "/avatars/b.webp" });
+  assert.deepEqual([asked, known], [["/api/v1/users/b/"], ["b"]]);
+  mock.restoreAll();
+});
 
 // --- the socket ---------------------------------------------------------------------------------
 
@@ -219,6 +239,25 @@ test("a snapshot replaces everything but what was read here meanwhile", () => {
   rooms.replace([room("r", { last_seq: 6, unread: 6 }), room("new")]);
   assert.equal(rooms.unread("r"), 1);
   assert.deepEqual(rooms.list().map(({ identity }) => identity).sort(), ["new", "r"]);
+});
+
+test("who comes online is shown in the conversation with them, and nowhere else", () => {
+  const rooms = new Rooms("me", [
+    room("d", { kind: "direct", peer: { identity: "bob" }, online: false }),
+    room("hidden", { kind: "direct", peer: { identity: "eve" }, online: null }),
+    room("g"),
+  ]);
+  let changes = 0;
+  rooms.addEventListener("change", () => (changes += 1));
+  const online = () => rooms.list().map(({ online }) => online ?? false);
+  rooms.presence("stranger", true);
+  rooms.presence("bob", false);
+  assert.deepEqual([online(), changes], [[false, false, false], 0]);
+  rooms.presence("bob", true);
+  rooms.presence("bob", true);
+  assert.deepEqual([online(), changes], [[true, false, false], 1]);
+  rooms.replace([room("d", { kind: "direct", peer: { identity: "bob" }, online: false })]);
+  assert.equal(rooms.get("d")?.online, false);
 });
 
 test("the room with the newest message is first, and shows its newest form", () => {

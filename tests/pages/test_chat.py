@@ -148,4 +148,4 @@ def test_who_has_left_keeps_their_name(cast: Cast) -> None:
     say(cast.member, cast.room.pk, "bye")
     services.leave(user=cast.member, room_identity=cast.room.pk)
     response = browser(cast.owner).get(f"/chat/{cast.room.pk}/")
-    assert response.context["rows"][0]["author"] == cast.member.nickname
+    assert response.context["rows"][0]["author"]["nickname"] == cast.member.nickname

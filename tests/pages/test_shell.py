@@ -15,6 +15,7 @@ from tests.pages.conftest import browser, text
 
 PUBLIC = ["/accounts/login/", "/accounts/register/", "/accounts/password/reset/"]
 PRIVATE = ["/chat/", "/accounts/profile/", "/accounts/devices/", "/accounts/password/",
+           "/accounts/email/", "/accounts/privacy/", "/accounts/data/", "/accounts/delete/",
            "/accounts/logout/", "/rooms/new/", "/rooms/join/", "/rooms/direct/"]  # fmt: skip
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
 SCRIPTS = sorted((settings.BASE_DIR / "static" / "js").rglob("*.js"))

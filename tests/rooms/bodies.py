@@ -4,7 +4,7 @@ from typing import Any
 
 from accounts.models import User
 from rooms.models import Member, Room
-from tests.api import public
+from tests.api import initial, public
 
 
 def summary(room: Room, **changes: Any) -> dict[str, Any]:
@@ -15,6 +15,7 @@ def summary(room: Room, **changes: Any) -> dict[str, Any]:
         "number": stored.number,
         "name": stored.name,
         "info": stored.info,
+        "avatar": initial(room.pk, stored.name),
         "kind": stored.kind,
         "user_identity": stored.creator_id,
         "created_at": stored.created_at,
@@ -24,9 +25,10 @@ def summary(room: Room, **changes: Any) -> dict[str, Any]:
 
 
 def room_body(room: Room, role: str, **changes: Any) -> dict[str, Any]:
-    """A room without messages as one of its members sees it."""
+    """A room without messages as one of its members sees it; with a `peer`, their picture."""
+    avatar = {"avatar": changes["peer"]["avatar"]} if "peer" in changes else {}
     return {
-        **summary(room),
+        **summary(room, **avatar),
         "role": role,
         "last_seq": 0,
         "revision": 0,

@@ -146,10 +146,11 @@ def test_what_the_client_may_not_choose_is_ignored(alice: User, bob: User) -> No
 def test_a_conversation_is_made_once_and_named_after_the_other(alice: User, bob: User) -> None:
     first = Api(alice).post("rooms/direct/", {"user_identity": bob.pk})
     room = Room.objects.get()
-    seen_by_alice = room_body(room, "member", name="Bob", kind="direct", peer=public(bob))
+    seen = {"kind": "direct", "online": False}
+    seen_by_alice = room_body(room, "member", name="Bob", peer=public(bob), **seen)
     assert (first.status_code, first.json()) == (201, seen_by_alice)
     again = Api(bob).post("rooms/direct/", {"user_identity": alice.pk})
-    seen_by_bob = room_body(room, "member", name="Alice", kind="direct", peer=public(alice))
+    seen_by_bob = room_body(room, "member", name="Alice", peer=public(alice), **seen)
     assert (again.status_code, again.json()) == (200, seen_by_bob)
     assert roles(room) == {alice.pk: "member", bob.pk: "member"}
 

@@ -54,7 +54,7 @@ def test_the_list_is_whole(alice: User, bob: User) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "results": [
-            room_body(direct, "member", name="Bob", peer=public(bob)),
+            room_body(direct, "member", name="Bob", peer=public(bob), online=False),
             room_body(group, "owner", **head),
         ]
     }

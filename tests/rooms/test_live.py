@@ -1,10 +1,12 @@
 """What live sockets are told when a room or its members change: whole frames."""
 
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from accounts.models import User
+from chat.presence import current_presence
 from imsystem.errors import BadRequest, Forbidden
 from imsystem.threads import run_in_thread
 from rooms import services
@@ -82,12 +84,13 @@ async def test_a_new_group(cast: Cast) -> None:
 
 async def test_a_new_conversation_is_named_after_the_other(cast: Cast) -> None:
     async with socket_of(cast.owner) as owner, socket_of(cast.member) as member:
+        await current_presence().work(monotonic())
         room, _created = await run_in_thread(
             services.open_direct, user=cast.owner, peer_identity=cast.member.pk
         )
         for socket, peer in ((owner, cast.member), (member, cast.owner)):
             seen = await run_in_thread(
-                room_body, room, "member", name=peer.nickname, peer=public(peer)
+                room_body, room, "member", name=peer.nickname, peer=public(peer), online=True
             )
             await heard_only(socket, {"type": "room.added", "room": seen})
 

@@ -62,7 +62,7 @@ export default class extends Controller {
     this.on(client.sender, "failed", ({ entry }) => this.failed(entry));
     this.on(client.sender, "discarded", ({ entry }) => this.log.discard(entry.client_id));
     this.on(client.rooms, "change", () => this.look());
-    this.on(client.people, "named", ({ identity, name }) => this.log.rename(identity, name));
+    this.on(client.people, "known", ({ identity }) => this.log.introduce(identity));
     this.on(window, "focus", () => this.look());
     this.on(document, "visibilitychange", () => this.look());
     this.resizing = new ResizeObserver(() => this.following && this.scroll.toBottom());

@@ -1,8 +1,8 @@
 /** The list of rooms: order, previews, badges, drafts, and the number in the window's title. */
 
 import { Controller } from "@hotwired/stimulus";
-import { locale, part } from "../lib/dom.js";
-import { absolute, badge, initial, shortTime } from "../lib/format.js";
+import { locale, part, showPicture } from "../lib/dom.js";
+import { absolute, badge, shortTime } from "../lib/format.js";
 import { gettext } from "../lib/i18n.js";
 import { client } from "../models/client.js";
 
@@ -46,14 +46,14 @@ export default class extends Controller {
     link.href = `/chat/${room.identity}/`;
     link.dataset.roomIdentity = room.identity;
     link.dataset.kind = room.kind;
-    part(item, ".avatar").dataset.hue = (room.peer ?? room).identity.slice(-1);
     return item;
   }
 
   /** @param {HTMLElement} item @param {import("../models/rooms.js").KnownRoom} room */
   fill(item, room) {
     part(item, ".room-name").textContent = room.name;
-    part(item, ".avatar").textContent = initial(room.name);
+    showPicture(part(item, ".avatar"), room.avatar);
+    part(item, ".online").hidden = !room.online;
     this.fillTime(part(item, "time"), room.last_message?.created_at);
     this.fillPreview(item, room);
     this.fillBadge(item, client.rooms.unread(room.identity));

@@ -16,6 +16,12 @@ export function part(root, selector) {
   return root.querySelector(selector);
 }
 
+/** Shows the picture at `address`, or none for "". @param {HTMLImageElement} image @param {string} address */
+export function showPicture(image, address) {
+  if (!address) image.removeAttribute("src");
+  else if (image.getAttribute("src") !== address) image.src = address;
+}
+
 /** True while the reader looks at this very tab. */
 export function attended() {
   return document.visibilityState === "visible" && document.hasFocus();

@@ -46,11 +46,6 @@ export function continues(previous, next) {
   return next.at - previous.at <= GROUP_MS && dayKey(previous.at) === dayKey(next.at);
 }
 
-/** The letter in the round picture; a whole character, also outside the basic plane. @param {string} name */
-export function initial(name) {
-  return ([...name.trim()][0] ?? "?").toUpperCase();
-}
-
 /** "99+" beyond 99. @param {number} count */
 export function badge(count) {
   return count > 99 ? "99+" : String(count);

@@ -17,6 +17,7 @@
  * @typedef {object} Room
  * @property {string} identity
  * @property {string} name
+ * @property {string} avatar the address of its picture
  * @property {string} kind `group` or `direct`
  * @property {string} role
  * @property {number} last_seq
@@ -25,6 +26,8 @@
  * @property {number} unread
  * @property {?Message} last_message
  * @property {number} created_at
+ * @property {{identity: string}} [peer] the other side of a direct room
+ * @property {?boolean} [online] whether they are; null when I may not know
  *
  * @typedef {object} SyncAnswer what `sync` answers for one room
  * @property {Message[]} messages new ones, ascending seq

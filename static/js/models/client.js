@@ -14,11 +14,11 @@ import { Socket, openPageSocket } from "./socket.js";
 
 class Client {
   constructor() {
-    /** @type {{identity: string, nickname: string}} */
+    /** @type {{identity: string, nickname: string, avatar: string}} */
     this.me = readJson("me");
     this.rooms = new Rooms(this.me.identity, readJson("rooms"));
     this.people = new People();
-    this.people.learn({ [this.me.identity]: this.me.nickname });
+    this.people.learn({ [this.me.identity]: this.me });
     this.drafts = new Drafts(localStorage, this.me.identity);
     this.outbox = new Outbox(localStorage, this.me.identity);
     this.socket = new Socket(openPageSocket);
@@ -50,9 +50,10 @@ class Client {
     this.#on("room.heads", ({ rooms }) => this.rooms.announced(rooms));
     this.#on("message.updated", ({ message }) => this.rooms.changed(message));
     this.#on("message.created", ({ message }) => this.#created(message));
+    this.#on("presence", ({ user_identity: user, online }) => this.rooms.presence(user, online));
     this.#on("room.read", (frame) => this.#read(frame));
     this.#on("member.updated", ({ member }) => {
-      this.people.learn({ [member.user.identity]: member.user.nickname });
+      this.people.learn({ [member.user.identity]: member.user });
     });
   }
 

@@ -1,20 +1,31 @@
-/** Nicknames. Event: `named` {identity, name} when one that was asked for has come. */
+/**
+ * Who people are. Event: `known` {identity} when somebody who was asked for has come.
+ *
+ * @typedef {{nickname: string, avatar: string}} Person `avatar`: the address of a picture
+ */
 
 export class People extends EventTarget {
-  /** @type {Map<string, string>} */
-  #names = new Map();
+  /** @type {Map<string, Person>} */
+  #people = new Map();
   #asked = new Set();
 
-  /** @param {Record<string, string>} names identity -> nickname */
-  learn(names) {
-    for (const [identity, name] of Object.entries(names)) this.#names.set(identity, name);
+  /** @param {Record<string, Person>} people by identity */
+  learn(people) {
+    for (const [identity, { nickname, avatar }] of Object.entries(people)) {
+      this.#people.set(identity, { nickname, avatar });
+    }
   }
 
-  /** "" while it is not known; asks for it then. @param {string} identity @returns {string} */
+  /** Null while it is not known who that is; asks for it then. @param {string} identity @returns {?Person} */
+  get(identity) {
+    const known = this.#people.get(identity);
+    if (!known && identity) this.#ask(identity);
+    return known ?? null;
+  }
+
+  /** "" while it is not known. @param {string} identity @returns {string} */
   name(identity) {
-    const known = this.#names.get(identity);
-    if (known === undefined && identity) this.#ask(identity);
-    return known ?? "";
+    return this.get(identity)?.nickname ?? "";
   }
 
   /** @param {string} identity */
@@ -24,9 +35,8 @@ export class People extends EventTarget {
     try {
       const response = await fetch(`/api/v1/users/${identity}/`);
       if (!response.ok) return;
-      const { nickname } = await response.json();
-      this.learn({ [identity]: nickname });
-      this.dispatchEvent(new CustomEvent("named", { detail: { identity, name: nickname } }));
+      this.learn({ [identity]: await response.json() });
+      this.dispatchEvent(new CustomEvent("known", { detail: { identity } }));
     } catch {
       this.#asked.delete(identity); // offline: the next message asks again
     }

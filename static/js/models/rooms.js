@@ -97,6 +97,14 @@ export class Rooms extends EventTarget {
     this.#changed();
   }
 
+  /** Somebody I have a conversation with has come online, or gone. @param {string} user @param {boolean} online */
+  presence(user, online) {
+    const room = [...this.#rooms.values()].find(({ peer }) => peer?.identity === user);
+    if (!room || room.online === online) return;
+    room.online = online;
+    this.#changed();
+  }
+
   /** @param {string} identity */
   unread(identity) {
     const room = this.#rooms.get(identity);

@@ -91,11 +91,11 @@ export class LogView {
     return this.#log.querySelector(".divider");
   }
 
-  /** @param {string} user @param {string} name */
-  rename(user, name) {
+  /** It has become known who this is. @param {string} user */
+  introduce(user) {
     this.elements
       .filter((element) => element.dataset.userIdentity === user)
-      .forEach((element) => this.#view.rename(element, name));
+      .forEach((element) => this.#view.introduce(element));
   }
 
   /** Days, groups and the unread line follow from each message and the one before it. */

@@ -6,8 +6,8 @@
  * @typedef {import("../lib/types.js").Entry} Entry
  */
 
-import { locale, part } from "../lib/dom.js";
-import { absolute, clock, initial } from "../lib/format.js";
+import { locale, part, showPicture } from "../lib/dom.js";
+import { absolute, clock } from "../lib/format.js";
 import { gettext } from "../lib/i18n.js";
 import { splitLinks } from "../lib/links.js";
 
@@ -82,10 +82,11 @@ export class MessageView {
     this.offer(element);
   }
 
-  /** @param {HTMLElement} element @param {string} name */
-  rename(element, name) {
-    part(element, ".author").textContent = name;
-    part(element, ".avatar").textContent = initial(name);
+  /** Says who has written it, as far as that is known. @param {HTMLElement} element */
+  introduce(element) {
+    const author = this.#people.get(element.dataset.userIdentity ?? "");
+    part(element, ".author").textContent = author?.nickname ?? "…";
+    showPicture(part(element, ".avatar"), author?.avatar ?? "");
   }
 
   /** Shows in the menu what may (still) be done. The server decides; this only spares a refusal. @param {HTMLElement} element */
@@ -106,8 +107,7 @@ export class MessageView {
     const element = part(clone, ".message");
     element.dataset.userIdentity = user;
     element.classList.toggle("mine", user === this.#me);
-    part(element, ".avatar").dataset.hue = user.slice(-1);
-    this.rename(element, this.#people.name(user) || "…");
+    this.introduce(element);
     this.#date(element, at);
     return element;
   }

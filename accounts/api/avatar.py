@@ -1,0 +1,32 @@
+"""My picture."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import payloads, services
+from accounts.requests import ApiRequest
+from accounts.serializers import OwnUserSerializer
+from accounts.uploads import picture_in_body
+
+_FORM = inline_serializer("AvatarForm", {"avatar": serializers.FileField()})
+
+
+class AvatarView(APIView):
+    @extend_schema(
+        request={"multipart/form-data": _FORM, "image/*": OpenApiTypes.BINARY},
+        responses=OwnUserSerializer,
+    )
+    def put(self, request: ApiRequest) -> Response:
+        """Upload my picture: JPEG, PNG, WebP or GIF of at most 5 MB and 40 megapixels. Its middle
+        is kept as a square WebP, without metadata."""
+        data = picture_in_body(request._request)
+        user = services.set_avatar(user=request.user, data=data)
+        return Response(payloads.own_user(user))
+
+    @extend_schema(responses={200: OwnUserSerializer})
+    def delete(self, request: ApiRequest) -> Response:
+        """Take my picture away."""
+        return Response(payloads.own_user(services.remove_avatar(user=request.user)))

@@ -1,0 +1,52 @@
+"""What accounts need to know and only the apps above know: who talks with whom, who is online.
+
+`rooms` and `chat` provide it at start-up (their apps.py): imports go one way only.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from imsystem.loops import run_on_loop
+
+
+class ContactSource(Protocol):
+    def __call__(self, user_identity: str, others: Sequence[str]) -> set[str]: ...
+
+
+class PresenceSource(Protocol):
+    async def __call__(self, user_identities: Sequence[str]) -> set[str]: ...
+
+
+_contacts: ContactSource | None = None
+_presence: PresenceSource | None = None
+
+
+def provide_contacts(source: ContactSource) -> None:
+    """Names the function that knows the conversations of two. Called once, at start-up."""
+    global _contacts
+    _contacts = source
+
+
+def provide_presence(source: PresenceSource) -> None:
+    """Names the function that knows who is online. Called once, at start-up."""
+    global _presence
+    _presence = source
+
+
+def contacts_among(user_identity: str, others: Sequence[str]) -> set[str]:
+    """Those of `others` who have a conversation with the user."""
+    if _contacts is None:
+        raise RuntimeError("no app provides contacts")
+    return _contacts(user_identity, others) if others else set()
+
+
+async def online_among(user_identities: Sequence[str]) -> set[str]:
+    """Those of the users who are online, whoever may know it."""
+    if _presence is None:
+        raise RuntimeError("no app provides presence")
+    return await _presence(user_identities) if user_identities else set()
+
+
+def online_from_thread(user_identities: Sequence[str]) -> set[str]:
+    """The same for synchronous callers."""
+    return run_on_loop(online_among(user_identities)) if user_identities else set()

@@ -1,0 +1,51 @@
+"""One's own picture."""
+
+from secrets import token_hex
+
+from accounts.models import Avatar, User
+from accounts.pictures import square_webp
+from imsystem.clock import now_ms
+from imsystem.errors import NotAuthenticated
+from imsystem.limits import Limit
+
+# Reading a picture takes up to 2 s of a processor, so what turns out to be none counts too.
+UPLOADS = Limit("avatars", amount=20, window_s=3_600)
+# No upload takes so long: what is older and not in force was left behind by a crash.
+ABANDONED_MS = 3_600_000
+
+
+def set_avatar(*, user: User, data: bytes) -> User:
+    """Makes an uploaded file the user's picture; the one before is deleted.
+
+    Raises BadRequest at `avatar` for what is no picture, RateLimited for too many uploads.
+    """
+    UPLOADS.take(user.identity)
+    picture = square_webp(data)
+    # Random, not an ObjectId: pictures are shown to whoever has the address, and from one ObjectId
+    # the next ones can be guessed.
+    avatar = Avatar(pk=token_hex(12), user=user, data=picture)
+    avatar.save(force_insert=True)
+    return _put_in_force(user, avatar.identity)
+
+
+def remove_avatar(*, user: User) -> User:
+    """Takes the user's picture away; their initial is shown instead."""
+    return _put_in_force(user, "")
+
+
+def _put_in_force(user: User, new: str) -> User:
+    """Everybody sees the old picture or the new one, never none. Of two at the same moment each
+    deletes the one it replaced, so one remains."""
+    active = User.objects.filter(pk=user.pk, is_active=True)
+    while True:
+        before = active.values_list("avatar", flat=True).first()
+        if before is None:  # the account was deleted meanwhile
+            Avatar.objects.filter(pk=new).delete()
+            raise NotAuthenticated
+        if active.filter(avatar=before).update(avatar=new, updated_at=now_ms()) == 1:
+            break
+    others = Avatar.objects.filter(user=user).exclude(pk=new)
+    others.filter(pk=before).delete()
+    others.filter(created_at__lt=now_ms() - ABANDONED_MS).delete()
+    user.avatar = new
+    return user

@@ -1,0 +1,38 @@
+"""Another address."""
+
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from accounts import codes, mails
+from accounts.canonical import valid_email
+from accounts.codes import Purpose
+from accounts.models import User
+from accounts.services.reauth import confirm
+from imsystem.clock import now_ms
+from imsystem.errors import BadRequest, NotAuthenticated
+
+
+def change_email(*, user: User, email: str, code: str, password: str, otp: str = "") -> User:
+    """Gives the user another address, proved by a code sent to it. Tells the old address.
+
+    Raises BadRequest at `password`, `code` or `email` (somebody was faster), and changes nothing.
+    """
+    email = valid_email(email)
+    confirm(user, password, otp)
+    with codes.consumed(purpose=Purpose.CHANGE_EMAIL, email=email, code=code):
+        _store(user, email)
+    old, user.email = user.email, email
+    mails.send_email_changed(to=old, new=email)
+    return user
+
+
+def _store(user: User, email: str) -> None:
+    """Only while the account is active: a deleted one must not get an address again."""
+    active = User.objects.filter(pk=user.pk, is_active=True)
+    try:
+        changed = active.update(email=email, updated_at=now_ms())
+    except IntegrityError:
+        taken = _("This address has an account already.")
+        raise BadRequest(errors={"email": [taken]}) from None
+    if changed != 1:
+        raise NotAuthenticated

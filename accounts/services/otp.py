@@ -1,0 +1,94 @@
+"""The second factor: is this code good, and was it not used before?"""
+
+import logging
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from accounts import mails
+from accounts.errors import BadOtp, OtpRequired
+from accounts.models import RecoveryCode, TwoFactor, User
+from accounts.selectors import recovery_codes_left, two_factor_in_force
+from accounts.totp import read_recovery_code, step_of
+from imsystem.clock import now_ms
+from imsystem.limits import GrowingDelay
+from imsystem.sealed import UnreadableError, unseal
+
+logger = logging.getLogger(__name__)
+
+SEALED_FOR = "two-factor"
+# Three codes of a million are good at any moment. Five guesses at once, then after 1, 2, 4, ... 60
+# minutes: about 30 in the first day, a chance of 1 in 10,000 for who has the password already.
+OTP_FAILURES = GrowingDelay("otp", free=5, first_s=60, longest_s=3_600)
+
+
+def check_otp(user: User, otp: str) -> None:
+    """Returns when `user` has no two-factor authentication, or when `otp` is a good code of their
+    app or a recovery code, which is used up by this.
+
+    Raises OtpRequired when none is given, which counts as no failure; BadOtp for a wrong one, and
+    RateLimited after too many of those.
+    """
+    two_factor = two_factor_in_force(user)
+    if two_factor is None:
+        return
+    if not otp.strip():
+        raise OtpRequired(user)
+    count_try(user)
+    if not (_use_app_code(two_factor, otp) or _use_recovery_code(user, otp)):
+        raise BadOtp
+    forgive_tries(user)
+
+
+def count_try(user: User) -> None:
+    """Counts before the check, so that parallel guesses do not slip through; RateLimited."""
+    OTP_FAILURES.take(*_who(user))
+
+
+def forgive_tries(user: User) -> None:
+    OTP_FAILURES.forgive(*_who(user))
+
+
+def _who(user: User) -> tuple[str, str]:
+    # Who guesses here has the password. Its owner sets a new one by code, and has a new count.
+    return user.identity, str(user.password_set_at)
+
+
+def app_step(two_factor: TwoFactor, otp: str) -> int | None:
+    """The step whose code `otp` is, unless it or a later one was used already; else None."""
+    try:
+        secret = unseal(two_factor.secret, purpose=SEALED_FOR)
+    except UnreadableError:
+        # No app can know the code then. Recovery codes are lost with the key as well: what is
+        # left is an administrator (`manage.py disable_two_factor`).
+        logger.error("a two-factor secret cannot be read: SECRET_KEY has changed")
+        return None
+    return step_of(otp, secret=secret, at_ms=now_ms(), after=two_factor.last_step)
+
+
+def _use_app_code(two_factor: TwoFactor, otp: str) -> bool:
+    step = app_step(two_factor, otp)
+    if step is None:
+        return False
+    # One step: of two requests with the same code only one moves it.
+    unused = TwoFactor.objects.filter(pk=two_factor.pk, last_step__lt=step)
+    return unused.update(last_step=step, updated_at=now_ms()) == 1
+
+
+def _use_recovery_code(user: User, otp: str) -> bool:
+    code = read_recovery_code(otp)
+    if code is None:
+        return False
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    digests = [recovery_digest(user, code, key=key) for key in keys]
+    unused = RecoveryCode.objects.filter(user=user, digest__in=digests, used_at=None)
+    if unused.update(used_at=now_ms(), updated_at=now_ms()) != 1:
+        return False
+    mails.send_recovery_code_used(to=user.email, left=recovery_codes_left(user))
+    return True
+
+
+def recovery_digest(user: User, code: str, *, key: str) -> str:
+    """What is kept of a recovery code (its digits). With a key: 53 bits alone could be guessed."""
+    text = f"{user.identity} {code}"
+    return salted_hmac("accounts.recovery", text, secret=key, algorithm="sha256").hexdigest()

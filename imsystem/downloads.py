@@ -1,0 +1,19 @@
+"""Answers that are files, made while they are sent."""
+
+from collections.abc import AsyncIterator
+
+from django.http import StreamingHttpResponse
+
+
+def json_attachment(name: str, chunks: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    """A JSON file to save as `name` (ASCII). The chunks are asked for on the server's loop, as
+    fast as the client takes them (Django under ASGI); they hold personal data: not to be stored.
+    """
+    return StreamingHttpResponse(
+        chunks,
+        content_type="application/json",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )

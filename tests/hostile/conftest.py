@@ -1,0 +1,75 @@
+"""Hostile input at a real server: each case gets the right answer and changes nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.target import Target
+
+_slowest: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def clean() -> None:
+    """In place of the suite's own: these tests never touch its databases."""
+
+
+Start = Callable[..., Target]
+
+
+@pytest.fixture(scope="module")
+def start(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Start]:
+    """Starts a system with these variables in its environment; at the end of the module it is
+    looked at once more and stopped."""
+
+    def started(kind: type[Target] = Target, **variables: str) -> Target:
+        running = stack.enter_context(kind(tmp_path_factory.mktemp("hostile"), **variables))
+        stack.callback(_note, request.module.__name__, running)
+        return running
+
+    with ExitStack() as stack:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def target(start: Start) -> Target:
+    """One system for the module, without limits: they would answer in place of what is tested."""
+    return start(RATE_LIMITS="off")
+
+
+def _note(module: str, target: Target) -> None:
+    seconds, what = target.slowest
+    _slowest.append(f"{module}: slowest answer {seconds * 1000:.0f} ms ({what})")
+
+
+@pytest.fixture
+def untouched(target: Target) -> Iterator[None]:
+    """Whatever the test sends, every document of the database stays as it is."""
+    with target.unchanged():
+        yield
+
+
+@pytest.fixture(scope="class")
+def all_untouched(target: Target) -> Iterator[None]:
+    """The same for all tests of a class, of which there are many."""
+    with target.unchanged():
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    skip = pytest.mark.skip(reason="reads /proc")
+    if not Path("/proc/self/task").exists():
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _slowest:
+        terminalreporter.section("hostile input")
+        for line in _slowest:
+            terminalreporter.write_line(line)
