@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-ha
 LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup run test bench lint lock clean
+.PHONY: help setup run test bench chaos lint lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -26,6 +26,9 @@ test: $(VENV)/dev.stamp ## run all tests; a part: make test ARGS=tests/chat
 
 bench: $(VENV)/dev.stamp ## measure IMSystem beside its peers (10 minutes); all: make bench ARGS=--full
 	$(BIN)/python -m bench $(ARGS)
+
+chaos: $(VENV)/dev.stamp ## break every part under load; one case: make chaos ARGS="--case F8 --seeds 20"
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # DEBUG: these commands import the settings, and a checkout has no secrets.
 lint: $(VENV)/dev.stamp ## style, types, migrations, API schema
