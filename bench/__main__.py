@@ -45,6 +45,7 @@ def bench(options: argparse.Namespace, console: Console) -> int:
     form = FULL if options.full else QUICK
     form = replace(form, runs=options.runs or form.runs, seconds=options.seconds or form.seconds)
     only = [name for name in options.only.split(",") if name]
+    form = replace(form, full=form.full or bool(only))
     plan = Plan(
         System(options.workers, options.mongodb_url),
         chosen_peers(options.peers),
@@ -62,7 +63,7 @@ def bench(options: argparse.Namespace, console: Console) -> int:
         TextColumn("{task.fields[what]}"),
     )
     with Progress(*columns, console=console) as progress:
-        results = plan.run(progress, peers_everywhere=bool(only))
+        results = plan.run(progress)
     show(results, about, console)
     data, text = write(results, about, options.output)
     console.print(f"raw results: {data}\nas Markdown: {text}", highlight=False)

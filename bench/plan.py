@@ -1,7 +1,7 @@
 """Which workloads run on whom, in which order."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from bench.peers.limit import Limit
 from bench.peers.prosody import Prosody
 from bench.processes import one_line
 from bench.system import System
-from bench.workloads import WORKLOADS, Form, Peers, Workload
+from bench.workloads import WORKLOADS, Form, In, Workload
 
 PEERS: dict[str, Callable[[], list[Peer]]] = {
     "channels": lambda: [Channels("daphne", "core"), Channels("uvicorn", "pubsub")],
@@ -102,51 +102,56 @@ class Plan:
             else:
                 self.results.peers[peer.name] = peer
 
-    def run(self, progress: Progress, *, peers_everywhere: bool) -> Results:
-        """Round by round, so that what is compared is measured within a minute or two.
+    def run(self, progress: Progress) -> Results:
+        """First what is compared with the peers, round by round, so that it is measured within a
+        minute or two; then IMSystem's own workloads, one after the other.
 
-        Raises BenchError when a system under load breaks down.
+        Raises BenchError when a system under load ends.
         """
-        on = {w.name: self._peers(w, everywhere=peers_everywhere) for w in self.workloads}
+        turns = {w.name: self._peers(w) for w in self.workloads}
         bars = {
-            w.name: progress.add_task(w.name, what="", total=len(on[w.name]) * self._runs(w))
+            w.name: progress.add_task(w.name, what="", total=len(turns[w.name]) * self._runs(w))
             for w in self.workloads
         }
-        wanted = {peer.name: peer for peers in on.values() for peer in peers}
-        self.results.peers = {
-            name: peer for name, peer in self.results.peers.items() if name in wanted
-        }
+        wanted = {peer.name: peer for peers in turns.values() for peer in peers}
+        self.results.peers = wanted
         with ExitStack() as running:
-            for peer in self.results.peers.values():
+            for peer in wanted.values():
                 running.enter_context(peer.running())
-            for number in range(self.form.runs):
-                for workload in self.workloads:
-                    for peer in on[workload.name] if number < self._runs(workload) else []:
-                        progress.update(bars[workload.name], what=peer.title)
-                        self._measure(workload, peer)
-                        progress.update(bars[workload.name], what="", advance=1)
+            for workload in self._order():
+                for peer in turns[workload.name]:
+                    progress.update(bars[workload.name], what=peer.title)
+                    self._measure(workload, peer)
+                    progress.update(bars[workload.name], what="", advance=1)
         return self.results
 
-    def _peers(self, workload: Workload, *, everywhere: bool) -> list[Peer]:
+    def _order(self) -> Iterator[Workload]:
+        """Each workload as often as it is run."""
+        compared = [w for w in self.workloads if w.peers is not In.NONE]
+        for number in range(self.form.runs):
+            yield from (w for w in compared if number < self._runs(w))
+        for workload in self.workloads:
+            if workload not in compared:
+                yield from [workload] * self._runs(workload)
+
+    def _peers(self, workload: Workload) -> list[Peer]:
         system, *others = self.results.peers.values()
-        with_peers = workload.peers is Peers.ALWAYS or (
-            workload.peers is Peers.FULL and (self.form.full or everywhere)
-        )
-        return [system, *others] if with_peers else [system]
+        return [system, *others] if self._holds(workload.peers) else [system]
 
     def _runs(self, workload: Workload) -> int:
-        return self.form.runs if workload.repeated else 1
+        return self.form.runs if self._holds(workload.repeated) else 1
+
+    def _holds(self, where: In) -> bool:
+        return where is In.ALL or (where is In.FULL and self.form.full)
 
     def _measure(self, workload: Workload, peer: Peer) -> None:
+        """One run. One that fails although the system still runs is a fault of that system."""
         try:
             outcome = measure(workload, peer, self.form)
         except SkippedError as exc:
             self.results.skipped[workload.name] = str(exc)
             return
-        except BenchError:
-            raise
         except Exception as exc:
-            peer.check()  # says what really happened, when the server has ended
-            raise BenchError(one_line(f"{workload.name} on {peer.title}: {exc!r}")) from exc
+            outcome = Outcome(faults={one_line(f"failed, {exc or exc!r}"): 1})
         peer.check()
         self.results.outcomes[workload.name][peer.name].append(outcome)

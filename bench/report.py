@@ -51,7 +51,7 @@ def cell(results: Results, workload: Workload, row: Row, peer: str) -> str:
     """The median; for a peer's rate how many times it ours is; `~` when the runs differ much."""
     values = results.values(workload.name, row.key, peer)
     if not values:
-        return "–"
+        return "failed" if results.outcomes[workload.name].get(peer) else "–"
     text = number(median(values), row.digits, row.unit)
     if spread(values) > NOISY:
         text = f"~{text}"
@@ -67,13 +67,11 @@ def lines(results: Results) -> Iterator[Line]:
     for workload in WORKLOADS:
         for row in workload.rows if workload.name in results.outcomes else ():
             ours = results.values(workload.name, row.key, OURS)
-            if not ours:
-                continue
             yield Line(
                 row.title,
                 {peer: cell(results, workload, row, peer) for peer in results.peers},
                 wanted(row.target, row.digits, row.unit),
-                verdict(row.target, median(ours)),
+                verdict(row.target, median(ours) if ours else math.nan),
             )
     yield from _leads(results)
 

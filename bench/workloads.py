@@ -33,12 +33,13 @@ LIST_REQUESTS = 50
 REST_CONNECTIONS = 16
 
 
-class Peers(Enum):
-    """On whom a workload runs."""
+class In(Enum):
+    """In which forms a workload runs on peers, or more than once. Named by --only, it is as in
+    the full form."""
 
-    ALWAYS = "always"
-    FULL = "full"  # on the peers in the full form only
-    NEVER = "never"  # a workload of IMSystem alone
+    ALL = "quick and full"
+    FULL = "full"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,17 @@ class Workload:
     name: str
     kind: str
     rows: tuple[Row, ...]
-    peers: Peers = Peers.NEVER
+    peers: In = In.NONE
     size: int = 0
     full_only: bool = False
     quick_only: bool = False
-    # False: once is enough or takes long; such a row is one value, not a median.
-    repeated: bool = False
+    # Where it is not repeated, a row is one value and no median.
+    repeated: In = In.ALL
 
 
-def _room(size: int, peers: Peers, *more: Row) -> Workload:
+def _room(size: int, peers: In, *more: Row) -> Workload:
     rate = Row("deliveries", f"room of {size:,}: deliveries/s", at_least(60_000), rate=True)
-    return Workload(f"room-{size}", "room", (rate, *more), peers, size, repeated=True)
+    return Workload(f"room-{size}", "room", (rate, *more), peers, size)
 
 
 def _idle(count: int, *, full_only: bool) -> Workload:
@@ -85,6 +86,7 @@ def _idle(count: int, *, full_only: bool) -> Workload:
         ),
         size=count,
         full_only=full_only,
+        repeated=In.NONE,
     )
 
 
@@ -100,16 +102,17 @@ def _history(count: int, *, full_only: bool = False, quick_only: bool = False) -
         size=count,
         full_only=full_only,
         quick_only=quick_only,
+        repeated=In.NONE,
     )
 
 
 WORKLOADS = (
     _room(
         200,
-        Peers.ALWAYS,
+        In.ALL,
         Row("half_p99", "room of 200, half of that load: delivery p99", at_most(40), 1, unit="ms"),
     ),
-    _room(1_000, Peers.FULL),
+    _room(1_000, In.FULL),
     Workload(
         "pairs",
         "pairs",
@@ -120,9 +123,8 @@ WORKLOADS = (
             Row("steady_p50", "100 pairs at 1,000/s: ack p50", at_most(15), 1, unit="ms"),
             Row("steady_p99", "100 pairs at 1,000/s: ack p99", at_most(50), 1, unit="ms"),
         ),
-        Peers.ALWAYS,
+        In.ALL,
         PAIRS,
-        repeated=True,
     ),
     _idle(2_000, full_only=False),
     _idle(10_000, full_only=True),
@@ -131,8 +133,31 @@ WORKLOADS = (
         "connects",
         (Row("rate", "authenticated connects/s", at_least(800), rate=True),),
         size=2_000,
-        repeated=True,
+        repeated=In.FULL,
     ),
+    _history(50_000, quick_only=True),
+    _history(1_000_000, full_only=True),
+    Workload(
+        "room-list",
+        "room-list",
+        (Row("p50", "list of 200 rooms: p50", at_most(30), 1, unit="ms"),),
+        size=LISTED_ROOMS,
+    ),
+    Workload(
+        "rest",
+        "rest",
+        (Row("rate", "REST sends/s", at_least(300), rate=True),),
+        size=REST_CONNECTIONS,
+    ),
+    Workload(
+        "start",
+        "start",
+        (
+            Row("seconds", "cold start of `up` to the first page", at_most(5), 1, unit="s"),
+            Row("mb", "idle web process: memory", at_most(120), 0, unit="MB"),
+        ),
+    ),
+    # The last: whoever gives way to it gives way for good.
     Workload(
         "reconnect",
         "reconnect",
@@ -147,32 +172,7 @@ WORKLOADS = (
             Row("refused", f"{RECONNECTING:,} reconnect at once: refused, tried again"),
         ),
         size=RECONNECTING,
-        repeated=True,
-    ),
-    _history(50_000, quick_only=True),
-    _history(1_000_000, full_only=True),
-    Workload(
-        "room-list",
-        "room-list",
-        (Row("p50", "list of 200 rooms: p50", at_most(30), 1, unit="ms"),),
-        size=LISTED_ROOMS,
-        repeated=True,
-    ),
-    Workload(
-        "rest",
-        "rest",
-        (Row("rate", "REST sends/s", at_least(300), rate=True),),
-        size=REST_CONNECTIONS,
-        repeated=True,
-    ),
-    Workload(
-        "start",
-        "start",
-        (
-            Row("seconds", "cold start of `up` to the first page", at_most(5), 1, unit="s"),
-            Row("mb", "idle web process: memory", at_most(120), 0, unit="MB"),
-        ),
-        repeated=True,
+        repeated=In.FULL,
     ),
 )
 
@@ -206,5 +206,5 @@ class Form:
     steady_seconds: float
 
 
-QUICK = Form(full=False, runs=3, seconds=3.0, steady_seconds=2.0)
+QUICK = Form(full=False, runs=3, seconds=2.5, steady_seconds=1.5)
 FULL = Form(full=True, runs=5, seconds=5.0, steady_seconds=5.0)

@@ -174,8 +174,7 @@ class Journal:
             return batch
         errors = await asyncio.gather(*(_refusal(entry.draft) for entry in doubtful))
         refused = [(e, error) for e, error in zip(doubtful, errors, strict=True) if error]
-        if refused:
-            await seal([(e.draft.room_identity, e.document["seq"]) for e, _error in refused])
+        await seal([(e.draft.room_identity, e.document["seq"]) for e, _error in refused])
         for entry, error in refused:
             self._finish(entry, error)
         gone = {id(entry) for entry, _error in refused}
@@ -243,8 +242,7 @@ class Journal:
         are given up. Returns the others of those untried."""
         senders = {entry.draft.sender for entry in refused}
         followers = [entry for entry in untried if entry.draft.sender in senders]
-        if followers:
-            await seal([(e.draft.room_identity, e.document["seq"]) for e in followers])
+        await seal([(e.draft.room_identity, e.document["seq"]) for e in followers])
         again = refused + followers
         for entry in again:
             self._numbers.doubt(entry.draft.room_identity)

@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from chat.holes import seal
 from imsystem.mongo.clients import collection
 from imsystem.redis import KEY_PREFIX, async_redis
 
@@ -51,7 +52,15 @@ class Sequence:
         firsts = await self._increment(counts)
         wrong = [room for room, first in firsts.items() if first <= floors[room]]
         if wrong:
-            await self._raised(wrong)
+            heads = await self._raised(wrong)
+            # What the counter gave beyond the newest message would be holes that readers wait for.
+            await seal(
+                [
+                    (room, seq)
+                    for room in wrong
+                    for seq in range(heads[room] + 1, firsts[room] + counts[room])
+                ]
+            )
             firsts |= await self._increment({room: counts[room] for room in wrong})
         for room, first in firsts.items():
             self._learn(room, first + counts[room] - 1)

@@ -79,13 +79,15 @@ def test_numbers(value: float, digits: int, unit: str, text: str) -> None:
 
 
 def test_a_line_has_medians_ratios_and_a_verdict() -> None:
-    (line,) = lines(results(imsystem=[50_000, 70_000, 61_000], limit=[100_000, 140_000, 122_000]))
+    line, _half = lines(
+        results(imsystem=[50_000, 70_000, 61_000], limit=[100_000, 140_000, 122_000])
+    )
     assert line.cells == {OURS: "61,000", "limit": "122,000 (0.50×)"}
     assert (line.target, line.met) == ("≥ 60,000", "yes")
 
 
 def test_runs_that_differ_much_are_marked() -> None:
-    (line,) = lines(results(imsystem=[20_000, 50_000, 61_000]))
+    line, _half = lines(results(imsystem=[20_000, 50_000, 61_000]))
     assert line.cells == {OURS: "~50,000", "limit": "–"}
     assert line.met == "no"
 
@@ -116,3 +118,12 @@ def test_the_raw_results_are_plain_json() -> None:
     assert raw(found, ABOUT)["outcomes"] == {
         "room-200": {OURS: [{"figures": {"deliveries": None}, "faults": {}, "cpu": {}}]}
     }
+
+
+def test_a_run_that_failed_is_no_run_that_was_not_made() -> None:
+    found = results(imsystem=[])
+    found.outcomes["room-200"][OURS] = [Outcome(faults={"failed, no answer": 1})]
+    line, _half = lines(found)
+    assert line.cells == {OURS: "failed", "limit": "–"}
+    assert line.met == "no"
+    assert broken(found)

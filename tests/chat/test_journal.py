@@ -139,6 +139,16 @@ async def test_a_counter_that_went_back_changes_no_order() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+async def test_a_lost_counter_leaves_no_hole() -> None:
+    """It begins at 1 again, and several messages at once take it beyond the newest one."""
+    journal = Journal()
+    await send(journal, draft("a"), draft("b"))
+    await async_redis().delete(f"{KEY_PREFIX}seq:{ROOM}")
+    await send(journal, *(draft(f"c{number}") for number in range(4)))
+    assert [row["seq"] for row in await taken()] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [row["seq"] for row in await stored()] == [1, 2, 5, 6, 7, 8]
+
+
 async def test_a_failed_insert_is_settled_when_the_database_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

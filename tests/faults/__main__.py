@@ -38,6 +38,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=20, help="(20)")
     parser.add_argument("--rooms", type=int, default=20, help="of five members each (20)")
     parser.add_argument("--short", action="store_true", help="as `make test` does it")
+    parser.add_argument(
+        "--without-sync", action="store_true", help="MongoDB acks what is in memory: F5 must fail"
+    )
     parser.add_argument("--markdown", type=Path, help="writes the table to a file as well")
     parser.add_argument("--logs", type=Path, help="where the logs are kept (nowhere)")
     return parser.parse_args()
@@ -112,7 +115,8 @@ class Chaos:
         if self._site is None:
             self.home.mkdir(parents=True, exist_ok=True)
             home = Path(tempfile.mkdtemp(dir=self.home))
-            self._site = Site(home, mongodb_url=os.environ.get("MONGODB_URL", ""))
+            url = os.environ.get("MONGODB_URL", "")
+            self._site = Site(home, mongodb_url=url, sync=not self.options.without_sync)
             await self._site.start()
             self._signed_in = time.monotonic()
         if time.monotonic() - self._signed_in > RENEW_S:

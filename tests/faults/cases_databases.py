@@ -1,6 +1,7 @@
 """MongoDB dies, hangs, is cut off or slow."""
 
 import asyncio
+import resource
 import time
 from contextlib import suppress
 
@@ -16,6 +17,8 @@ OURS = "own mongodb"
 ANSWER_WITHIN_S = 6.0
 NOISE_S = 1.0
 PING_WITHIN_S = 1.0
+# No file may grow beyond it: what a full disk is to a database.
+FULL_AT_BYTES = 4_096
 
 
 @case("F5", "MongoDB is killed", heals_within=DATABASE_S, needs=OURS)
@@ -28,7 +31,13 @@ async def mongodb_killed(run: Run) -> None:
         await run.lasts(0.3, 3.0)
 
 
-@case("F5b", "MongoDB is stopped and started again", heals_within=DATABASE_S, needs=OURS)
+@case(
+    "F5b",
+    "MongoDB is stopped and started again",
+    heals_within=DATABASE_S,
+    long_only=True,
+    needs=OURS,
+)
 async def mongodb_restarted(run: Run) -> None:
     await asyncio.to_thread(run.site.mongodb.stop)
     await asyncio.to_thread(run.site.mongodb.start)
@@ -88,6 +97,23 @@ def check_answers(run: Run) -> None:
     assert "timeout" not in {code for code, _seconds in answers}
 
 
+@case("F20", "no room on MongoDB's volume", heals_within=DATABASE_S, long_only=True, needs=OURS)
+async def volume_full(run: Run) -> None:
+    """Nothing is acknowledged that is not stored. The embedded MongoDB gives up for good when it
+    cannot write (WT_PANIC), as a mongod does: with room again it has to be started anew."""
+    mongodb = run.site.mongodb
+    unlimited = resource.prlimit(mongodb.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(mongodb.pid, resource.RLIMIT_FSIZE, (FULL_AT_BYTES, unlimited[1]))
+    await run.lasts(2.0, 10.0)
+    refused = sum(sum(sent.refusals.values()) for sent in run.recorder.sent.values())
+    run.note(f"{refused} refusals")
+    assert refused
+    await asyncio.to_thread(mongodb.kill)
+    await asyncio.to_thread(mongodb.start)
+    run.fault_over()
+    check_answers(run)
+
+
 # --- the network between a worker and MongoDB ------------------------------------------------
 
 
@@ -101,7 +127,7 @@ async def connections_reset(run: Run) -> None:
     run.fault_over()
 
 
-@case("F6c", "one worker loses MongoDB", heals_within=DATABASE_S, needs=OURS)
+@case("F6c", "one worker loses MongoDB", heals_within=DATABASE_S, long_only=True, needs=OURS)
 async def one_worker_cut_off(run: Run) -> None:
     proxy = run.victim.mongodb
     proxy.refuse()
@@ -111,7 +137,13 @@ async def one_worker_cut_off(run: Run) -> None:
     run.fault_over()
 
 
-@case("F6d", "the network forgets the connections to MongoDB", heals_within=DATABASE_S, needs=OURS)
+@case(
+    "F6d",
+    "the network forgets the connections to MongoDB",
+    heals_within=DATABASE_S,
+    long_only=True,
+    needs=OURS,
+)
 async def connections_forgotten(run: Run) -> None:
     """As a firewall does that was restarted: packets vanish, new connections work."""
     await asyncio.gather(*(_can_read(run) for _ in range(10)))  # so many connections are open
@@ -128,7 +160,9 @@ async def _can_read(run: Run) -> bool:
         return (await api.get("rooms/")).status_code == 200
 
 
-@case("F6e", "answers of MongoDB do not arrive", heals_within=DATABASE_S, needs=OURS)
+@case(
+    "F6e", "answers of MongoDB do not arrive", heals_within=DATABASE_S, long_only=True, needs=OURS
+)
 async def answers_lost(run: Run) -> None:
     """What was written nobody knows; then the connection breaks."""
     proxy = run.victim.mongodb
@@ -139,7 +173,9 @@ async def answers_lost(run: Run) -> None:
     run.fault_over()
 
 
-@case("F6f", "MongoDB is slow: 300 ms each way", heals_within=DATABASE_S, needs=OURS)
+@case(
+    "F6f", "MongoDB is slow: 300 ms each way", heals_within=DATABASE_S, long_only=True, needs=OURS
+)
 async def slow_database(run: Run) -> None:
     for worker in run.site.workers:
         for way in (worker.mongodb.up, worker.mongodb.down):

@@ -24,7 +24,12 @@ AT_ONCE = 8
 ROUNDS = 14
 
 
-@case("F13", "packets between clients and a worker vanish, then RST", heals_within=WEB_S)
+@case(
+    "F13",
+    "packets between clients and a worker vanish, then RST",
+    heals_within=WEB_S,
+    long_only=True,
+)
 async def cut(run: Run) -> None:
     front = run.victim.front
     front.hold()
@@ -75,7 +80,7 @@ async def half_open(run: Run) -> None:
     run.fault_over()
 
 
-@case("F14b", "half open: what clients send vanishes", heals_within=WEB_S)
+@case("F14b", "half open: what clients send vanishes", heals_within=WEB_S, long_only=True)
 async def half_open_upwards(run: Run) -> None:
     front = run.victim.front
     front.hold(down=False)
@@ -96,7 +101,7 @@ async def bad_network(run: Run) -> None:
     run.fault_over()
 
 
-@case("F15b", "a line of 2,000 bytes a second", heals_within=WEB_S)
+@case("F15b", "a line of 2,000 bytes a second", heals_within=WEB_S, long_only=True)
 async def thin_line(run: Run) -> None:
     run.victim.front.down.rate = run.victim.front.up.rate = 2_000
     await run.lasts(2.0, 20.0)
@@ -104,7 +109,7 @@ async def thin_line(run: Run) -> None:
     run.fault_over()
 
 
-@case("F15c", "a handshake, byte by byte", heals_within=WEB_S, alone=True)
+@case("F15c", "a handshake, byte by byte", heals_within=WEB_S, long_only=True, alone=True)
 async def slow_handshake(run: Run) -> None:
     """Whoever does not get to the point is not waited for."""
     reader, writer = await asyncio.open_connection("127.0.0.1", run.victim.port)

@@ -13,7 +13,7 @@ from tests.faults.site import Worker
 from tests.system.clients import Client, until
 
 # By then the others have noticed that the victim was restarted (imsystem.realtime.hub.GONE_S).
-AFTER_RESTART_S = 6.0
+AFTER_RESTART_S = 5.0
 
 
 async def _restart(run: Run, worker: Worker) -> None:
@@ -31,7 +31,7 @@ async def worker_killed(run: Run) -> None:
         await run.lasts(0.1, 1.0)
 
 
-@case("F1b", "all web workers are killed at once", heals_within=WEB_S)
+@case("F1b", "all web workers are killed at once", heals_within=WEB_S, long_only=True)
 async def all_killed(run: Run) -> None:
     for worker in run.site.workers:
         await worker.kill()
@@ -40,7 +40,7 @@ async def all_killed(run: Run) -> None:
     run.fault_over()
 
 
-@case("F1c", "a web worker hangs (SIGSTOP)", heals_within=WEB_S)
+@case("F1c", "a web worker hangs (SIGSTOP)", heals_within=WEB_S, long_only=True)
 async def worker_hangs(run: Run) -> None:
     """Clients notice by themselves; what it was doing it goes on doing later."""
     run.victim.freeze()
@@ -99,6 +99,7 @@ async def killed_before_insert(run: Run) -> None:
     "F4",
     "killed between the ack and telling the others",
     heals_within=WEB_S,
+    long_only=True,
     prepare=_armed("journal.before_announce=linger"),
 )
 async def killed_before_announce(run: Run) -> None:
@@ -160,7 +161,13 @@ async def _log_into_a_full_disk(run: Run) -> None:
     await run.victim.restart(log=Path("/dev/full"))
 
 
-@case("F21", "the volume of the log is full", heals_within=REDIS_S, prepare=_log_into_a_full_disk)
+@case(
+    "F21",
+    "the volume of the log is full",
+    heals_within=REDIS_S,
+    long_only=True,
+    prepare=_log_into_a_full_disk,
+)
 async def log_volume_full(run: Run) -> None:
     """Redis is cut off for a moment, so that there is something to log."""
     run.victim.redis.refuse()
@@ -216,6 +223,7 @@ async def _ping(client: Client) -> str:
     "F29b",
     "an error nobody expects, in the journal",
     heals_within=WEB_S,
+    long_only=True,
     prepare=_armed("journal.before_insert=raise", "journal.after_insert=raise"),
 )
 async def error_in_the_journal(run: Run) -> None:

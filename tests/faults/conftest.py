@@ -1,9 +1,9 @@
-"""Black-box tests with faults, and what they measured."""
+"""The same fixtures and hooks as those of tests/system."""
 
-from collections.abc import Callable
-
-import pytest
-
-from tests.system.conftest import Measured, _nothing_left_running, clean, measured  # noqa: F401
-
-_ = (Callable, pytest, Measured)
+from tests.system.conftest import (  # noqa: F401 -- pytest finds them here
+    _nothing_left_running,
+    clean,
+    measured,
+    pytest_collection_modifyitems,
+    pytest_terminal_summary,
+)

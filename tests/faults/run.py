@@ -32,7 +32,7 @@ class Scale:
     rooms: int = 3
     members: int = 4
     rate: float = 40.0
-    seconds: float = 1.0
+    seconds: float = 0.6
     patient: bool = False
 
 
@@ -102,14 +102,22 @@ class Run:
         return room
 
     async def connect(
-        self, device: str, person: Person, first: int = 0, *, token: str = ""
+        self,
+        device: str,
+        person: Person,
+        first: int = 0,
+        *,
+        token: str = "",
+        patience: Patience = CLIENT,
+        direct: bool = False,
     ) -> Client:
         """A device that records. It goes to worker number `first`, and on to the next when that
-        one is away."""
-        workers = self.site.workers
-        urls = [workers[(first + n) % len(workers)].front_url for n in range(len(workers))]
+        one is away; `direct`: not through the proxies."""
+        start = first % len(self.site.workers)
+        workers = [*self.site.workers[start:], *self.site.workers[:start]]
+        urls = [worker.url if direct else worker.front_url for worker in workers]
         log = self.recorder.device(device)
-        client = Client(urls, token or person.token, patience=CLIENT, log=log)
+        client = Client(urls, token or person.token, patience=patience, log=log)
         self.clients[device], self.of[device] = client, person
         return await self._stack.enter_async_context(client)
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -77,10 +78,17 @@ class Worker:
         return "".join(log.read_text(errors="replace") for log in self._logs)
 
     async def start(
-        self, *, prepare: bool = False, program: str = WEB, log: Path | None = None, **more: str
+        self,
+        *,
+        prepare: bool = False,
+        program: str = WEB,
+        log: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Starts it and waits until it serves. `more` goes into its environment."""
-        self.special = bool(more) or program != WEB or log is not None
+        """Starts it and waits until it serves. `variables` go into its environment."""
+        self.special = bool(variables) or program != WEB or log is not None
+        if self.child is not None:
+            self.child.control.close()
         path = log or self.home / f"{self.name}.{len(self._logs)}.log"
         with socket.create_server(("127.0.0.1", self.port), backlog=2_048) as listener:
             command = python_command(program, str(listener.fileno()))
@@ -88,7 +96,7 @@ class Worker:
                 self.name,
                 [*command, "prepare", "mongodb", "redis"] if prepare else command,
                 log=path,
-                env=self.environment | more,
+                env=self.environment | dict(variables or {}),
                 cwd=ROOT,
                 keep_open=[listener.fileno()],
             )
@@ -115,11 +123,13 @@ class Worker:
             while self.runs:
                 await asyncio.sleep(0.01)
 
-    async def restart(self, **variables: str) -> None:
-        """A new process with these variables in its environment, gracefully."""
+    async def restart(
+        self, *, program: str = WEB, log: Path | None = None, **variables: str
+    ) -> None:
+        """Another process in its place, while nobody is connected."""
         if self.runs:
-            await self.terminate()
-        await self.start(**variables)
+            await self.kill()
+        await self.start(program=program, log=log, variables=variables)
 
     def freeze(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
@@ -139,7 +149,7 @@ class Worker:
             proxy.reset(forgotten=True)
             await proxy.heal()
         if self.special and self.runs:
-            await self.terminate()
+            await self.kill()
         if not self.runs:
             await self.start()
 
@@ -168,13 +178,18 @@ class Worker:
 class Site:
     """Both databases and the workers, kept over many cases: each has to leave it healthy.
 
-    `mongodb_url`: a MongoDB that is not ours to kill.
+    `mongodb_url`: a MongoDB that is not ours to kill. Without `sync` ours acknowledges what is only
+    in memory: then cases that kill it have to fail.
     """
 
-    def __init__(self, home: Path, *, workers: int = 2, mongodb_url: str = "") -> None:
+    def __init__(
+        self, home: Path, *, workers: int = 2, mongodb_url: str = "", sync: bool = True
+    ) -> None:
         self.home = home
         self.external = bool(mongodb_url)
         self.mongodb, self.mongodb_url = mongodb(home)
+        if not sync:
+            self.mongodb.command.remove("--sync-on-commit")
         self.redis, self.redis_url = valkey(home)
         if mongodb_url:
             self.mongodb_url = mongodb_url

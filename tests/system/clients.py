@@ -328,7 +328,8 @@ class Client:
             return {"type": "error", "code": "disconnected"}
         self._counter += 1
         command_id = str(self._counter)
-        answer = self._waiting[command_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._waiting[command_id] = answer
         try:
             async with asyncio.timeout(self._patience.answer):
                 await self._socket.send(json.dumps({"type": kind, "id": command_id, **fields}))

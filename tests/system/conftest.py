@@ -1,4 +1,7 @@
-"""Black-box tests: a real `manage.py up`, real sockets, real browsers; and what they measured."""
+"""Black-box tests: a real `manage.py up`, real sockets, real browsers; and what they measured.
+
+tests/faults uses the same fixtures and hooks.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,6 +13,7 @@ from tests.system.system import leftovers
 from tests.up import eventually
 
 Measured = Callable[[str], None]
+TESTS = Path(__file__).parents[1]
 
 _measured: list[str] = []
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request hides the rest
@@ -39,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     skip = pytest.mark.skip(reason="reads /proc")
     if not Path("/proc/self/task").exists():
         for item in items:
-            if Path(__file__).parent in item.path.parents:
+            if {"system", "faults"} & set(item.path.relative_to(TESTS).parts):
                 item.add_marker(skip)
 
 
@@ -48,3 +52,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         for line in _measured:
             terminalreporter.write_line(line)
+        _measured.clear()
