@@ -17,6 +17,8 @@ from imsystem.mongo.clients import Document, collection
 # the rooms took 12 s to heal. Any time is safe, the index decides; but a message that is merely
 # slower than this has to take another number.
 SETTLE_MS = 3_000
+# How many seqs are looked through at once for the message after a hole.
+WINDOW = 500
 
 
 def _void(room_identity: str, seq: int, now: int) -> Document:
@@ -50,15 +52,29 @@ def old_holes(
 
 
 async def complete_to(
-    room_identity: str, messages: Sequence[Document], lower: int, upper: int
+    room_identity: str, messages: Sequence[Document], lower: int, upper: int, head: int
 ) -> tuple[int, bool]:
     """Up to which seq of (lower, upper] nothing is missing or to come, and whether the page has
-    to be read again because a message turned up where a hole was to be sealed."""
+    to be read again because a message turned up where a hole was to be sealed. `head`: the seq of
+    the room's newest message."""
     now = now_ms()
+    if upper < head and (not messages or messages[-1]["seq"] < upper):
+        # Only a message after a hole shows its age, and on this page none comes after the last.
+        messages = [*messages, *await _next_message(room_identity, upper, head)]
     settled, open_holes = old_holes(messages, lower, upper, now)
     if settled and not await seal([(room_identity, seq) for seq in settled]):
         return lower, True
     return (min(open_holes) - 1 if open_holes else upper), False
+
+
+async def _next_message(room_identity: str, after: int, head: int) -> list[Document]:
+    """The first message after a seq, as a list; window by window, for ranges must be closed."""
+    for start in range(after, head, WINDOW):
+        seqs = {"$gt": start, "$lte": min(start + WINDOW, head)}
+        found = collection("message_basic").find({"room_identity": room_identity, "seq": seqs})
+        if messages := await found.sort("seq", 1).limit(1).to_list():
+            return messages
+    return []
 
 
 async def seal(numbers: Sequence[tuple[str, int]]) -> bool:

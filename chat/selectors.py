@@ -78,14 +78,14 @@ async def _messages(room_identity: str, lower: int, upper: int) -> list[Document
 
 
 async def _complete_range(
-    room_identity: str, lower: int, upper: int
+    room_identity: str, lower: int, upper: int, head: int
 ) -> tuple[list[MessagePayload], int]:
     """The messages of a range and its complete_to, once no sealed hole is in the way."""
     messages = await _messages(room_identity, lower, upper)
-    final, again = await complete_to(room_identity, messages, lower, upper)
+    final, again = await complete_to(room_identity, messages, lower, upper, head)
     while again:
         messages = await _messages(room_identity, lower, upper)
-        final, again = await complete_to(room_identity, messages, lower, upper)
+        final, again = await complete_to(room_identity, messages, lower, upper, head)
     return [message_payload(message) for message in messages if message["kind"] != VOID], final
 
 
@@ -107,7 +107,7 @@ async def history(
     await access(user_identity, room_identity)
     head = await room_head(room_identity)
     lower, upper = page_bounds(head.last_seq, before, after, around, limit)
-    messages, final = await _complete_range(room_identity, lower, upper)
+    messages, final = await _complete_range(room_identity, lower, upper, head.last_seq)
     return {
         "messages": messages,
         "has_before": lower > 0,
@@ -142,7 +142,7 @@ async def changes_since(
 
 async def _delta(room: str, seq: int, revision: int, head: Head, limit: int) -> RoomDelta:
     lower, upper = page_bounds(head.last_seq, None, seq, None, limit)
-    messages, final = await _complete_range(room, lower, upper)
+    messages, final = await _complete_range(room, lower, upper, head.last_seq)
     changed, reached = await _changed(room, revision, head.revision, up_to_seq=lower)
     return {
         "messages": messages,

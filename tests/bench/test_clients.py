@@ -123,3 +123,10 @@ def test_after_the_warm_up_numbers_go_on() -> None:
     tally.clients[0].delivered(0, 1)
     check(tally, 1)
     assert (tally.sent, tally.deliveries, dict(tally.faults)) == (1, 1, {})
+
+
+def test_in_a_room_an_ack_does_not_complete_a_message() -> None:
+    tally = cast(Acked, 1)
+    tally.clients[0].send(0.0)
+    tally.clients[0].confirmed(0)
+    assert tally.clients[0].missing == {0: 1}

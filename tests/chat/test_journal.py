@@ -251,6 +251,25 @@ async def test_an_unused_number_is_sealed_and_never_used(cast: Cast) -> None:
         await collection("message_basic").insert_one(late)
 
 
+async def test_a_hole_longer_than_a_page_does_not_stop_readers(cast: Cast) -> None:
+    """As after an outage in which hundreds of numbers were taken in vain."""
+    room, owner = cast.room.pk, cast.owner.pk
+    journal = Journal()
+    await send(journal, draft("c1", owner, room))
+    await async_redis().incrby(f"{KEY_PREFIX}seq:{room}", 700)
+    await send(journal, draft("c702", owner, room))
+
+    async def reached(after: int) -> int:
+        page = await history(user_identity=owner, room_identity=room, after=after, limit=100)
+        return page["complete_to"]
+
+    assert await reached(1) == 1
+    await collection("message_basic").update_many(
+        {"room_identity": room}, {"$set": {"created_at": now_ms() - SETTLE_MS - 1_000}}
+    )
+    assert [await reached(after) for after in (1, 101, 601)] == [101, 201, 701]
+
+
 async def test_the_head_is_found_without_counter_and_checkpoint() -> None:
     await send(Journal(), *(draft(f"c{number}") for number in range(30)))
     await async_redis().flushdb()

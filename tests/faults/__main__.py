@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rooms", type=int, default=20, help="of five members each (20)")
     parser.add_argument("--short", action="store_true", help="as `make test` does it")
     parser.add_argument(
-        "--without-sync", action="store_true", help="MongoDB acks what is in memory: F5 must fail"
+        "--careless", action="store_true", help="acks before the disk: F5 has to fail"
     )
     parser.add_argument("--markdown", type=Path, help="writes the table to a file as well")
     parser.add_argument("--logs", type=Path, help="where the logs are kept (nowhere)")
@@ -116,7 +116,7 @@ class Chaos:
             self.home.mkdir(parents=True, exist_ok=True)
             home = Path(tempfile.mkdtemp(dir=self.home))
             url = os.environ.get("MONGODB_URL", "")
-            self._site = Site(home, mongodb_url=url, sync=not self.options.without_sync)
+            self._site = Site(home, mongodb_url=url, careless=self.options.careless)
             await self._site.start()
             self._signed_in = time.monotonic()
         if time.monotonic() - self._signed_in > RENEW_S:

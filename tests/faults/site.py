@@ -178,23 +178,23 @@ class Worker:
 class Site:
     """Both databases and the workers, kept over many cases: each has to leave it healthy.
 
-    `mongodb_url`: a MongoDB that is not ours to kill. Without `sync` ours acknowledges what is only
-    in memory: then cases that kill it have to fail.
+    `mongodb_url`: a MongoDB that is not ours to kill. `careless`: acks do not wait for the disk.
     """
 
     def __init__(
-        self, home: Path, *, workers: int = 2, mongodb_url: str = "", sync: bool = True
+        self, home: Path, *, workers: int = 2, mongodb_url: str = "", careless: bool = False
     ) -> None:
         self.home = home
         self.external = bool(mongodb_url)
         self.mongodb, self.mongodb_url = mongodb(home)
-        if not sync:
+        if careless:
             self.mongodb.command.remove("--sync-on-commit")
         self.redis, self.redis_url = valkey(home)
         if mongodb_url:
             self.mongodb_url = mongodb_url
         self.people: list[Person] = []
-        environment = self._environment()
+        settings = "tests.faults.careless_settings" if careless else "imsystem.settings"
+        environment = self._environment() | {"DJANGO_SETTINGS_MODULE": settings}
         self.workers = [
             Worker(home, f"worker{number}", dict(environment)) for number in range(workers)
         ]
@@ -208,7 +208,6 @@ class Site:
             DATA_DIR=str(self.home),
             EMAIL_URL=f"echomail://{self.home}/mail",
             RATE_LIMITS="off",  # all clients have one address
-            DJANGO_SETTINGS_MODULE="imsystem.settings",
         )
 
     async def start(self) -> None:
