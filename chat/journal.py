@@ -1,22 +1,24 @@
 """The journal: orders messages and stores them durably, before anybody hears of them.
 
-All messages that wait in this process are committed together: one pipelined counter call, one
-insert (`w: majority, j: true`). While a batch is being written the next one gathers, so the batch
-grows with the load and a lone message waits for nothing.
+Two steps, each for many messages at once. One gives numbers to whoever waits: one pipelined call
+to Redis. The other stores everything that has a number: one insert (`w: majority, j: true`). They
+overlap, so the next messages are numbered while the ones before them are being written, and the
+batch grows with the load; a lone message waits for nothing. One after the other they stored 1,960
+messages a second of 100 pairs, MongoDB being idle for 40 % of the time.
 """
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, OrderedDict, deque
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from pymongo.errors import BulkWriteError
 
+from chat.drafts import Draft, Entry, Key, Sender, Stored, refuse, repeat
 from chat.holes import seal
 from chat.loose_ends import LooseEnds
-from chat.payloads import MessagePayload, message_payload, new_document
+from chat.payloads import message_payload
 from chat.sequence import Sequence as Numbers
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
@@ -27,7 +29,7 @@ from imsystem.outage import is_outage
 from imsystem.realtime.events import Deliver, room_topic
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
-from rooms.access import access, changed_since, checked_now
+from rooms.access import access, changed_since
 from rooms.policies import may_send
 
 logger = logging.getLogger(__name__)
@@ -36,59 +38,23 @@ MAX_BATCH = 256
 MAX_RECENT = 20_000
 MAX_ATTEMPTS = 4
 
-Key = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message that was checked and may be stored."""
-
-    room_identity: str
-    user_identity: str
-    client_id: str
-    kind: str
-    data: str
-    reply_to: str | None = None
-
-    @property
-    def key(self) -> Key:
-        """The same key sent again, on any transport, is the same message."""
-        return (self.room_identity, self.user_identity, self.client_id)
-
-    @property
-    def sender(self) -> tuple[str, str]:
-        """Whose messages keep their order."""
-        return (self.room_identity, self.user_identity)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A stored message. `duplicate`: it was stored by an earlier send with the same key."""
-
-    message: MessagePayload
-    duplicate: bool = False
-
-
-@dataclass(slots=True)
-class _Entry:
-    draft: Draft
-    future: "asyncio.Future[Stored]"
-    attempts: int = 0
-    document: Document = field(default_factory=dict)
-    allowed: tuple[float, int] = field(default_factory=checked_now)
-
 
 class Journal:
     """One a process and event loop. `submit` from the loop only."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Entry] = []
+        self._waiting: list[Entry] = []
+        self._numbered: deque[list[Entry]] = deque()  # as they were numbered, at most MAX_BATCH
+        # Who has a message on its way from `_waiting` to the disk, and may not have another: if
+        # the first is refused and gets another number, the second must not be stored before it.
+        self._under_way: set[Sender] = set()
+        self._numbering = False
+        self._storing = False
         self._in_flight: dict[Key, asyncio.Future[Stored]] = {}
         self._recent: OrderedDict[Key, str] = OrderedDict()  # -> identity of the message
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = Numbers()
         self._loose_ends = LooseEnds(self._announce)
-        self._committing = False
         # room -> highest stored seq, for the checkpoint (chat/checkpoint.py takes it away)
         self.advanced: dict[str, int] = {}
 
@@ -103,13 +69,12 @@ class Journal:
         if recent is not None:
             self._start(self._give_back_first(recent, future))
         elif draft.key in self._in_flight:
-            self._in_flight[draft.key].add_done_callback(lambda first: _repeat(first, future))
+            first = self._in_flight[draft.key]
+            first.add_done_callback(lambda first: repeat(first, future, Unavailable()))
         else:
             self._in_flight[draft.key] = future
-            self._waiting.append(_Entry(draft, future))
-            if not self._committing:
-                self._committing = True
-                self._start(self._commit_all())
+            self._waiting.append(Entry(draft, future))
+            self._go_on()
         return future
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -124,47 +89,90 @@ class Journal:
         except Exception as exc:
             logger.warning("a repeated message was not found: %r", exc)
             found = None
-        if future.done():
-            return
         if found is None:
-            _refuse(future, Unavailable())
-        else:
+            refuse(future, Unavailable())
+        elif not future.done():
             future.set_result(Stored(message_payload(found), duplicate=True))
 
-    async def _commit_all(self) -> None:
+    # --- the two steps -----------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Starts the steps that have something to do and do not run."""
+        if self._waiting and not self._numbering:
+            self._numbering = True
+            self._start(self._number_all())
+        if self._numbered and not self._storing:
+            self._storing = True
+            self._start(self._store_all())
+
+    async def _number_all(self) -> None:
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            while batch := self._next_in_line():
                 try:
-                    await self._commit(batch)
+                    await self._number(batch)
+                    allowed = await self._still_allowed(batch)
                 except Exception as exc:
                     self._fail(batch, exc)
+                else:
+                    self._numbered.append(allowed)
+                    self._go_on()
         finally:
-            self._committing = False
+            self._numbering = False
 
-    async def _commit(self, batch: list[_Entry]) -> None:
-        await self._number(batch)
-        batch = await self._still_allowed(batch)
-        await failpoint("journal.before_insert")
-        batch = await self._insert(batch)
-        await failpoint("journal.after_insert")
-        for entry in batch:
-            self._succeed(entry, Stored(message_payload(entry.document)))
-        # Lets the ack of every sender go out before anybody's copy of the message.
-        await asyncio.sleep(0)
-        await failpoint("journal.before_announce")
-        self._announce([entry.document for entry in batch])
+    async def _store_all(self) -> None:
+        try:
+            while batch := self._next_numbered():
+                try:
+                    await failpoint("journal.before_insert")
+                    stored = await self._insert(batch)
+                    await failpoint("journal.after_insert")
+                except Exception as exc:
+                    self._fail(batch + (self._all_numbered() if is_outage(exc) else []), exc)
+                else:
+                    self._let_go(batch)
+                    # A task: the next insert leaves before this one's senders are answered.
+                    self._start(self._tell(stored))
+                self._go_on()
+        finally:
+            self._storing = False
 
-    async def _number(self, batch: Sequence[_Entry]) -> None:
+    def _next_in_line(self) -> list[Entry]:
+        """Takes up to MAX_BATCH of those who wait, without those who have a message under way."""
+        batch: list[Entry] = []
+        others: list[Entry] = []
+        for entry in self._waiting:
+            free = len(batch) < MAX_BATCH and entry.draft.sender not in self._under_way
+            (batch if free else others).append(entry)
+        self._waiting = others
+        self._under_way.update(entry.draft.sender for entry in batch)
+        return batch
+
+    def _next_numbered(self) -> list[Entry]:
+        """Takes up to MAX_BATCH of those who have a number."""
+        batch: list[Entry] = []
+        while self._numbered and len(batch) + len(self._numbered[0]) <= MAX_BATCH:
+            batch += self._numbered.popleft()
+        return batch
+
+    def _all_numbered(self) -> list[Entry]:
+        """Takes all of them."""
+        found = [entry for numbered in self._numbered for entry in numbered]
+        self._numbered.clear()
+        return found
+
+    def _let_go(self, batch: Iterable[Entry]) -> None:
+        self._under_way.difference_update(entry.draft.sender for entry in batch)
+
+    async def _number(self, batch: Sequence[Entry]) -> None:
         counts = Counter(entry.draft.room_identity for entry in batch)
         next_seq = await self._numbers.allocate(counts)
         now = now_ms()
         for entry in batch:
             room = entry.draft.room_identity
-            entry.document = _document(entry.draft, next_seq[room], now)
+            entry.number(next_seq[room], now)
             next_seq[room] += 1
 
-    async def _still_allowed(self, batch: list[_Entry]) -> list[_Entry]:
+    async def _still_allowed(self, batch: list[Entry]) -> list[Entry]:
         """Without the messages of those who were removed or muted while these waited.
 
         After the numbers: a message is either numbered before the change is announced, or refused.
@@ -178,16 +186,17 @@ class Journal:
         for entry, error in refused:
             self._finish(entry, error)
         gone = {id(entry) for entry, _error in refused}
+        self._let_go(entry for entry, _error in refused)
         return [entry for entry in batch if id(entry) not in gone]
 
-    async def _insert(self, batch: list[_Entry]) -> list[_Entry]:
+    async def _insert(self, batch: list[Entry]) -> list[Entry]:
         """Stores a batch; returns the entries that are stored. The others are finished, or in line
         again for another number.
 
         In order only if somebody has several messages in it, so that none is stored before one
         that was sent earlier and is refused. A sharded MongoDB is faster without order.
         """
-        stored: list[_Entry] = []
+        stored: list[Entry] = []
         while batch:
             ordered = len({entry.draft.sender for entry in batch}) < len(batch)
             documents = [entry.document for entry in batch]
@@ -203,11 +212,25 @@ class Journal:
                 stored, batch = stored + batch, []
         return stored
 
+    async def _tell(self, stored: list[Entry]) -> None:
+        """Answers the senders, then announces the messages to everybody."""
+        documents = [entry.document for entry in stored]
+        try:
+            for entry in stored:
+                self._succeed(entry, Stored(message_payload(entry.document)))
+            # Lets the ack of every sender go out before anybody's copy of the message.
+            await asyncio.sleep(0)
+            await failpoint("journal.before_announce")
+            self._announce(documents)
+        except Exception:
+            logger.exception("stored messages could not be announced, and will be again")
+            self._loose_ends.add(documents)
+
     # --- when some documents of a batch were refused ---------------------------------------
 
     async def _sort_out(
-        self, batch: list[_Entry], refusals: list[dict[str, Any]]
-    ) -> tuple[list[_Entry], list[_Entry]]:
+        self, batch: list[Entry], refusals: list[dict[str, Any]]
+    ) -> tuple[list[Entry], list[Entry]]:
         """The entries that are stored, and those that need another number.
 
         Refused by (room, sender, client_id) or by _id: stored before, by an earlier send or by the
@@ -229,7 +252,7 @@ class Journal:
                 await self._was_stored_before(entry, first)
         return stored, again
 
-    async def _was_stored_before(self, entry: _Entry, first: Document) -> None:
+    async def _was_stored_before(self, entry: Entry, first: Document) -> None:
         room, seq = entry.draft.room_identity, entry.document["seq"]
         if not await self._numbers.give_back(room, seq):
             await seal([(room, seq)])
@@ -237,7 +260,7 @@ class Journal:
         # Whoever stored it may have died before it told anybody.
         self._announce([first])
 
-    async def _line_up_again(self, refused: list[_Entry], untried: list[_Entry]) -> list[_Entry]:
+    async def _line_up_again(self, refused: list[Entry], untried: list[Entry]) -> list[Entry]:
         """Puts the refused in line, and after them what the same people sent later: its numbers
         are given up. Returns the others of those untried."""
         senders = {entry.draft.sender for entry in refused}
@@ -254,7 +277,7 @@ class Journal:
 
     # --- outcomes --------------------------------------------------------------------------
 
-    def _succeed(self, entry: _Entry, stored: Stored) -> None:
+    def _succeed(self, entry: Entry, stored: Stored) -> None:
         self._recent[entry.draft.key] = stored.message["identity"]
         if len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
@@ -262,12 +285,13 @@ class Journal:
         if not entry.future.done():  # its sender may have gone
             entry.future.set_result(stored)
 
-    def _finish(self, entry: _Entry, error: AppError) -> None:
+    def _finish(self, entry: Entry, error: AppError) -> None:
         self._in_flight.pop(entry.draft.key, None)
-        _refuse(entry.future, error)
+        refuse(entry.future, error)
 
-    def _fail(self, batch: list[_Entry], exc: Exception) -> None:
+    def _fail(self, batch: list[Entry], exc: Exception) -> None:
         """A batch failed as a whole. In an outage those who wait would wait for the same."""
+        self._let_go(batch)
         if is_outage(exc):
             batch, self._waiting = batch + self._waiting, []
             logger.warning("%d messages not stored: %r", len(batch), exc)
@@ -301,36 +325,6 @@ async def _first_of(draft: Draft) -> Document | None:
     room, user, client_id = draft.key
     return await collection("message_basic").find_one(
         {"room_identity": room, "user_identity": user, "client_id": client_id}
-    )
-
-
-def _refuse(future: "asyncio.Future[Stored]", error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
-        future.exception()  # marks it as seen: a sender that left must not log
-
-
-def _repeat(first: "asyncio.Future[Stored]", future: "asyncio.Future[Stored]") -> None:
-    """Gives the second sender of a message in flight what the first one gets."""
-    if future.done():
-        return
-    error = Unavailable() if first.cancelled() else first.exception()
-    if error is not None:
-        _refuse(future, error)
-    else:
-        future.set_result(Stored(first.result().message, duplicate=True))
-
-
-def _document(draft: Draft, seq: int, now: int) -> Document:
-    return new_document(
-        room_identity=draft.room_identity,
-        user_identity=draft.user_identity,
-        client_id=draft.client_id,
-        seq=seq,
-        kind=draft.kind,
-        data=draft.data,
-        reply_to=draft.reply_to,
-        now=now,
     )
 
 

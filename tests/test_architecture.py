@@ -16,13 +16,13 @@ LAYERS = [
      "clients"},
     {"policies", "protocol", "payloads", "initials", "pictures"},
     {"models"},
-    {"access", "heads", "sequence", "codes", "tokens", "tickets", "selectors", "journal", "holes",
-     "known_devices", "loose_ends", "providers", "privacy", "online"},
+    {"access", "heads", "sequence", "codes", "tokens", "tickets", "selectors", "drafts", "journal",
+     "holes", "known_devices", "loose_ends", "providers", "privacy", "online"},
     {"announce", "mails", "sessions", "services", "checkpoint", "snapshot", "leaving", "export",
-     "presence"},
+     "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "commands", "admin", "announcer",
      "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls",
-     "avatar_urls", "uploads", "compat"},
+     "avatar_urls", "uploads", "compat", "draining"},
 ]  # fmt: skip
 
 

@@ -7,9 +7,10 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from chat import sequence
+from chat.drafts import Draft, Entry, Stored
 from chat.heads import room_head
 from chat.holes import SETTLE_MS
-from chat.journal import Draft, Journal, Stored
+from chat.journal import Journal
 from chat.payloads import VOID
 from chat.selectors import history
 from chat.sequence import Sequence, stored_head
@@ -172,6 +173,81 @@ async def test_a_failed_insert_is_settled_when_the_database_is_back(
             await asyncio.sleep(0.05)
     assert announced == [1]
     assert [(row["seq"], row["kind"]) for row in await taken()] == [(1, "text"), (2, VOID)]
+
+
+class Held(Journal):
+    """A journal that stores nothing before `gate` is set; `stored` is what it was about to store,
+    batch by batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.batches: list[list[str]] = []
+        self.error: Exception | None = None
+
+    async def _insert(self, batch: list[Entry]) -> list[Entry]:
+        self.batches.append([entry.draft.client_id for entry in batch])
+        await self.gate.wait()
+        if self.error:
+            raise self.error
+        return await super()._insert(batch)
+
+    async def until_numbered(self, count: int) -> None:
+        """Waits for so many numbered messages behind the batch that is held."""
+        async with asyncio.timeout(5):
+            while not self.batches or sum(map(len, self._numbered)) < count:
+                await asyncio.sleep(0.005)
+
+
+async def test_the_next_are_numbered_while_a_batch_is_stored() -> None:
+    journal = Held()
+    first = journal.submit(draft("a1", ALICE))
+    await journal.until_numbered(0)
+    others = [journal.submit(draft("b1", BOB)), journal.submit(draft("c1", ALICE, "c" * 24))]
+    await journal.until_numbered(2)
+    journal.gate.set()
+    results = await asyncio.gather(first, *others)
+    assert [result.message["seq"] for result in results] == [1, 2, 1]
+    assert journal.batches == [["a1"], ["b1", "c1"]]
+
+
+async def test_nobody_has_a_second_message_under_way_before_the_first_is_stored() -> None:
+    """Else the first could be refused its number and be stored after the second."""
+    journal = Held()
+    first = journal.submit(draft("a1", ALICE))
+    await journal.until_numbered(0)
+    second, other = journal.submit(draft("a2", ALICE)), journal.submit(draft("b1", BOB))
+    await journal.until_numbered(1)
+    # Another process takes the number of the first.
+    await send(Journal(), draft("z", user="d" * 24))
+    await collection("message_basic").update_one({"client_id": "z"}, {"$set": {"seq": 1}})
+    journal.gate.set()
+    results = await asyncio.gather(first, second, other)
+    assert journal.batches == [["a1"], ["b1"], ["a1", "a2"]]
+    assert [result.message["seq"] for result in results] == [4, 5, 2]
+
+
+async def test_an_outage_refuses_who_has_a_number_and_frees_the_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journal = Held()
+    first = journal.submit(draft("a1", ALICE))
+    await journal.until_numbered(0)
+    second = journal.submit(draft("b1", BOB))
+    await journal.until_numbered(1)
+    journal.error = AutoReconnect("gone")
+    journal.gate.set()
+    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+    journal.error = None
+    again = await send(journal, draft("a1", ALICE), draft("b1", BOB))
+    async with asyncio.timeout(5):
+        while len(await taken()) < 4:
+            await asyncio.sleep(0.05)
+    assert [(row["seq"], row["kind"]) for row in await taken()] == [
+        (1, VOID), (2, VOID), (3, "text"), (4, "text"),
+    ]  # fmt: skip
+    assert [result.message["seq"] for result in again] == [3, 4]
 
 
 async def test_two_users_and_two_rooms_may_use_one_client_id() -> None:
