@@ -4,14 +4,24 @@
 PYTHON ?= python3
 UV ?= uv
 ARGS ?=
+SECONDS ?= 60
+EXAMPLES ?= 50
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r
 LOCK := $(UV) pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
+# An environment of its own: semgrep wants other versions of what the server runs on (click).
+SAFE := $(VENV)/safe
+# Nothing is fetched and nothing reported; its log and settings stay out of the home directory.
+SEMGREP := SEMGREP_SETTINGS_FILE=$(CURDIR)/$(SAFE)/semgrep.yml \
+	SEMGREP_LOG_FILE=$(CURDIR)/$(SAFE)/semgrep.log \
+	PATH="$(CURDIR)/$(SAFE)/bin:$$PATH" \
+	semgrep scan --metrics off --disable-version-check --error --quiet
+PRODUCT := imsystem accounts rooms chat manage.py
 
-.PHONY: help setup run test bench chaos lint lock clean
+.PHONY: help setup run test bench chaos soak fuzz lint lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -30,11 +40,21 @@ bench: $(VENV)/dev.stamp ## measure IMSystem beside its peers (10 minutes); all:
 chaos: $(VENV)/dev.stamp ## break every part under load; one case: make chaos ARGS="--case F8 --seeds 20"
 	$(BIN)/python -m tests.faults $(ARGS)
 
+fuzz: $(VENV)/dev.stamp ## odd frames and requests, 2 minutes; longer: make fuzz SECONDS=600 EXAMPLES=500
+	$(BIN)/python -m tests.fuzz.frames --seconds $(SECONDS)
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/hostile/test_schema.py
+
+soak: $(VENV)/dev.stamp ## half an hour of everything with a fault a minute: make soak ARGS="--minutes 5"
+	$(BIN)/python -m tests.faults.soak $(ARGS)
+
 # DEBUG: these commands import the settings, and a checkout has no secrets.
-lint: $(VENV)/dev.stamp ## style, types, migrations, API schema
+lint: $(VENV)/dev.stamp $(SAFE)/stamp ## style, types, security rules, migrations, API schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
+	$(SAFE)/bin/bandit --quiet --recursive --configfile pyproject.toml $(PRODUCT)
+	$(SEMGREP) --test lint
+	$(SEMGREP) --config lint/security.yml $(PRODUCT) templates
 	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run --settings tests.no_database
 	DEBUG=on $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
@@ -44,6 +64,8 @@ lock: ## pin the newest allowed versions (needs uv): commit the result
 		--output-file requirements-local.lock
 	$(LOCK) --extra local --group test --group bench --group lint --constraint requirements-local.lock \
 		--upgrade --output-file requirements-dev.lock
+	$(LOCK:pyproject.toml=) --group pyproject.toml:security --upgrade \
+		--output-file requirements-safe.lock
 
 clean: ## remove what the commands made, except the data in var/
 	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -57,6 +79,11 @@ $(VENV)/run.stamp: requirements-local.lock | $(BIN)/python
 $(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
 	$(INSTALL) $<
 	@touch $(VENV)/run.stamp $@
+
+$(SAFE)/stamp: requirements-safe.lock | $(BIN)/python
+	$(BIN)/python -m venv $(SAFE)
+	$(SAFE)/bin/python -m pip install --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

@@ -16,10 +16,13 @@ from accounts import services
 from accounts.canonical import valid_account, valid_email
 from accounts.forms import AdminLoginForm
 from accounts.models import DeviceSession, User
+from accounts.people import person_topic
 from accounts.policies import valid_nickname
 from accounts.selectors import two_factor_in_force
 from imsystem.admin import BasicAdmin, local_time
 from imsystem.errors import BadRequest, Forbidden
+from imsystem.realtime.events import Changed
+from imsystem.realtime.publish import publish_from_thread
 
 if TYPE_CHECKING:
     UserModelForm = forms.ModelForm[User]
@@ -90,6 +93,7 @@ class UserAdmin(BasicAdmin):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        publish_from_thread(Changed(person_topic(obj.pk)))
         if not obj.is_active:
             services.revoke_all(user=obj)
 

@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+
+    def ready(self) -> None:
+        from accounts.backup import readers
+        from imsystem.backup.plan import provide_readers
+
+        provide_readers(readers)

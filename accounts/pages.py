@@ -68,7 +68,8 @@ def render_form(
 def next_url(request: HttpRequest, default: str) -> str:
     """The page the person came for (`next`), if it is one of ours."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    allowed = url_has_allowed_host_and_scheme(
+    # redirect() would look for a view of that name in what is no path.
+    allowed = wanted.startswith("/") and url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return wanted if allowed else resolve_url(default)

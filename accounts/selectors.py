@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 
+from accounts import people
 from accounts.canonical import ACCOUNT, canonical_account, canonical_email
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, TwoFactor, User
@@ -10,6 +11,7 @@ from accounts.providers import contacts_among, online_from_thread
 from imsystem.clock import now_ms
 from imsystem.errors import NotFound
 from imsystem.ids import is_identity
+from imsystem.loops import run_on_loop
 
 
 def user_by_identity(identity: str) -> User:
@@ -53,9 +55,10 @@ def live_session(*, session_identity: object, user: User) -> DeviceSession | Non
 
 
 def session_in_force(*, user_identity: str, session_identity: str) -> DeviceSession | None:
-    """The live device session of an active user that a token or ticket names, with its `.user`."""
-    user = active_user(user_identity)
-    return None if user is None else live_session(session_identity=session_identity, user=user)
+    """The live device session of an active user that a token names, with its `.user`."""
+    return run_on_loop(
+        people.session_in_force(user_identity=user_identity, session_identity=session_identity)
+    )
 
 
 def live_sessions_of(user: User) -> QuerySet[DeviceSession]:

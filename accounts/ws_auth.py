@@ -15,10 +15,10 @@ from django.utils.http import is_same_domain
 from django.utils.translation import get_language_from_request
 from django.utils.translation import gettext_lazy as _
 
-from accounts.authentication import bearer_token, session_of
+from accounts.authentication import bearer_token
 from accounts.errors import BadCredentials
-from accounts.models import DeviceSession
-from accounts.selectors import session_in_force
+from accounts.models import DeviceSession, User
+from accounts.people import session_in_force
 from accounts.sessions import browser_device_session, is_signed_in
 from accounts.tickets import redeem_ticket
 from accounts.tokens import read_access
@@ -51,8 +51,30 @@ class SocketUser:
 
 
 async def authenticate(scope: dict[str, Any]) -> SocketUser:
-    """Raises BadOrigin, NotAuthenticated, or Unavailable when a database does not answer."""
+    """Raises BadOrigin, NotAuthenticated, or Unavailable when a database does not answer.
+
+    Tickets and tokens say of which device session they are. Whether that is in force is still to
+    be asked (`owner_of`).
+    """
+    if _shows_token(scope):
+        return _authenticate(scope)  # asks no database; a thread would take longer to begin
     return await run_in_thread(_authenticate, scope)
+
+
+def _shows_token(scope: dict[str, Any]) -> bool:
+    names = {name for name, _value in scope["headers"]}
+    return b"authorization" in names and b"ticket" not in scope["query_string"]
+
+
+async def owner_of(user: SocketUser) -> User:
+    """The person at the other end. Raises NotAuthenticated when they or their device session are
+    not in force. To be asked as soon as the socket would hear of their end."""
+    session = await session_in_force(
+        user_identity=user.user_identity, session_identity=user.session_identity
+    )
+    if session is None:
+        raise NotAuthenticated
+    return session.user
 
 
 async def renew(user: SocketUser, token: str) -> int:
@@ -69,7 +91,7 @@ async def renew(user: SocketUser, token: str) -> int:
         ):
             raise NotAuthenticated
         with unavailable_on_outage():
-            await run_in_thread(session_of, claims)
+            await owner_of(user)
     except NotAuthenticated:
         raise BadRenewal from None
     return claims.expires_at_ms
@@ -81,10 +103,10 @@ def _authenticate(scope: dict[str, Any]) -> SocketUser:
         chinese = get_language_from_request(request) == "zh-hans"
         language = "zh-hans" if chinese else "en"
         with unavailable_on_outage(), translation.override(language):
-            session, expires_at_ms = _session(request)
+            user, session, expires_at_ms = _shown(request)
     except (SuspiciousOperation, UnicodeDecodeError, BadCredentials):
         raise NotAuthenticated from None
-    return SocketUser(session.user_id, session.identity, language, expires_at_ms)
+    return SocketUser(user, session, language, expires_at_ms)
 
 
 def _request(scope: dict[str, Any]) -> HttpRequest:
@@ -94,26 +116,19 @@ def _request(scope: dict[str, Any]) -> HttpRequest:
     return request
 
 
-def _session(request: HttpRequest) -> tuple[DeviceSession, int]:
-    """Whose socket this is, and until when (Unix ms)."""
-    ticket, header = request.GET.get("ticket"), request.META.get("HTTP_AUTHORIZATION")
-    if ticket is not None:
-        return _by_ticket(ticket)
+def _shown(request: HttpRequest) -> tuple[str, str, int]:
+    """Whose socket this is: the user, their device session, and until when it is good (Unix ms)."""
+    text, header = request.GET.get("ticket"), request.META.get("HTTP_AUTHORIZATION")
+    if text is not None:
+        ticket = redeem_ticket(text)
+        if ticket is None:
+            raise NotAuthenticated
+        return ticket.user_identity, ticket.session_identity, ticket.expires_at_ms
     if header is not None:
         claims = read_access(bearer_token(header.encode("latin-1")))
-        return session_of(claims), claims.expires_at_ms
+        return claims.user_identity, claims.session_identity, claims.expires_at_ms
     session = _by_cookie(request)
-    return session, session.expires_at
-
-
-def _by_ticket(text: str) -> tuple[DeviceSession, int]:
-    ticket = redeem_ticket(text)
-    session = ticket and session_in_force(
-        user_identity=ticket.user_identity, session_identity=ticket.session_identity
-    )
-    if not ticket or not session:
-        raise NotAuthenticated
-    return session, ticket.expires_at_ms
+    return session.user_id, session.identity, session.expires_at
 
 
 def _by_cookie(request: HttpRequest) -> DeviceSession:

@@ -17,7 +17,7 @@ from chat.presence import current_presence
 from chat.snapshot import HEARTBEAT_S
 from imsystem.clock import now_ms
 from imsystem.loops import PerLoop
-from imsystem.mongo.clients import collection
+from imsystem.mongo.clients import find_in
 from imsystem.realtime.events import Close, room_topic, session_topic, user_topic
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import Hub, current_hub
@@ -62,11 +62,8 @@ async def _correct_rooms(hub: Hub) -> None:
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
         hub.moved.clear()
-        rows = (
-            await collection("user_room")
-            .find({"user_identity": {"$in": some}}, {"user_identity": 1, "room_identity": 1})
-            .to_list()
-        )
+        fields = {"user_identity": 1, "room_identity": 1}
+        rows = await find_in("user_room", "user_identity", some, fields)
         rooms: defaultdict[str, set[str]] = defaultdict(set)
         for row in rows:
             rooms[row["user_identity"]].add(room_topic(row["room_identity"]))
@@ -97,14 +94,8 @@ async def _correct_sessions(hub: Hub) -> None:
     sessions = _local(hub, "session:")
     for start in range(0, len(sessions), AT_ONCE):
         some = sessions[start : start + AT_ONCE]
-        alive = (
-            await collection("device_session")
-            .find(
-                {"_id": {"$in": some}, "revoked_at": None, "expires_at": {"$gt": now_ms()}},
-                {"_id": 1},
-            )
-            .to_list()
-        )
+        in_force = {"revoked_at": None, "expires_at": {"$gt": now_ms()}}
+        alive = await find_in("device_session", "_id", some, {"_id": 1}, **in_force)
         for session in set(some) - {row["_id"] for row in alive}:
             hub.apply(Close(session_topic(session), CLOSE_NOT_AUTHENTICATED))
 
@@ -113,8 +104,8 @@ async def _correct_settings(hub: Hub) -> None:
     """Finds privacy settings that changed without this process hearing of it."""
     users = _local(hub, "user:")
     for start in range(0, len(users), AT_ONCE):
-        wanted = {"_id": {"$in": users[start : start + AT_ONCE]}}
-        for row in await collection("user_basic").find(wanted, FIELDS).to_list():
+        some = users[start : start + AT_ONCE]
+        for row in await find_in("user_basic", "_id", some, FIELDS):
             right = privacy_from(row).declines
             sockets = hub.sockets_of(user_topic(row["_id"]))
             if any(socket.declines not in (right, None) for socket in sockets):
@@ -151,6 +142,11 @@ def watch(socket: "ChatConsumer") -> None:
 
 def unwatch(socket: "ChatConsumer") -> None:
     _watched().discard(socket)
+
+
+def watched() -> "list[ChatConsumer]":
+    """The open sockets of this process."""
+    return list(_watched())
 
 
 def close_silent(now: float) -> None:

@@ -33,6 +33,7 @@ class MessagesView(APIView):
     @extend_schema(request=SendBody, responses={200: MessageSerializer, 201: MessageSerializer})
     def post(self, request: ApiRequest, room_identity: str) -> Response:
         """Send a message: 201 when it was stored, 200 when its client_id had been sent before."""
+        services.WRITES.take(request.user.identity)
         stored = run_on_loop(
             services.send_message(
                 user_identity=request.user.identity,
@@ -48,6 +49,7 @@ class MessageView(APIView):
     @extend_schema(request=EditBody, responses=MessageSerializer)
     def patch(self, request: ApiRequest, message_identity: str) -> Response:
         """Edit an own message, for 15 minutes."""
+        services.WRITES.take(request.user.identity)
         message = services.edit_message(
             user_identity=request.user.identity,
             message_identity=message_identity,
@@ -58,6 +60,7 @@ class MessageView(APIView):
     @extend_schema(responses={200: MessageSerializer})
     def delete(self, request: ApiRequest, message_identity: str) -> Response:
         """Recall a message: the own ones for 2 minutes, owner and admins any."""
+        services.WRITES.take(request.user.identity)
         message = services.recall_message(
             user_identity=request.user.identity, message_identity=message_identity
         )

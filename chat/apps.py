@@ -7,11 +7,16 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         from accounts.providers import provide_presence
         from accounts.services import contribute
+        from chat.backup import readers
         from chat.export import exported_messages
         from chat.heads import room_heads
         from chat.online import online_among
+        from chat.sequence import forget_counters
+        from imsystem.backup.plan import after_restore, provide_readers
         from rooms.heads import provide_heads
 
         provide_heads(room_heads)
         provide_presence(online_among)
         contribute("messages", exported_messages)
+        provide_readers(readers)
+        after_restore(forget_counters)

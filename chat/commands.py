@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from chat import protocol, services
-from chat.journal import Stored
+from chat.drafts import Stored
 from chat.selectors import changes_since
 from imsystem.failpoints import failpoint
 

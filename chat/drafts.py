@@ -1,6 +1,7 @@
 """A message on its way from a sender to the disk (journal.py)."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from chat.payloads import MessagePayload, new_document
@@ -45,13 +46,14 @@ class Stored:
 @dataclass(slots=True)
 class Entry:
     """A draft in line. `document` is empty until it has a number; `allowed` is when its sender
-    was last found to be allowed to send it."""
+    was last found to be allowed to send it; `since` is when it got in line (time.perf_counter)."""
 
     draft: Draft
     future: "asyncio.Future[Stored]"
     attempts: int = 0
     document: Document = field(default_factory=dict)
     allowed: tuple[float, int] = field(default_factory=checked_now)
+    since: float = field(default_factory=time.perf_counter)
 
     def number(self, seq: int, now: int) -> None:
         """Makes the document that is stored under this seq."""

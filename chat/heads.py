@@ -13,7 +13,8 @@ import msgspec
 from chat.payloads import VOID, message_payload
 from chat.sequence import counters, stored_head
 from imsystem.loops import PerLoop
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document, collection, find_in
+from imsystem.mongo.shared_reads import SharedReads
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
@@ -93,7 +94,7 @@ async def room_heads(room_identities: Sequence[str]) -> dict[str, Head]:
     """The head of every room; those this process does not know yet are read from MongoDB."""
     known = {room: _heads().get(room) for room in room_identities}
     missing = [room for room, head in known.items() if head is None]
-    found = await _read(missing) if missing else {}
+    found = await _reads().get_all(missing) if missing else {}
     return {room: head or found[room] for room, head in known.items()}
 
 
@@ -102,7 +103,7 @@ async def room_head(room_identity: str) -> Head:
     return (await room_heads([room_identity]))[room_identity]
 
 
-async def _read(rooms: list[str]) -> dict[str, Head]:
+async def _read(rooms: Sequence[str]) -> dict[str, Head]:
     hub, cache = current_hub(), _heads()
     hub.start()  # from now on this process hears of every change
     epoch = hub.epoch
@@ -114,8 +115,12 @@ async def _read(rooms: list[str]) -> dict[str, Head]:
         cache.end(rooms)
 
 
-async def _read_all(rooms: list[str]) -> dict[str, Head]:
-    hints, revisions = await _hints(rooms), await _revisions(rooms)
+# When a whole room comes back at once, all its members ask for the same.
+_reads = PerLoop(lambda: SharedReads(_read))
+
+
+async def _read_all(rooms: Sequence[str]) -> dict[str, Head]:
+    hints, revisions = await _hints(list(rooms)), await _revisions(list(rooms))
     limit = asyncio.Semaphore(MAX_READS)
 
     async def read(room: str) -> Head:
@@ -136,8 +141,8 @@ async def _hints(rooms: list[str]) -> dict[str, int]:
 
 
 async def _revisions(rooms: list[str]) -> dict[str, int]:
-    cursor = collection("room_basic").find({"_id": {"$in": rooms}}, {"revision": 1})
-    return {row["_id"]: row["revision"] for row in await cursor.to_list()}
+    found = await find_in("room_basic", "_id", rooms, {"revision": 1})
+    return {row["_id"]: row["revision"] for row in found}
 
 
 def _head(newest: Document | None, revision: int) -> Head:

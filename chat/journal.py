@@ -9,17 +9,19 @@ messages a second of 100 pairs, MongoDB being idle for 40 % of the time.
 
 import asyncio
 import logging
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from pymongo.errors import BulkWriteError
 
-from chat.drafts import Draft, Entry, Key, Sender, Stored, refuse, repeat
+from chat.drafts import Draft, Entry, Key, Stored, refuse, repeat
 from chat.holes import seal
 from chat.loose_ends import LooseEnds
 from chat.payloads import message_payload
 from chat.sequence import Sequence as Numbers
+from imsystem import metrics
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
 from imsystem.failpoints import failpoint
@@ -45,9 +47,9 @@ class Journal:
     def __init__(self) -> None:
         self._waiting: list[Entry] = []
         self._numbered: deque[list[Entry]] = deque()  # as they were numbered, at most MAX_BATCH
-        # Who has a message on its way from `_waiting` to the disk, and may not have another: if
-        # the first is refused and gets another number, the second must not be stored before it.
-        self._under_way: set[Sender] = set()
+        # Rooms with messages on their way from `_waiting` to the disk. Others of these rooms wait:
+        # were the first refused and got another number, the next would be stored before it.
+        self._under_way: set[str] = set()
         self._numbering = False
         self._storing = False
         self._in_flight: dict[Key, asyncio.Future[Stored]] = {}
@@ -114,14 +116,18 @@ class Journal:
                 except Exception as exc:
                     self._fail(batch, exc)
                 else:
-                    self._numbered.append(allowed)
-                    self._go_on()
+                    rooms = {entry.draft.room_identity for entry in allowed}
+                    self._let_go(e for e in batch if e.draft.room_identity not in rooms)
+                    if allowed:
+                        self._numbered.append(allowed)
+                        self._go_on()
         finally:
             self._numbering = False
 
     async def _store_all(self) -> None:
         try:
             while batch := self._next_numbered():
+                started = time.perf_counter()
                 try:
                     await failpoint("journal.before_insert")
                     stored = await self._insert(batch)
@@ -129,6 +135,9 @@ class Journal:
                 except Exception as exc:
                     self._fail(batch + (self._all_numbered() if is_outage(exc) else []), exc)
                 else:
+                    metrics.insert(time.perf_counter() - started)
+                    metrics.batch(len(batch))
+                    metrics.stored(len(stored))
                     self._let_go(batch)
                     # A task: the next insert leaves before this one's senders are answered.
                     self._start(self._tell(stored))
@@ -137,14 +146,14 @@ class Journal:
             self._storing = False
 
     def _next_in_line(self) -> list[Entry]:
-        """Takes up to MAX_BATCH of those who wait, without those who have a message under way."""
+        """Takes up to MAX_BATCH of those who wait, but none for a room that has some under way."""
         batch: list[Entry] = []
         others: list[Entry] = []
         for entry in self._waiting:
-            free = len(batch) < MAX_BATCH and entry.draft.sender not in self._under_way
+            free = len(batch) < MAX_BATCH and entry.draft.room_identity not in self._under_way
             (batch if free else others).append(entry)
         self._waiting = others
-        self._under_way.update(entry.draft.sender for entry in batch)
+        self._under_way.update(entry.draft.room_identity for entry in batch)
         return batch
 
     def _next_numbered(self) -> list[Entry]:
@@ -161,13 +170,16 @@ class Journal:
         return found
 
     def _let_go(self, batch: Iterable[Entry]) -> None:
-        self._under_way.difference_update(entry.draft.sender for entry in batch)
+        self._under_way.difference_update(entry.draft.room_identity for entry in batch)
 
     async def _number(self, batch: Sequence[Entry]) -> None:
         counts = Counter(entry.draft.room_identity for entry in batch)
+        started = time.perf_counter()
         next_seq = await self._numbers.allocate(counts)
+        metrics.counter(time.perf_counter() - started)
         now = now_ms()
         for entry in batch:
+            metrics.wait(started - entry.since)
             room = entry.draft.room_identity
             entry.number(next_seq[room], now)
             next_seq[room] += 1
@@ -186,7 +198,6 @@ class Journal:
         for entry, error in refused:
             self._finish(entry, error)
         gone = {id(entry) for entry, _error in refused}
-        self._let_go(entry for entry, _error in refused)
         return [entry for entry in batch if id(entry) not in gone]
 
     async def _insert(self, batch: list[Entry]) -> list[Entry]:
@@ -204,6 +215,8 @@ class Journal:
                 await collection("message_basic").insert_many(documents, ordered=ordered)
             except BulkWriteError as exc:
                 refusals = exc.details["writeErrors"]
+                if not refusals:  # stored, but not on a majority of disks
+                    raise
                 tried = refusals[-1]["index"] + 1 if ordered else len(batch)
                 done, again = await self._sort_out(batch[:tried], refusals)
                 stored += done

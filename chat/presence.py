@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.privacy import FIELDS, PRESENCE, privacy_from, settings_of
 from chat import online
 from imsystem.loops import PerLoop
-from imsystem.mongo.clients import collection
+from imsystem.mongo.clients import find_in
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.frames import encode
@@ -226,17 +226,16 @@ def _events(user: str, rooms: Sequence[str], is_online: bool) -> list[ev.Deliver
 
 async def _visible(users: Sequence[str]) -> list[str]:
     """Those who do not hide."""
-    rows = collection("user_basic").find({"_id": {"$in": users}}, FIELDS)
-    return [row["_id"] for row in await rows.to_list() if not privacy_from(row).hidden]
+    rows = await find_in("user_basic", "_id", users, FIELDS)
+    return [row["_id"] for row in rows if not privacy_from(row).hidden]
 
 
 async def _direct_rooms(users: Sequence[str]) -> Mapping[str, list[str]]:
     """user -> the identities of their direct rooms."""
     fields = {"user_identity": 1, "room_identity": 1}
-    rows = await collection("user_room").find({"user_identity": {"$in": users}}, fields).to_list()
+    rows = await find_in("user_room", "user_identity", users, fields)
     identities = list({row["room_identity"] for row in rows})
-    wanted = {"_id": {"$in": identities}, "kind": Kind.DIRECT.value}
-    rooms = await collection("room_basic").find(wanted, {"_id": 1}).to_list()
+    rooms = await find_in("room_basic", "_id", identities, {"_id": 1}, kind=Kind.DIRECT.value)
     direct = {room["_id"] for room in rooms}
     found: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:

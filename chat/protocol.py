@@ -133,7 +133,7 @@ def parse(text: str) -> Command:
         envelope = _envelope_decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         raise Rejected(BadFrame()) from None
-    command_id = envelope.id if isinstance(envelope.id, str) and len(envelope.id) <= 64 else None
+    command_id = _usable(envelope.id)
     decoder = _decoders.get(envelope.type) if isinstance(envelope.type, str) else None
     if decoder is None:
         raise Rejected(UnknownType(), command_id)
@@ -141,6 +141,18 @@ def parse(text: str) -> Command:
         return decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as exc:
         raise Rejected(BadRequest(str(exc)), command_id) from None
+
+
+def command_id(text: str) -> str | None:
+    """The id that a refusal of this frame names; None when it has none that can be used."""
+    try:
+        return _usable(_envelope_decoder.decode(text).id)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+
+
+def _usable(command_id: Any) -> str | None:
+    return command_id if isinstance(command_id, str) and len(command_id) <= 64 else None
 
 
 def error_frame(error: AppError, command_id: str | None = None) -> str:

@@ -4,7 +4,8 @@ Every query is a closed range on one compound index with a flat filter: the shap
 every engine, at any depth of history.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +15,9 @@ from chat.holes import complete_to
 from chat.payloads import VOID, MessagePayload, message_payload
 from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity
+from imsystem.loops import PerLoop
 from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.shared_reads import SharedReads
 from rooms.access import access
 from rooms.heads import Head
 
@@ -25,6 +28,8 @@ SYNC_PAGE = 200
 SYNC_TOTAL = 2_000
 # Revisions looked through at once; several changes of one message count once.
 CHANGES_WINDOW = 500
+# As many queries as keep MongoDB busy without making others wait long.
+RANGES_AT_ONCE = 16
 
 
 class HistoryPage(TypedDict):
@@ -66,15 +71,29 @@ def page_bounds(
     return max(0, last_seq - limit), last_seq
 
 
+Range = tuple[str, int, int]
+
+
 async def _messages(room_identity: str, lower: int, upper: int) -> list[Document]:
     if lower >= upper:
         return []
-    return (
-        await collection("message_basic")
-        .find({"room_identity": room_identity, "seq": {"$gt": lower, "$lte": upper}})
-        .sort("seq", 1)
-        .to_list()
-    )
+    return await _ranges().get((room_identity, lower, upper)) or []
+
+
+async def _read_ranges(ranges: Sequence[Range]) -> dict[Range, list[Document]]:
+    found = await asyncio.gather(*map(_read_range, ranges))
+    return dict(zip(ranges, found, strict=True))
+
+
+async def _read_range(wanted: Range) -> list[Document]:
+    room_identity, lower, upper = wanted
+    seqs = {"$gt": lower, "$lte": upper}
+    found = collection("message_basic").find({"room_identity": room_identity, "seq": seqs})
+    return await found.sort("seq", 1).to_list()
+
+
+# When a whole room comes back at once, all its members lack the same messages.
+_ranges = PerLoop(lambda: SharedReads(_read_ranges, RANGES_AT_ONCE))
 
 
 async def _complete_range(

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 from chat.holes import seal
 from imsystem.mongo.clients import collection
-from imsystem.redis import KEY_PREFIX, async_redis
+from imsystem.redis import KEY_PREFIX, async_redis, sync_redis
 
 # How far the search for the newest message looks ahead at once. A hole of so many unused numbers
 # in a row would take as many messages lost between counter and insert, in one room, unmended.
 WINDOW = 1_000
 MAX_KNOWN_ROOMS = 100_000
+SCANNED_AT_ONCE = 1_000
 
 _RAISE_TO = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
@@ -114,6 +115,15 @@ async def counters(room_identities: list[str]) -> dict[str, int]:
         return {}
     values = await async_redis().mget([_key(room) for room in room_identities])
     return {room: int(value or 0) for room, value in zip(room_identities, values, strict=True)}
+
+
+def forget_counters() -> None:
+    """Removes all counters: after a restore they may be those of what was there before. One that
+    is ahead of the messages would leave a gap; one that is missing is made from MongoDB."""
+    redis = sync_redis()
+    found = list(redis.scan_iter(_key("*"), count=SCANNED_AT_ONCE))
+    for start in range(0, len(found), SCANNED_AT_ONCE):
+        redis.delete(*found[start : start + SCANNED_AT_ONCE])
 
 
 async def stored_head(room_identity: str) -> int:

@@ -3,24 +3,30 @@
 import asyncio
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from accounts.privacy import RECEIPT, privacy_of
 from chat import policies
+from chat.drafts import Draft, Stored
 from chat.heads import room_head
-from chat.journal import Draft, Stored, current_journal
+from chat.journal import current_journal
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import message_document
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound, Unavailable
+from imsystem.limits import Limit
 from imsystem.mongo.clients import Document, collection, mongo_client
 from imsystem.realtime.events import Deliver, room_topic, user_topic
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from rooms.access import access
 from rooms.policies import Access, may_send
+
+# By requests. Sockets count in memory (chat/consumer.py): Redis would cost each message 0.2 ms.
+WRITES = Limit.at("messages", settings.MESSAGES_PER_USER, lenient=True)
 
 
 async def submit_message(

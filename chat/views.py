@@ -53,6 +53,7 @@ def _client_id(request: HttpRequest) -> str:
 def _send(request: HttpRequest, user_identity: str, room_identity: str) -> HttpResponse:
     """The composer's form when no script runs it."""
     try:
+        services.WRITES.take(user_identity)
         run_on_loop(
             services.send_message(
                 user_identity=user_identity,

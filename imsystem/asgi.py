@@ -4,14 +4,16 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imsystem.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402 -- models need Django set up
 from chat.consumer import ChatConsumer  # noqa: E402
+from chat.draining import drain as drain  # noqa: E402
+from imsystem.asgi_handler import SyncHandler  # noqa: E402
 from imsystem.bodies import within_limit  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
 from imsystem.outbox import start_outbox  # noqa: E402
@@ -19,6 +21,7 @@ from imsystem.outbox import start_outbox  # noqa: E402
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+django_application = SyncHandler()
 chat_application = ChatConsumer.as_asgi()
 seed_application = SeedConsumer.as_asgi()
 

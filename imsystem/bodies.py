@@ -6,7 +6,7 @@ long it is: without this, whoever reaches the port could fill the disk.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -34,7 +34,7 @@ async def within_limit(application: Any, scope: Scope, receive: Receive, send: S
     else:
         counted.exceeded = True
     if counted.exceeded:
-        await _drain(receive)
+        await drain(receive)
         await _refuse(scope, send)
 
 
@@ -62,7 +62,8 @@ def _announced(scope: Scope) -> int:
     return int(length) if length.isdigit() else 0
 
 
-async def _drain(receive: Receive) -> None:
+async def drain(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
+    """Reads on for a moment, so that the client is still there to read the answer."""
     left = DRAINED_BYTES
     try:
         async with asyncio.timeout(DRAINED_S):

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 
 from django.http import HttpRequest, JsonResponse
 
+from imsystem.loops import run_on_loop
 from imsystem.mongo.clients import collection
 from imsystem.redis import async_redis
 
 CHECK_TIMEOUT_S = 2.0
 
 
-async def live(request: HttpRequest) -> JsonResponse:
+def live(request: HttpRequest) -> JsonResponse:
     """200 as long as the process serves."""
     return JsonResponse({"status": "ok"})
 
@@ -33,9 +34,13 @@ async def _state(check: Callable[[], Awaitable[None]]) -> str:
     return "ok"
 
 
-async def ready(request: HttpRequest) -> JsonResponse:
+async def _states() -> tuple[str, str]:
+    return await asyncio.gather(_state(_ping_mongo), _state(_ping_redis))
+
+
+def ready(request: HttpRequest) -> JsonResponse:
     """200 {status, mongodb, redis} when both answer within two seconds, else 503."""
-    mongodb, redis = await asyncio.gather(_state(_ping_mongo), _state(_ping_redis))
+    mongodb, redis = run_on_loop(_states())
     all_ok = mongodb == redis == "ok"
     body = {"status": "ok" if all_ok else "unavailable", "mongodb": mongodb, "redis": redis}
     return JsonResponse(body, status=200 if all_ok else 503)

@@ -2,8 +2,11 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
@@ -12,8 +15,22 @@ from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from imsystem.clock import now_ms
+from imsystem.env import Rate
 from imsystem.errors import RateLimited
+from imsystem.outage import is_outage
 from imsystem.redis import KEY_PREFIX, sync_redis
+
+_lifted: ContextVar[bool] = ContextVar("lifted", default=False)
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """What is done inside is not limited: commands of the administrator, who is no flood."""
+    token = _lifted.set(True)
+    try:
+        yield
+    finally:
+        _lifted.reset(token)
 
 
 @cache
@@ -25,15 +42,35 @@ def _limiter() -> MovingWindowRateLimiter:
 
 
 class Limit:
-    """At most `amount` times in any `window_s` seconds, for each key. RATE_LIMITS=off lifts it."""
+    """At most `amount` times in any `window_s` seconds, for each key. RATE_LIMITS=off lifts it, and
+    an amount of 0 is no limit.
 
-    def __init__(self, name: str, *, amount: int, window_s: int) -> None:
+    `lenient`: while Redis is away all are let through (what they want is limited elsewhere too).
+    """
+
+    def __init__(self, name: str, *, amount: int, window_s: int, lenient: bool = False) -> None:
         self._name = name
+        self._amount = amount
+        self._lenient = lenient
         self._item = RateLimitItemPerSecond(amount, window_s)
+
+    @classmethod
+    def at(cls, name: str, rate: Rate, *, lenient: bool = False) -> Self:
+        """A limit whose figures are a setting."""
+        return cls(name, amount=rate.amount, window_s=rate.window_s, lenient=lenient)
 
     def take(self, *key: str) -> None:
         """Counts one use; raises RateLimited, and counts nothing, when all are used up."""
-        if settings.RATE_LIMITS and not _limiter().hit(self._item, *self._identifiers(key)):
+        if not settings.RATE_LIMITS or not self._amount or _lifted.get():
+            return
+        try:
+            self._take(key)
+        except Exception as exc:
+            if not (self._lenient and is_outage(exc)):
+                raise
+
+    def _take(self, key: tuple[str, ...]) -> None:
+        if not _limiter().hit(self._item, *self._identifiers(key)):
             reset, _remaining = _limiter().get_window_stats(self._item, *self._identifiers(key))
             raise RateLimited(math.ceil(reset - time.time()))
 

@@ -3,6 +3,11 @@
 import json
 import logging
 import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import IntegrityError
+from pymongo.errors import BulkWriteError, WriteError
 
 
 def _one_line(text: str) -> str:
@@ -17,10 +22,31 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return status >= 500
 
 
-class PlainFormatter(logging.Formatter):
-    """`2026-11-22T10:00:00Z INFO imsystem.up: text`; only a traceback adds lines."""
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those it came from."""
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
 
+
+def _without_documents(text: str, exc: BaseException | None) -> str:
+    """A traceback without what MongoDB says of a write it refused: that quotes the document, which
+    is a message or an address of somebody."""
+    for each in _chain(exc):
+        if isinstance(each, BulkWriteError | WriteError | IntegrityError) and str(each):
+            text = text.replace(str(each), f"(text withheld, code {getattr(each, 'code', None)})")
+    return text
+
+
+class _Formatter(logging.Formatter):
     converter = staticmethod(time.gmtime)  # the day and hour of every server alike
+
+    def formatException(self, ei: Any) -> str:
+        return _without_documents(super().formatException(ei), ei[1])
+
+
+class PlainFormatter(_Formatter):
+    """`2026-11-22T10:00:00Z INFO imsystem.up: text`; only a traceback adds lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ")
@@ -30,10 +56,8 @@ class PlainFormatter(logging.Formatter):
         return line
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Formatter):
     """One JSON object a line, for log collectors."""
-
-    converter = staticmethod(time.gmtime)  # the day and hour of every server alike
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {

@@ -7,7 +7,7 @@ from typing import Any
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from imsystem.env import BASE_DIR, env, setting
+from imsystem.env import BASE_DIR, env, rate, setting
 from imsystem.env import DATA_DIR as DATA_DIR
 
 VERSION = "0.1.0"
@@ -56,6 +56,7 @@ MIGRATION_MODULES = {
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 MIDDLEWARE = [
+    "imsystem.metrics.MetricsMiddleware",
     # Outside of all others: their answers (redirects, refusals, files) get the headers too.
     "imsystem.headers.HeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -179,6 +180,24 @@ SIMPLE_JWT = {
 # The routes of the original system (docs/compatibility.md).
 SEED_ROUTES: bool = env.bool("SEED_ROUTES", default=True)
 RATE_LIMITS: bool = env.str("RATE_LIMITS", default="on").lower() != "off"
+
+# --- Limits (docs/protocol.md) --------------------------------------------------------------
+# Rates that RATE_LIMITS=off lifts. The first four are counted in each web process by itself.
+FRAMES_PER_SOCKET = rate("FRAMES_PER_SOCKET", "300/3s")
+MESSAGES_PER_USER = rate("MESSAGES_PER_USER", "300/10s")
+CONNECTS_PER_USER = rate("CONNECTS_PER_USER", "120/1min")
+CONNECTS_PER_IP = rate("CONNECTS_PER_IP", "1000/1min")
+AVATARS_PER_USER = rate("AVATARS_PER_USER", "20/1h")
+NEW_ROOMS_PER_USER = rate("NEW_ROOMS_PER_USER", "100/1h")
+# Caps, 0 for none. Load tests come from one address, often as one user: there, these two are off
+# unless somebody sets them.
+SOCKETS_PER_USER: int = env.int("SOCKETS_PER_USER", default=50 if RATE_LIMITS else 0)
+SOCKETS_PER_IP: int = env.int("SOCKETS_PER_IP", default=1_000 if RATE_LIMITS else 0)
+# Of one web process. Handshakes: sockets whose user is not known yet.
+SOCKETS_PER_PROCESS: int = env.int("SOCKETS_PER_PROCESS", default=20_000)
+HANDSHAKES_AT_ONCE: int = env.int("HANDSHAKES_AT_ONCE", default=2_000)
+ROOMS_PER_USER: int = env.int("ROOMS_PER_USER", default=1_000)
+MEMBERS_PER_ROOM: int = env.int("MEMBERS_PER_ROOM", default=5_000)
 # Where tests make the process fail (imsystem/failpoints.py). Refused unless DEBUG is on.
 FAILPOINTS = env.str("FAILPOINTS", default="")
 
@@ -243,6 +262,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"AudienceEnum": "accounts.choices.Audience"},
     # The bodies of PATCH have serializers of their own, which say what is required.
     "COMPONENT_SPLIT_PATCH": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "imsystem.schema.with_problems",
+    ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 # Above this no body is read to its end, whatever it is for (imsystem/bodies.py).
@@ -306,6 +329,9 @@ STORAGES = {
 # A checkout's files may change under a running server; WhiteNoise must look each time.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not COLLECTED
 WHITENOISE_MAX_AGE = 60
+
+# --- Metrics --------------------------------------------------------------------------------
+METRICS_TOKEN = setting("METRICS_TOKEN")
 
 # --- Logging --------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()

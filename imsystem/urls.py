@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import JSONCatalog
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from imsystem import handlers, health
+from imsystem import handlers, health, metrics
 
 api_urls: list[URLPattern | URLResolver] = [
     path("", include("accounts.api_urls")),
@@ -25,6 +25,8 @@ urlpatterns = [
     path("chat/", include("chat.urls")),
     # "View on site": no model has a page there, and Django answers 500 to ids that are none.
     path("admin/r/<path:rest>", handlers.nothing),
+    # Django's own form would leave other devices signed in, and count no wrong passwords.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="accounts:password")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api_urls)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -33,6 +35,7 @@ urlpatterns = [
     path("jsi18n/", JSONCatalog.as_view(), name="js-catalog"),
     path("healthz", health.live),
     path("readyz", health.ready),
+    path("metrics", metrics.view),
 ]
 if settings.SEED_ROUTES:
     urlpatterns.append(path("", include("chat.compat.urls")))

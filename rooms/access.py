@@ -5,6 +5,7 @@ effect at once; while the channel layer is ill nothing is announced, so nothing 
 """
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from imsystem.errors import NotFound
@@ -12,6 +13,7 @@ from imsystem.ids import is_identity
 from imsystem.mongo.clients import collection
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
+from rooms.models import Member
 from rooms.policies import Access
 
 CACHE_S = 30.0
@@ -58,6 +60,22 @@ def _from_row(user_identity: str, room_identity: str, row: dict[str, Any]) -> Ac
         muted_until=row["muted_until"],
         joined_seq=row["joined_seq"],
     )
+
+
+def remember(members: Iterable[Member], moment: tuple[float, int]) -> None:
+    """Keeps what memberships say that were read after this moment (`checked_now`)."""
+    if not current_hub().healthy:
+        return
+    started, epoch = moment
+    for member in members:
+        found = Access(
+            user_identity=member.user_id,
+            room_identity=member.room_id,
+            role=member.role,
+            muted_until=member.muted_until,
+            joined_seq=member.joined_seq,
+        )
+        _remember(found, started, epoch)
 
 
 def _remember(found: Access, started: float, epoch: int) -> None:

@@ -74,7 +74,8 @@ def member_changed(member: Member) -> None:
 def room_changed(room: Room) -> None:
     """`room.updated` to the room, with what all members see alike."""
     update = encode("room.updated", room=room_summary(room))
-    publish_from_thread(Deliver(room_topic(room.identity), update))
+    topic = room_topic(room.identity)
+    publish_from_thread(Changed(topic), Deliver(topic, update))
 
 
 def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> None:

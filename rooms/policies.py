@@ -88,3 +88,22 @@ def must_be_group(kind: str) -> None:
     """Direct conversations have exactly two members and no settings."""
     if kind != Kind.GROUP:
         raise BadRequest(_("This is possible in groups only."))
+
+
+def must_have_place(members: int, cap: int) -> None:
+    """`members` with those who are coming; `cap` 0 for no limit."""
+    if 0 < cap < members:
+        raise Forbidden(_("This room is full."))
+
+
+def may_be_in(rooms: int, cap: int) -> None:
+    """`rooms` with the one that is being entered; `cap` 0 for no limit. What a client is told when
+    it connects, and may ask for at once, grows with every room of its user."""
+    if 0 < cap < rooms:
+        raise Forbidden(_("You are in too many rooms. Leave one first."))
+
+
+def may_be_put_in(rooms: int, cap: int) -> None:
+    """The same for somebody who is added by another."""
+    if 0 < cap < rooms:
+        raise Forbidden(_("This person is in too many rooms."))

@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from accounts.models import User
+from accounts.people import people
 from accounts.policies import may_see_online
 from accounts.providers import online_from_thread
 from imsystem.errors import NotFound
 from imsystem.ids import is_identity
+from imsystem.loops import run_on_loop
 from rooms.choices import Kind
 from rooms.heads import Head, heads_from_thread
 from rooms.identity import direct_identity
+from rooms.loading import known_rooms, memberships, pairs
 from rooms.models import Member, Room
 from rooms.payloads import (
     MemberPayload,
@@ -50,15 +53,17 @@ def shared_direct(first: str, second: str) -> str | None:
     return direct_identity(first, second) if contacts_among(first, [second]) else None
 
 
-def _peers(user: User, rooms: Sequence[Room]) -> dict[str, User]:
-    """room identity -> the other person, for the direct rooms among `rooms`; two queries."""
+async def _peers(user: User, rooms: Sequence[Room]) -> dict[str, User]:
+    """room identity -> the other person, for the direct rooms among `rooms`."""
     direct = [room.identity for room in rooms if room.kind == Kind.DIRECT]
     if not direct:
         return {}
-    rows = Member.objects.filter(room_id__in=direct).values_list("room_id", "user_id")
-    others = {room_id: user_id for room_id, user_id in rows if user_id != user.identity}
-    people = User.objects.in_bulk(set(others.values()))
-    return {room: people[other] for room, other in others.items() if other in people}
+    members = await pairs().get(direct)
+    others = {
+        room: other for room, pair in members.items() for other in pair if other != user.identity
+    }
+    found = await people().get(list(others.values()))
+    return {room: found[other] for room, other in others.items() if other in found}
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,20 @@ class FoundRooms:
         return [peer.pk for peer in self.peers.values()]
 
 
-def _find(user: User, members: Sequence[Member]) -> FoundRooms:
-    rooms = list(Room.objects.filter(pk__in=[member.room_id for member in members]))
-    return FoundRooms(user, members, rooms, _peers(user, rooms))
+async def rooms_of(user: User, members: Sequence[Member]) -> FoundRooms:
+    """The rooms of these memberships of one user."""
+    found = await known_rooms().get([member.room_id for member in members])
+    rooms = list(found.values())
+    return FoundRooms(user, members, rooms, await _peers(user, rooms))
 
 
 def rooms_without_heads(user: User) -> FoundRooms:
-    """All rooms of the user; four queries however many there are."""
-    return _find(user, list(Member.objects.filter(user_id=user.identity)))
+    """All rooms of the user, for synchronous callers."""
+
+    async def find() -> FoundRooms:
+        return await rooms_of(user, await memberships(user.identity))
+
+    return run_on_loop(find())
 
 
 def rooms_with_heads(
@@ -129,7 +140,8 @@ def room_list(user: User) -> list[RoomPayload]:
 
 def room_detail(user: User, room_identity: str) -> RoomPayload:
     """One room of the user; NotFound for strangers."""
-    return _with_heads(_find(user, [membership(user, room_identity)]))[0]
+    found = run_on_loop(rooms_of(user, [membership(user, room_identity)]))
+    return _with_heads(found)[0]
 
 
 def lookup(number: str) -> RoomSummary:
@@ -148,12 +160,12 @@ def member_list(user: User, room_identity: str) -> list[MemberPayload]:
     members = list(
         Member.objects.filter(room_id=room_identity).order_by("created_at")[:MAX_MEMBERS_LISTED]
     )
-    people = User.objects.in_bulk([member.user_id for member in members])
+    found = run_on_loop(people().get([member.user_id for member in members]))
     for member in members:
-        if member.user_id in people:
-            member.user = people[member.user_id]
+        if member.user_id in found:
+            member.user = found[member.user_id]
     return [
         member_payload(member, receipts=sees_receipts(user, member.user))
         for member in members
-        if member.user_id in people
+        if member.user_id in found
     ]

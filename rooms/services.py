@@ -1,15 +1,19 @@
 """Everything that changes a room or its members, for REST, pages, admin and commands alike."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Audience
 from accounts.models import User
 from accounts.selectors import user_by_identity
-from imsystem.errors import BadRequest, NotFound
+from imsystem.clock import now_ms
+from imsystem.errors import BadRequest, Forbidden, NotFound
 from imsystem.ids import is_identity
+from imsystem.limits import Limit
 from rooms import announce, policies
 from rooms.choices import Kind, Role
 from rooms.heads import Head, heads_from_thread
@@ -20,6 +24,7 @@ from rooms.text import valid_info, valid_name
 
 MAX_MEMBERS_AT_ONCE = 200
 NUMBER_TRIES = 10
+NEW_ROOMS = Limit.at("rooms", settings.NEW_ROOMS_PER_USER)
 
 
 def _insert_room(room: Room) -> Room:
@@ -66,14 +71,32 @@ def _must_agree(user: User, people: Sequence[User]) -> None:
         policies.may_be_added(person.who_may_add, contact=person.pk in contacts)
 
 
+def _must_fit(room_identity: str, coming: Sequence[User], *, by: User) -> None:
+    """Raises Forbidden when the room would be too full, or somebody in too many rooms. Two at the
+    same moment may both find the last place free: one more does no harm."""
+    cap = settings.MEMBERS_PER_ROOM
+    if cap:
+        present = Member.objects.filter(room_id=room_identity).count() if room_identity else 0
+        policies.must_have_place(present + len(coming), cap)
+    if settings.ROOMS_PER_USER:
+        rows = Member.objects.filter(user_id__in=[user.pk for user in coming])
+        rooms = Counter(rows.values_list("user_id", flat=True))
+        for user in coming:
+            judge = policies.may_be_in if user.pk == by.pk else policies.may_be_put_in
+            judge(rooms[user.pk] + 1, settings.ROOMS_PER_USER)
+
+
 def create_group(*, creator: User, name: str, info: str = "", members: Sequence[str] = ()) -> Room:
     """A new group with its creator as owner and `members` (identities) in it.
 
-    Raises Forbidden, and makes nothing, when one of them does not let the creator add them.
+    Raises Forbidden, and makes nothing, when one of them does not let the creator add them or is
+    in too many rooms, and RateLimited.
     """
     room = Room(name=valid_name(name), info=valid_info(info), creator=creator, kind=Kind.GROUP)
     people = [user for user in _people(members, "members") if user.pk != creator.pk]
     _must_agree(creator, people)
+    _must_fit("", [creator, *people], by=creator)
+    NEW_ROOMS.take(creator.pk)
     _insert_room(room)
     joined = [_add(room, creator, Role.OWNER), *(_add(room, user) for user in people)]
     announce.joined(room, [member for member in joined if member], Head())
@@ -84,7 +107,8 @@ def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
     """The one conversation of two people, and whether it is new.
 
     Raises NotFound for an unknown person, BadRequest for oneself, and Forbidden when it would be
-    new to a person who does not let the user add them.
+    new to a person who does not let the user add them, or the user is in too many rooms; and
+    RateLimited.
     """
     peer = user_by_identity(peer_identity)
     if peer.pk == user.pk:
@@ -95,6 +119,8 @@ def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
     room = Room.objects.filter(pk=identity).first()
     created = room is None
     if room is None:
+        _must_fit("", [user], by=user)
+        NEW_ROOMS.take(user.pk)
         room, created = _insert_direct(Room(pk=identity, creator=user, kind=Kind.DIRECT))
     _complete(room, (user, peer), created=created)
     return room, created
@@ -145,12 +171,15 @@ def _insert_direct(room: Room) -> tuple[Room, bool]:
 
 
 def join(*, user: User, room_identity: str) -> Room:
-    """Joins a group; being in it already changes nothing. NotFound for direct rooms."""
+    """Joins a group; being in it already changes nothing. NotFound for direct rooms, Forbidden
+    when it is full or the user in too many rooms."""
     room = None
     if is_identity(room_identity):
         room = Room.objects.filter(pk=room_identity, kind=Kind.GROUP).first()
     if room is None:
         raise NotFound
+    if not Member.objects.filter(room_id=room.pk, user_id=user.pk).exists():
+        _must_fit(room.pk, [user], by=user)
     head = heads_from_thread([room.identity])[room.identity]
     member = _add(room, user, joined_seq=head.last_seq)
     if member:
@@ -162,13 +191,15 @@ def leave(*, user: User, room_identity: str) -> None:
     """Leaves a group. The owner hands it over first (Forbidden)."""
     member = membership(user, room_identity)
     policies.may_leave(_access(member), member.room.kind)
-    _remove(member, "left")
+    if not _remove(member, "left"):
+        leave(user=user, room_identity=room_identity)
 
 
 def add_member(*, user: User, room_identity: str, peer_identity: str) -> Member:
     """An owner or admin adds somebody; being in it already changes nothing.
 
-    Raises Forbidden also when the person does not let the user add them.
+    Raises Forbidden also when the person does not let the user add them or is in too many rooms,
+    and when the room is full.
     """
     member = membership(user, room_identity)
     policies.must_be_group(member.room.kind)
@@ -177,6 +208,7 @@ def add_member(*, user: User, room_identity: str, peer_identity: str) -> Member:
     if Member.objects.filter(room_id=room_identity, user_id=peer.pk).exists():
         return membership(peer, room_identity)
     _must_agree(user, [peer])
+    _must_fit(room_identity, [peer], by=user)
     head = heads_from_thread([room_identity])[room_identity]
     added = _add(member.room, peer, joined_seq=head.last_seq)
     if added:
@@ -192,7 +224,8 @@ def remove_member(*, user: User, room_identity: str, peer_identity: str) -> None
         return
     member, target = _pair(user, room_identity, peer_identity)
     policies.may_manage_member(_access(member), _access(target))
-    _remove(target, "kicked")
+    if not _remove(target, "kicked"):
+        remove_member(user=user, room_identity=room_identity, peer_identity=peer_identity)
 
 
 def change_member(
@@ -212,17 +245,26 @@ def change_member(
         raise BadRequest(_("You cannot change your own membership."))
     if role is None and muted_until is None:
         raise BadRequest
+    before, changes = target.role, dict[str, str | int]()
     if muted_until is not None:
         policies.may_manage_member(_access(member), _access(target))
-        target.muted_until = max(0, muted_until)
+        changes["muted_until"] = max(0, muted_until)
     if role is not None:
         policies.may_change_roles(_access(member))
-        target.role = role
-    target.save(update_fields=["role", "muted_until"])
+        changes["role"] = role
+    if not _change(target, changes):
+        return change_member(
+            user=user,
+            room_identity=room_identity,
+            peer_identity=peer_identity,
+            role=role,
+            muted_until=muted_until,
+        )
+    if role == Role.OWNER and not _change(member, {"role": Role.ADMIN}):
+        _change(target, {"role": before})  # of two hand-overs at once the other one counts
+        raise Forbidden(_("Only the owner can do this."))
     announce.member_changed(target)
     if role == Role.OWNER:
-        member.role = Role.ADMIN
-        member.save(update_fields=["role"])
         announce.member_changed(member)
     return target
 
@@ -237,11 +279,12 @@ def update_room(
     policies.may_manage(_access(member))
     if name is None and info is None:
         raise BadRequest
-    if name is not None:
-        room.name = valid_name(name)
-    if info is not None:
-        room.info = valid_info(info)
-    room.save(update_fields=["name", "info"])
+    room.name = room.name if name is None else valid_name(name)
+    room.info = room.info if info is None else valid_info(info)
+    room.updated_at = now_ms()
+    changes = {"name": room.name, "info": room.info, "updated_at": room.updated_at}
+    if Room.objects.filter(pk=room.pk).update(**changes) != 1:
+        raise NotFound  # deleted at this moment
     announce.room_changed(room)
     return room
 
@@ -280,10 +323,25 @@ def _note_departures(room_identity: str, user_identities: Sequence[str]) -> None
     )
 
 
-def _remove(member: Member, reason: str) -> None:
+def _change(member: Member, changes: dict[str, str | int]) -> bool:
+    """False, and nothing changes, when the member has another role by now or is gone: what was
+    judged about them is not so any more, and whoever judged judges again."""
+    still = Member.objects.filter(pk=member.pk, role=member.role)
+    changes = {**changes, "updated_at": now_ms()}
+    if still.update(**changes) != 1:
+        return False
+    for name, value in changes.items():
+        setattr(member, name, value)
+    return True
+
+
+def _remove(member: Member, reason: str) -> bool:
+    """False under the same condition: an owner made at this moment does not leave the room."""
     _note_departures(member.room_id, [member.user_id])
-    Member.objects.filter(pk=member.pk).delete()
-    announce.removed(member.room_id, [member.user_id], reason)
+    removed, _by_model = Member.objects.filter(pk=member.pk, role=member.role).delete()
+    if removed:
+        announce.removed(member.room_id, [member.user_id], reason)
+    return bool(removed)
 
 
 def _access(member: Member) -> policies.Access:

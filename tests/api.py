@@ -8,6 +8,7 @@ from django.test import Client
 
 from accounts import services
 from accounts.models import DeviceSession, User
+from tests.leaks import said
 
 
 class Api:
@@ -23,6 +24,7 @@ class Api:
             self.headers["Authorization"] = f"Bearer {signed_in.access}"
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+        said(body.get("data") if isinstance(body, dict) else None)
         data = None if body is None else json.dumps(body)
         return self.client.generic(
             method,

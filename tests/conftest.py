@@ -1,6 +1,7 @@
 """Fixtures for all tests: migrated databases, emptied between tests, and a named cast."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from channels.layers import get_channel_layer
 from django.core.management import call_command
 from django.db import connection
 
+from accounts import codes
 from accounts.models import User
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
@@ -21,9 +23,28 @@ from imsystem.threads import run_in_thread
 from rooms import services
 from rooms.choices import Role
 from rooms.models import Room
+from tests import leaks
 
 # Django's own collections keep their content: permissions are made by `migrate`, once.
 KEPT = ("django_", "auth_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_is_logged() -> Iterator[None]:
+    """Fails at the end of the session, with the lines (tests/leaks.py)."""
+    guard, issue = leaks.Guard(), codes.issue
+
+    def noted(**fields: Any) -> str:
+        code = issue(**fields)
+        leaks.issued(code)
+        return code
+
+    codes.issue = noted
+    logging.getLogger().addHandler(guard)
+    yield
+    logging.getLogger().removeHandler(guard)
+    codes.issue = issue
+    assert not leaks.found, "\n".join(leaks.found)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +93,7 @@ def _quiet_background() -> Iterator[None]:
     async def stop() -> None:
         await current_hub().stop()
         await get_channel_layer().flush()
+        await mongo_client().close()
 
     run_on_loop(stop())
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imsystem.embedded.children import Child
 
+# What whoever runs the tests has set, before it is set for them.
+GIVEN_MONGODB_URL = os.environ.get("MONGODB_URL", "")
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 30.0
 

@@ -15,6 +15,7 @@ from imsystem.asgi import application
 from imsystem.realtime.events import Beat
 from imsystem.realtime.hub import current_hub
 from imsystem.threads import run_in_thread
+from tests.leaks import said
 
 
 def token_of(user: User) -> str:
@@ -37,6 +38,7 @@ class Socket:
         self.presence = presence
 
     async def say(self, **frame: Any) -> None:
+        said(frame.get("data"))
         await self.communicator.send_to(text_data=json.dumps(frame))
 
     async def say_raw(self, text: str) -> None:

@@ -93,7 +93,8 @@ def test_it_is_valid_and_gives_no_warning(tmp_path: Path) -> None:
 
 
 def test_every_route_is_there_with_what_it_answers(schema: dict[str, Any]) -> None:
-    assert {name: set(operation["responses"]) for name, operation in operations(schema)} == ROUTES
+    answers = {name: set(operation["responses"]) for name, operation in operations(schema)}
+    assert answers == {name: codes | {"default"} for name, codes in ROUTES.items()}
 
 
 def test_no_route_is_missing(schema: dict[str, Any]) -> None:

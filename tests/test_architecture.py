@@ -17,7 +17,7 @@ LAYERS = [
     {"policies", "protocol", "payloads", "initials", "pictures"},
     {"models"},
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "selectors", "drafts", "journal",
-     "holes", "known_devices", "loose_ends", "providers", "privacy", "online"},
+     "holes", "known_devices", "loose_ends", "providers", "privacy", "online", "people", "loading"},
     {"announce", "mails", "sessions", "services", "checkpoint", "snapshot", "leaving", "export",
      "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "commands", "admin", "announcer",

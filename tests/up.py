@@ -10,12 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.leaks import look_into_files
+
 ROOT = Path(__file__).resolve().parent.parent
 # What the test session sets for itself, and what a developer may have in the shell or in .env.
 OURS = {
     *("MONGODB_URL", "MONGODB_NAME", "REDIS_URL", "EMAIL_URL", "DATA_DIR", "DEBUG"),
     *("SECRET_KEY", "JWT_SIGNING_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"),
     *("RATE_LIMITS", "WEB_CONCURRENCY", "TRUSTED_PROXIES", "HSTS"),
+    *("FRAMES_PER_SOCKET", "MESSAGES_PER_USER", "CONNECTS_PER_USER", "CONNECTS_PER_IP"),
+    *("AVATARS_PER_USER", "NEW_ROOMS_PER_USER", "SOCKETS_PER_USER", "SOCKETS_PER_IP"),
+    *("SOCKETS_PER_PROCESS", "HANDSHAKES_AT_ONCE", "ROOMS_PER_USER", "MEMBERS_PER_ROOM"),
 }
 READY_WITHIN_S = 90.0
 
@@ -114,7 +119,9 @@ class Up:
         """Stops the system as a user would; returns its exit code."""
         if self.runs():
             self.process.send_signal(number)
-        return self.process.wait(60)
+        code = self.process.wait(60)
+        look_into_files(self.log, *self.data_dir.rglob("*.log"))
+        return code
 
 
 def _part(pid: int) -> str:

@@ -2,14 +2,19 @@
 
 from secrets import token_hex
 
+from django.conf import settings
+
 from accounts.models import Avatar, User
+from accounts.people import person_topic
 from accounts.pictures import square_webp
 from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from imsystem.limits import Limit
+from imsystem.realtime.events import Changed
+from imsystem.realtime.publish import publish_from_thread
 
 # Reading a picture takes up to 2 s of a processor, so what turns out to be none counts too.
-UPLOADS = Limit("avatars", amount=20, window_s=3_600)
+UPLOADS = Limit.at("avatars", settings.AVATARS_PER_USER)
 # No upload takes so long: what is older and not in force was left behind by a crash.
 ABANDONED_MS = 3_600_000
 
@@ -44,6 +49,7 @@ def _put_in_force(user: User, new: str) -> User:
             raise NotAuthenticated
         if active.filter(avatar=before).update(avatar=new, updated_at=now_ms()) == 1:
             break
+    publish_from_thread(Changed(person_topic(user.pk)))
     others = Avatar.objects.filter(user=user).exclude(pk=new)
     others.filter(pk=before).delete()
     others.filter(created_at__lt=now_ms() - ABANDONED_MS).delete()

@@ -11,10 +11,13 @@ from accounts import mails
 from accounts.canonical import DELETED_PREFIX
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, Sex, TwoFactor, User
+from accounts.people import person_topic
 from accounts.services.devices import revoke_all
 from accounts.services.reauth import confirm
 from imsystem.clock import now_ms
 from imsystem.errors import Forbidden
+from imsystem.realtime.events import Changed
+from imsystem.realtime.publish import publish_from_thread
 
 Leave = Callable[[User], None]
 
@@ -90,3 +93,4 @@ def _erase(user: User) -> None:
         deleted_at=now,
         updated_at=now,
     )
+    publish_from_thread(Changed(person_topic(user.pk)))

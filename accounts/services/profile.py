@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Audience
 from accounts.models import Sex, User
+from accounts.people import person_topic
 from accounts.policies import valid_nickname
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotAuthenticated
@@ -30,8 +31,7 @@ def update_profile(
         changes["sex"] = _valid_sex(sex)
     privacy = _privacy_changes(who_may_add, who_sees_online, read_receipts)
     _store(user, changes | privacy)
-    if privacy:
-        publish_from_thread(Changed(user_topic(user.pk)))
+    publish_from_thread(Changed(user_topic(user.pk) if privacy else person_topic(user.pk)))
     return user
 
 

@@ -1,11 +1,13 @@
 """What `manage.py up` is made of: one supervisor and the processes it starts.
 
 supervisor  starts the parts, watches them, stops them in reverse order
+workers     the web workers, and new ones in place of those that end
 children    one child process: its command, its log, its end
 launch      the first code of every child: ends it with the supervisor, then becomes the program
 datadir     var/: the lock, the secrets, the addresses of the running parts, the logs
 network     free ports, the listening socket, pings
 web         a web worker: serves HTTP and the socket
+websocket   how a socket takes pings and fragments
 http        how long it waits for the head of a request
 prepare     what the first worker does before: reach the databases, check, migrate
 control     how a worker waits for its turn and says that it is ready

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,11 +24,13 @@ from imsystem.embedded.console import part_line
 from imsystem.embedded.control import REFUSED
 from imsystem.embedded.datadir import DataDir
 from imsystem.embedded.prepare import MIGRATED_WITHIN_S
+from imsystem.embedded.workers import Revival, Worker
 from imsystem.env import BASE_DIR, env
 
 POLL_S = 0.02
 READY_WITHIN_S = 30.0
-WEB_STOP_S = 10.0  # uvicorn gives requests 5 s, then cancels them
+# Sockets are closed within 5 s (chat/draining.py); then uvicorn gives requests 5 s.
+WEB_STOP_S = 15.0
 DATABASE_STOP_S = 30.0  # SecantusDB takes up to 4 s
 EMBEDDED_NOTE = (
     "embedded databases: for trial and small teams; set MONGODB_URL and REDIS_URL for production"
@@ -55,7 +57,7 @@ class Supervisor:
         self.started = time.monotonic()
         self.data = DataDir(options.data_dir)
         self.databases: list[Child] = []
-        self.workers: list[Child] = []
+        self.workers: list[Worker] = []
         self.endpoints: dict[str, str] = {}
         self.stop_requested = threading.Event()
 
@@ -111,15 +113,19 @@ class Supervisor:
     def _start_workers(self) -> None:
         """Starts the web workers; they import Django (1.6 s) while the databases start."""
         external = {"mongodb", "redis"} - {child.name for child in self.databases}
-        environment = self._environment()
-        descriptors = [self.lock, self.listener.fileno()]
         for number in range(1, self.options.workers + 1):
-            command = python_command("imsystem.embedded.web", str(self.listener.fileno()))
-            if number == 1:
-                command += ["prepare", *sorted(external)]
-            name = f"web worker {number}"
-            child = Child(name, command, env=environment, cwd=BASE_DIR, keep_open=descriptors)
-            self.workers.append(child)
+            mode = ["prepare", *sorted(external)] if number == 1 else []
+            self.workers.append(Worker(number, self._start_worker(number, *mode)))
+
+    def _start_worker(self, number: int, *mode: str) -> Child:
+        descriptor = self.listener.fileno()
+        return Child(
+            f"web worker {number}",
+            python_command("imsystem.embedded.web", str(descriptor), *mode),
+            env=self._environment(),
+            cwd=BASE_DIR,
+            keep_open=[self.lock, descriptor],
+        )
 
     def _environment(self) -> dict[str, str]:
         ours = {"DATA_DIR": str(self.data.path), "DJANGO_SETTINGS_MODULE": "imsystem.settings"}
@@ -137,7 +143,7 @@ class Supervisor:
 
     def _await_workers(self) -> None:
         """The first worker migrates and serves; then the others do."""
-        first, *others = self.workers
+        first, *others = [worker.child for worker in self.workers]
         first.go()
         self._await(first.name, first.is_ready, MIGRATED_WITHIN_S)
         for child in others:
@@ -151,7 +157,7 @@ class Supervisor:
         """Waits for `done`. Raises UpError after `seconds` or when a child has ended."""
         deadline = time.monotonic() + seconds
         while not done():
-            self._check()
+            self._check([*self.databases, *(worker.child for worker in self.workers)])
             if time.monotonic() > deadline:
                 raise UpError(f"{name} is not ready after {seconds:.0f} s.")
             self.stop_requested.wait(POLL_S)
@@ -165,18 +171,21 @@ class Supervisor:
     # --- watch and stop --------------------------------------------------------------------
 
     def _watch(self) -> None:
+        """From here on a web worker may end without the rest."""
+        revival = Revival(self.workers, self._start_worker, say)
         while True:
-            self._check()
+            self._check(self.databases)
+            revival.look(time.monotonic())
             self.stop_requested.wait(POLL_S * 10)
 
-    def _check(self) -> None:
+    def _check(self, children: Sequence[Child]) -> None:
         """Raises StopRequestedError on a signal, UpError when a part has ended.
 
         SystemExit when it has said itself why.
         """
         if self.stop_requested.is_set():
             raise StopRequestedError
-        for child in [*self.databases, *self.workers]:
+        for child in children:
             if child.process.poll() == REFUSED:
                 raise SystemExit(1)
             if not child.runs():
@@ -185,7 +194,7 @@ class Supervisor:
     def _stop(self) -> None:
         """Stops every part; web first, so that no request meets a database that is gone."""
         self.data.remove_endpoints()
-        killed = stop_all(self.workers, WEB_STOP_S)
+        killed = stop_all([worker.child for worker in self.workers], WEB_STOP_S)
         for child in reversed(self.databases):
             killed += stop_all([child], DATABASE_STOP_S)
         for name in killed:

@@ -1,5 +1,6 @@
 """The async MongoDB client of the message path (everything else goes through the ORM)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from imsystem.loops import PerLoop
 
 Document = dict[str, Any]
+Fields = dict[str, int] | None
 
 
 def _connect() -> AsyncMongoClient[Document]:
@@ -17,6 +19,22 @@ def _connect() -> AsyncMongoClient[Document]:
 
 
 mongo_client = PerLoop(_connect)
+
+
+# SecantusDB 0.7 takes 0.07 ms for each of 20 values of an `$in`, 0.09 of 100, 0.26 of 200.
+IN_AT_ONCE = 20
+
+
+async def find_in(
+    name: str, field: str, values: Sequence[str], fields: Fields = None, **more: Any
+) -> list[Document]:
+    """The documents of a collection in which `field` is one of `values`, and `more` holds too; a
+    few at a time."""
+    found: list[Document] = []
+    for start in range(0, len(values), IN_AT_ONCE):
+        wanted = {field: {"$in": list(values[start : start + IN_AT_ONCE])}, **more}
+        found += await collection(name).find(wanted, fields).to_list()
+    return found
 
 
 def collection(name: str) -> AsyncCollection[Document]:

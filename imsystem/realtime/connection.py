@@ -7,13 +7,17 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+from imsystem import metrics
+
 logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
 CLOSE_TOO_FAR_BEHIND = 4413
-# Beyond what the server's write buffer (64 KiB) and the kernel hold already.
+# Beyond what the server's write buffer (64 KiB) and the kernel hold already. A frame in line takes
+# 250 bytes besides its text.
 MAX_WAITING_BYTES = 1024 * 1024
+MAX_WAITING_FRAMES = 4_096
 # How long a socket that is cut may take to read its close frame.
 CUT_GRACE_S = 10.0
 
@@ -70,61 +74,82 @@ class Connection:
 
     def release(self, first_frame: str) -> None:
         """Sends `first_frame`, then everything that was pushed until now."""
+        if self._closing:
+            return
         self._held = False
         self._waiting.appendleft({"type": "websocket.send", "text": first_frame})
-        self._waiting_bytes += len(first_frame)
+        self._waiting_bytes += _size(first_frame)
         self._write_waiting()
 
     def push(self, frame: str) -> None:
         """Sends one text frame now if the socket takes it, else queues it."""
-        self._put({"type": "websocket.send", "text": frame}, len(frame))
+        if self._closing:
+            return
+        message = {"type": "websocket.send", "text": frame}
+        if self._writer is None and not self._held:
+            self._write(message)
+        else:
+            self._wait_in_line(message, _size(frame))
 
     def close(self, code: int) -> None:
         """Closes the socket after what is queued."""
-        if not self._closing:
-            self._held = False
-            self._put({"type": "websocket.close", "code": code}, 0)
-            self._closing = True
-
-    def _put(self, message: dict[str, Any], size: int) -> None:
         if self._closing:
+            return
+        self._closing = True
+        metrics.closed.labels(str(code)).inc()
+        self._waiting.append({"type": "websocket.close", "code": code})
+        self._held = False
+        if self._writer is None:
+            self._write_waiting()
+
+    def cut(self, code: int) -> None:
+        """Drops what waits, says `code` if the client reads, and hangs up if it does not."""
+        if self._closing:
+            return
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self.close(code)
+        asyncio.get_running_loop().call_later(CUT_GRACE_S, self._abort)
+
+    def _wait_in_line(self, message: dict[str, Any], size: int) -> None:
+        """Counts what is there, not what comes: one long answer alone is no reason to cut."""
+        if self._waiting_bytes >= MAX_WAITING_BYTES or len(self._waiting) >= MAX_WAITING_FRAMES:
+            logger.info("socket of %s is too far behind and is cut", self.user_identity)
+            self.cut(CLOSE_TOO_FAR_BEHIND)
             return
         self._waiting.append(message)
         self._waiting_bytes += size
-        if self._waiting_bytes > MAX_WAITING_BYTES:
-            self._cut()
-        elif self._writer is None and not self._held:
-            self._write_waiting()
 
     def _write_waiting(self) -> None:
-        """Writes until the queue is empty or the socket makes us wait.
+        """Writes until the queue is empty or the socket makes us wait."""
+        while self._waiting and self._writer is None:
+            self._write(self._next())
 
-        The server's send() waits only while its buffer is full. Starting it by hand saves a task
-        for every frame and recipient.
-        """
-        while self._waiting:
-            message = self._waiting.popleft()
-            self._waiting_bytes -= len(message.get("text", ""))
-            sending = self._send(message)
-            try:
-                waiting_for = sending.send(None)
-            except StopIteration:
-                continue
-            except Exception as exc:  # a dead socket; its consumer ends by itself
-                self._stop(exc)
-                return
-            self._writer = asyncio.get_running_loop().create_task(
-                self._write_slowly(_finish(sending, waiting_for))
-            )
+    def _next(self) -> dict[str, Any]:
+        message = self._waiting.popleft()
+        self._waiting_bytes -= _size(message.get("text", ""))
+        return message
+
+    def _write(self, message: dict[str, Any]) -> None:
+        """The server's send() waits only while its buffer is full. Starting it by hand saves a
+        task for every frame and recipient."""
+        sending = self._send(message)
+        try:
+            waiting_for = sending.send(None)
+        except StopIteration:
             return
+        except Exception as exc:  # a dead socket; its consumer ends by itself
+            self._stop(exc)
+            return
+        self._writer = asyncio.get_running_loop().create_task(
+            self._write_slowly(_finish(sending, waiting_for))
+        )
 
     async def _write_slowly(self, current: Coroutine[Any, Any, None]) -> None:
         try:
             await current
             while self._waiting:
-                message = self._waiting.popleft()
-                self._waiting_bytes -= len(message.get("text", ""))
-                await self._send(message)
+                await self._send(self._next())
         except Exception as exc:
             self._stop(exc)
         finally:
@@ -134,15 +159,6 @@ class Connection:
         logger.debug("socket of %s is gone: %r", self.user_identity, exc)
         self.discard()
 
-    def _cut(self) -> None:
-        """Drops what waits, says 4413 if the client reads again, and hangs up if it does not."""
-        logger.info("socket of %s is too far behind and is cut", self.user_identity)
-        self._waiting.clear()
-        self._waiting_bytes = 0
-        self._held = False
-        self.close(CLOSE_TOO_FAR_BEHIND)
-        asyncio.get_running_loop().call_later(CUT_GRACE_S, self._abort)
-
     def discard(self) -> None:
         """Drops what is queued; nothing is sent from now on."""
         self._closing = True
@@ -150,3 +166,8 @@ class Connection:
         self._waiting_bytes = 0
         if self._writer is not None:
             self._writer.cancel()
+
+
+def _size(frame: str) -> int:
+    """Bytes on the wire, at most. Exactly would mean to encode it once more for each socket."""
+    return len(frame) if frame.isascii() else 3 * len(frame)

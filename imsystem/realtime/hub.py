@@ -6,12 +6,14 @@ in the layer itself: that would cost a subscription, a queue and an encoding per
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from channels.layers import get_channel_layer
 
+from imsystem import metrics
 from imsystem.ids import new_identity
 from imsystem.loops import PerLoop
 from imsystem.outage import is_outage
@@ -67,12 +69,16 @@ class Hub:
     def add(self, connection: Connection, topics: Iterable[str]) -> None:
         """Registers a socket; from now on it gets what is delivered to `topics`."""
         self.start()
+        if connection not in self.connections:
+            metrics.sockets.inc()
         self.connections.add(connection)
         for topic in topics:
             self.subscribe(connection, topic)
 
     def remove(self, connection: Connection) -> None:
         """Forgets a socket that has ended."""
+        if connection in self.connections:
+            metrics.sockets.dec()
         self.connections.discard(connection)
         for topic in list(connection.topics):
             self.unsubscribe(connection, topic)
@@ -146,7 +152,9 @@ class Hub:
             observer(event)
 
     def _send_to_topic(self, event: ev.Deliver) -> None:
-        for connection in self.sockets_of(event.topic):
+        started = time.perf_counter()
+        sockets = self.sockets_of(event.topic)
+        for connection in sockets:
             if connection.user_identity == event.skip_user:
                 continue
             if event.about and _declined(connection, event.about):
@@ -154,6 +162,8 @@ class Hub:
                     connection.push(event.instead)
             else:
                 connection.push(event.frame)
+        metrics.fan_out(time.perf_counter() - started)
+        metrics.deliveries(len(sockets))
 
     # --- the channel layer -----------------------------------------------------------------
 
@@ -208,6 +218,7 @@ class Hub:
             self._heard.popitem(last=False)
         if last is not None and number > last + 1 and source != self.identity:
             logger.warning("the channel layer lost %d packets", number - last - 1)
+            metrics.lost_packets(number - last - 1)
             self._lost_events()
 
     async def _send_for_ever(self) -> None:

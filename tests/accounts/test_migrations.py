@@ -25,11 +25,13 @@ _password = make_password(PASSWORD)
 
 
 @pytest.fixture
-def scratch() -> Iterator[None]:
-    """An empty database of its own, in place of the tests'. For this thread only."""
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty database of its own, in place of the tests': for the ORM in this thread, and for
+    the async client (imsystem.mongo.clients) in all."""
     usual, client = connection.database, connection.connection
     client.drop_database("im_test_migrations")
     connection.database = client["im_test_migrations"]
+    monkeypatch.setitem(connection.settings_dict, "NAME", "im_test_migrations")
     ContentType.objects.clear_cache()  # their ids are other ones there
     yield
     client.drop_database("im_test_migrations")

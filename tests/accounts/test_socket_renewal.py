@@ -272,7 +272,7 @@ async def test_a_database_that_is_away_can_be_asked_again(
         raise Unavailable
 
     socket = await opened(phone.access)
-    monkeypatch.setattr("accounts.ws_auth.session_of", away)
+    monkeypatch.setattr("accounts.ws_auth.owner_of", away)
     answer = await socket.ask("auth.renew", token=phone.access)
     assert (answer["code"], answer["retry_after"]) == ("unavailable", 2)
     monkeypatch.undo()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from asgiref.sync import async_to_sync
 from django.test import Client
 
 from accounts import services, tickets, ws_auth
@@ -16,6 +15,7 @@ from accounts.tokens import read_access
 from accounts.ws_auth import BadOrigin, SocketUser
 from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
+from imsystem.loops import run_on_loop
 from imsystem.redis import sync_redis
 from tests.accounts.test_tokens import bad_tokens
 from tests.api import NO_CREDENTIALS, Api
@@ -44,7 +44,14 @@ def scope(query: str | bytes = "", scheme: str = "ws", **headers: str) -> dict[s
 
 
 def authenticate(*args: Any, **kwargs: Any) -> SocketUser:
-    return async_to_sync(ws_auth.authenticate)(scope(*args, **kwargs))
+    """As a handshake does it: who it is, then whether they still are."""
+
+    async def shake_hands() -> SocketUser:
+        user = await ws_auth.authenticate(scope(*args, **kwargs))
+        assert (await ws_auth.owner_of(user)).pk == user.user_identity
+        return user
+
+    return run_on_loop(shake_hands())
 
 
 def refused(*args: Any, **kwargs: Any) -> bool:

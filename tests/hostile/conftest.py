@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile.scene import Scene
 from tests.hostile.target import Target
 
 _slowest: list[str] = []
@@ -36,9 +37,36 @@ def start(
 
 
 @pytest.fixture(scope="module")
-def target(start: Start) -> Target:
-    """One system for the module, without limits: they would answer in place of what is tested."""
-    return start(RATE_LIMITS="off")
+def target(scene: Scene) -> Target:
+    """The same system for all modules that do not need another one."""
+    scene.changes()
+    return scene.target
+
+
+@pytest.fixture(scope="package")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """One system with people and rooms for all (to start and stop one takes 6 s), without limits:
+    they would answer in place of what is tested."""
+    with Target(tmp_path_factory.mktemp("scene"), RATE_LIMITS="off") as running:
+        made = Scene(running)
+        yield made
+        made.hang_up()
+        made.look()
+        _note("most", running)
+
+
+@pytest.fixture
+def unharmed(scene: Scene) -> Iterator[None]:
+    """Whatever the test sends: nothing in the log, and others go on."""
+    with scene.unharmed():
+        yield
+
+
+@pytest.fixture
+def nothing_changed(scene: Scene, request: pytest.FixtureRequest) -> Iterator[None]:
+    """And every document stays as it is."""
+    with scene.unharmed(unchanged_by=request.node.name):
+        yield
 
 
 def _note(module: str, target: Target) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Page
 
+from tests.hostile.conftest import Start
 from tests.hostile.target import PASSWORD, Target
 from tests.routes import filled, routes
 from tests.system.browser import Visitor, chromium, launched, visit
@@ -24,6 +25,12 @@ ERRORS = ("/no/such/page", "/chat/none-such/", "/admin/no/such/")
 @pytest.fixture(scope="module", autouse=True)
 def _browser() -> None:
     chromium()  # skips or fails before anything is started
+
+
+@pytest.fixture(scope="module")
+def target(start: Start) -> Target:
+    """One of its own: Alice becomes a superuser."""
+    return start(RATE_LIMITS="off")
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from django.core.asgi import get_asgi_application
 
 from imsystem import bodies
+from imsystem.asgi_handler import SyncHandler
 from imsystem.bodies import within_limit
 from tests.api import problem
 
@@ -105,5 +105,5 @@ async def test_a_client_that_leaves_gets_no_answer() -> None:
 @pytest.mark.parametrize("length", [None, "2000"])
 async def test_django_behind_it(length: str | None) -> None:
     client = Client(b"a" * 1_500, b"b" * 500, length=length)
-    assert await client.answered(get_asgi_application()) == 413
+    assert await client.answered(SyncHandler()) == 413
     assert json.loads(client.body) == REFUSED

@@ -1,5 +1,6 @@
 """The parts of `up`, one by one."""
 
+import asyncio
 import importlib.util
 import os
 import signal
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
-from imsystem.embedded import UpError, datadir, network
+from imsystem.embedded import UpError, datadir, network, web
 from imsystem.embedded.children import LAUNCH, Child, mongodb_command, stop_all, valkey_command
 from imsystem.embedded.datadir import DataDir
 from imsystem.embedded.probe import first_host, main
 from imsystem.embedded.supervisor import is_set
+from imsystem.embedded.web import Server
 from tests.up import eventually
 
 
@@ -182,3 +185,40 @@ def test_secrets_in_files_count_as_set(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "url").write_text("mongodb://db/")
     monkeypatch.setenv("MONGODB_URL_FILE", str(tmp_path / "url"))
     assert is_set("MONGODB_URL")
+
+
+class TestServer:
+    async def test_it_drains_before_it_hangs_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No new connections, then the sockets in peace, then what is left."""
+        steps: list[str] = []
+
+        class Listener:
+            def close(self) -> None:
+                steps.append("no new ones")
+
+        class Leaving:
+            """A client that takes a moment to answer the close frame."""
+
+            close_sent = True
+
+        async def drain() -> None:
+            steps.append("drained")
+
+        async def hang_up(server: uvicorn.Server, sockets: Any = None) -> None:
+            steps.append(f"hung up on {len(server.server_state.connections)}")
+
+        monkeypatch.setattr("imsystem.asgi.drain", drain)
+        monkeypatch.setattr(uvicorn.Server, "shutdown", hang_up)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            server = Server(uvicorn.Config("nothing:here"), ours)
+            server.servers = [Listener()]  # type: ignore[list-item]
+            leaving: Any = Leaving()
+            server.server_state.connections.add(leaving)
+            asyncio.get_running_loop().call_later(0.1, server.server_state.connections.clear)
+            await server.shutdown()
+            assert steps == ["no new ones", "drained", "hung up on 0"]
+            server.server_state.connections.add(leaving)
+            monkeypatch.setattr(web, "CLOSED_WITHIN_S", 0.1)
+            await server.shutdown()
+        assert steps[3:] == ["no new ones", "drained", "hung up on 1"]

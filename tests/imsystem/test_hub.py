@@ -125,6 +125,42 @@ async def test_just_below_the_limit_nothing_is_cut(hub: Hub) -> None:
     assert slow.got == ["ready", *[frame] * 9]
 
 
+async def test_small_frames_are_counted_too(hub: Hub) -> None:
+    (slow,) = joined(hub, 1)
+    slow.reading.clear()
+    for _ in range(connections.MAX_WAITING_FRAMES + 1):  # the first is with the server already
+        hub.apply(ev.Deliver(ROOM, "typing"))
+    assert not slow.connection.closing
+    hub.apply(ev.Deliver(ROOM, "typing"))
+    assert slow.connection.closing
+    slow.reading.set()
+    await asyncio.sleep(0.01)
+    assert slow.got == ["ready", "typing", 4413]
+
+
+async def test_letters_are_counted_as_bytes(hub: Hub) -> None:
+    (slow,) = joined(hub, 1)
+    slow.reading.clear()
+    for _ in range(6):  # each 300 kB: one with the server, four wait
+        hub.apply(ev.Deliver(ROOM, "名" * 100_000))
+    assert slow.connection.closing
+    slow.reading.set()
+    await asyncio.sleep(0.01)
+
+
+async def test_one_long_answer_is_no_reason_to_cut(hub: Hub) -> None:
+    """A sync may be longer than what else may wait: whoever asks for it must get it."""
+    (slow,) = joined(hub, 1)
+    slow.reading.clear()
+    long = "x" * (2 * connections.MAX_WAITING_BYTES)
+    slow.connection.push("first")
+    slow.connection.push(long)
+    assert not slow.connection.closing
+    slow.reading.set()
+    await asyncio.sleep(0.01)
+    assert slow.got == ["ready", "first", long]
+
+
 async def test_frames_before_ready_wait_for_it() -> None:
     peer = Peer()
     early = Connection("user", peer.send, peer.abort)

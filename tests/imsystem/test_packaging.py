@@ -10,6 +10,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-local.lock", "requirements-dev.lock")
+TOOLS = "requirements-safe.lock"
 PINNED = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)", re.MULTILINE)
 
 
@@ -50,7 +51,11 @@ class TestLocks:
     def test_the_gpl_database_is_in_no_container(self) -> None:
         assert "secantusdb" not in {name for name, _ in pins("requirements.lock")}
 
-    @pytest.mark.parametrize("lock", LOCKS)
+    def test_the_security_tools_are_locked(self, project: dict[str, Any]) -> None:
+        required = names(project["dependency-groups"]["security"])
+        assert required <= {name for name, _ in pins(TOOLS)}
+
+    @pytest.mark.parametrize("lock", [*LOCKS, TOOLS])
     def test_nothing_but_pins_and_hashes(self, lock: str) -> None:
         for line in (ROOT / lock).read_text().splitlines():
             assert PINNED.match(line) or line.startswith("    --hash=sha256:"), line

@@ -121,6 +121,23 @@ withClock("signed out and refused connections are not made again", async () => {
   }
 });
 
+withClock("it comes back soon after a restart, and late after a flood", async () => {
+  for (const [code, soonest, latest] of [[1012, 500, 1_000], [4429, 8_000, 16_000], [4409, 8_000, 16_000]]) {
+    const { socket, opened } = connect();
+    const waits = new Set();
+    for (let time = 0; time < 5; time += 1) {
+      opened.at(-1).onclose({ code });
+      waits.add(socket.state.retryAt - Date.now());
+      if (time === 0) {
+        const [wait] = waits;
+        assert.ok(wait >= soonest && wait <= latest, `${code}: ${wait} ms`);
+      }
+      mock.timers.tick(60_000);
+    }
+    assert.ok(waits.size > 1, "all the same: everybody would come at once");
+  }
+});
+
 withClock("a connection that never becomes ready is given up", async () => {
   const { socket, opened } = connect();
   mock.timers.tick(10_000);

@@ -9,9 +9,11 @@ import time_machine
 from django.db import connection
 
 from accounts.models import User
+from accounts.services import update_profile
 from chat.services import mark_read, send_message
 from imsystem.clock import now_ms
 from imsystem.loops import run_on_loop
+from imsystem.mongo.clients import collection
 from rooms import selectors, services
 from rooms.models import Room
 from tests.api import NOT_FOUND, Api, public
@@ -134,7 +136,7 @@ def test_a_foreign_room_answers_like_an_absent_one(cast: Cast, room: str, part: 
 
 
 @contextmanager
-def counted() -> Iterator[list[Any]]:
+def counted_queries() -> Iterator[list[Any]]:
     """The ORM's queries inside the block."""
     connection.force_debug_cursor = True
     before = len(connection.queries_log)
@@ -154,12 +156,35 @@ def _people_and_rooms(alice: User, count: int) -> None:
 
 
 @pytest.mark.parametrize("rooms", [1, 5])
-def test_the_list_costs_four_queries_however_many_rooms(alice: User, rooms: int) -> None:
-    """Memberships, rooms, and of direct rooms the members and their people."""
+def test_the_list_costs_four_reads_however_many_rooms(
+    alice: User, rooms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memberships, rooms, and of direct rooms the members and their people; later on, only the
+    memberships."""
     _people_and_rooms(alice, rooms)
-    with counted() as queries:
+    read: list[str] = []
+
+    def counted(name: str) -> Any:
+        read.append(name)
+        return collection(name)
+
+    monkeypatch.setattr("rooms.loading.collection", counted)
+    monkeypatch.setattr("accounts.people.collection", counted)
+    with counted_queries() as queries:
         assert len(selectors.room_list(alice)) == 2 * rooms
-    assert len(queries) == 4
+        assert read == ["user_room", "room_basic", "user_room", "user_basic"]
+        assert len(selectors.room_list(alice)) == 2 * rooms
+    assert read[4:] == ["user_room"]
+    assert len(queries) == 0
+
+
+def test_what_is_kept_of_rooms_and_people_follows_their_changes(alice: User, bob: User) -> None:
+    group = services.create_group(creator=alice, name="Kitchen", members=[bob.pk])
+    services.open_direct(user=bob, peer_identity=alice.pk)
+    assert set(names(alice)) == {"Kitchen", bob.nickname}
+    services.update_room(user=alice, room_identity=group.pk, name="Bar")
+    update_profile(user=bob, nickname="Bobby")
+    assert set(names(alice)) == {"Bar", "Bobby"}
 
 
 def test_heads_this_process_follows_cost_nothing(
@@ -181,6 +206,6 @@ def test_heads_this_process_follows_cost_nothing(
 def test_the_members_cost_four_queries_however_many(alice: User, members: int) -> None:
     people = [new_user("peer").pk for _ in range(members)]
     room = services.create_group(creator=alice, name="x", members=people)
-    with counted() as queries:
+    with counted_queries() as queries:
         assert len(selectors.member_list(alice, room.pk)) == members + 1
     assert len(queries) == 4

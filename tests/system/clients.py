@@ -15,6 +15,9 @@ from typing import Any, Protocol, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
+from tests.leaks import said
+from tests.system.timeline import Timeline
+
 Json = dict[str, Any]
 
 RECONNECT_S = 0.2
@@ -61,76 +64,6 @@ class NoLog:
     def received(self, message: Json, how: str) -> None: ...
 
 
-class Timeline:
-    """What a client shows of one room: everything up to `seq`, in order, as of `revision`."""
-
-    def __init__(self) -> None:
-        self.seq = 0
-        self.revision = 0
-        self.shown: list[Json] = []
-        self._newest: dict[str, Json] = {}  # identity -> the message as last changed
-        self._held: dict[int, Json] = {}  # came before its turn
-        self._final = 0
-        self._head = (0, 0)
-
-    @property
-    def lacking(self) -> bool:
-        head_seq, head_revision = self._head
-        return bool(self._held) or head_seq > self.seq or head_revision > self.revision
-
-    @property
-    def gap(self) -> str:
-        """What it waits for, in words."""
-        held = f"holds {min(self._held)}-{max(self._held)}" if self._held else "holds nothing"
-        return f"{held}, final {self._final}, head {self._head[0]}"
-
-    def text_of(self, identity: str) -> str:
-        return str(self._newest[identity]["data"])
-
-    def announced(self, seq: int, revision: int) -> None:
-        self._head = (max(seq, self._head[0]), max(revision, self._head[1]))
-
-    def created(self, message: Json) -> None:
-        self._hold(message)
-        self._drain()
-
-    def updated(self, message: Json) -> None:
-        self._change(message)
-        if message["revision"] == self.revision + 1:
-            self.revision += 1
-        self.announced(0, message["revision"])
-
-    def synced(self, answer: Json) -> None:
-        """The answer to `sync` with this timeline's seq and revision."""
-        for message in answer["messages"]:
-            self._hold(message)
-        for message in answer["changed"]:
-            self._change(message)
-        self.announced(answer["last_seq"], answer["revision"])
-        self.revision = max(self.revision, answer["revision"])
-        self._final = max(self._final, answer["complete_to"])
-        self._drain()
-
-    def _hold(self, message: Json) -> None:
-        if message["seq"] > self.seq:
-            self._held[message["seq"]] = message
-            self._change(message)
-
-    def _change(self, message: Json) -> None:
-        known = self._newest.get(message["identity"])
-        if known is None or known["revision"] < message["revision"]:
-            self._newest[message["identity"]] = message
-
-    def _drain(self) -> None:
-        """Shows what is next, and what comes after holes that are final."""
-        for seq in sorted(self._held):
-            if seq > max(self.seq, self._final) + 1:
-                return
-            self.shown.append(self._held.pop(seq))
-            self.seq = seq
-        self.seq = max(self.seq, self._final)
-
-
 class Client:
     """One device: connections come and go, timelines and unsent messages stay.
 
@@ -159,6 +92,7 @@ class Client:
         self.sent: set[str] = set()  # client_ids
         self.answers: list[tuple[str, float]] = []  # code ("ack", "unavailable"…), seconds
         self.closes: list[int] = []
+        self.hang_ups = 0
         self._heard = time.monotonic()
         self._socket: ClientConnection | None = None
         self._ready = asyncio.Event()
@@ -206,6 +140,11 @@ class Client:
         return self._ready.is_set()
 
     @property
+    def closed_on_us(self) -> bool:
+        """True when a connection ended that we did not end ourselves."""
+        return len(self.closes) > self.hang_ups
+
+    @property
     def settled(self) -> bool:
         """True when it lacks nothing and asks for nothing."""
         return not self._syncing and not any(line.lacking for line in self.rooms.values())
@@ -234,13 +173,19 @@ class Client:
                 self._lost(socket.close_code or 0)
 
     async def _feel_pulse(self, socket: ClientConnection) -> None:
-        """Hangs up without a word when nothing is heard: whoever is gone does not answer."""
-        self._heard = time.monotonic()
+        """Hangs up without a word when nothing is heard: whoever is gone does not answer.
+
+        Counts what it has waited for, not what the clock says: when this process did not get the
+        processor, the answers are there and not read yet.
+        """
+        silent, self._heard = 0.0, time.monotonic()
         while self._patience.pulse:
             with suppress(ConnectionClosed):
                 await socket.send(json.dumps({"type": "ping", "id": "pulse"}))
+            asked = time.monotonic()
             await asyncio.sleep(self._patience.pulse)
-            if time.monotonic() - self._heard > self._patience.pulse + self._patience.silence:
+            silent = 0.0 if self._heard >= asked else silent + self._patience.pulse
+            if silent > self._patience.silence:
                 self.hang_up()
                 return
 
@@ -342,6 +287,7 @@ class Client:
     async def try_to_send(self, room: str, data: str, client_id: str) -> Json:
         """One attempt; its outcome and how long it took are kept in `answers`."""
         self.sent.add(client_id)
+        said(data)
         self._log.attempt(room, client_id, data)
         started = time.monotonic()
         fields = {"room_identity": room, "client_id": client_id, "data": data}
@@ -367,7 +313,26 @@ class Client:
             assert answer["code"] in PASSING, answer
             await asyncio.sleep(random.uniform(RECONNECT_S, 0.5))
 
+    async def renew(self, token: str) -> None:
+        """Goes on with a newer access token, now and after each reconnect."""
+        self._headers["Authorization"] = f"Bearer {token}"
+        answer = await self.ask("auth.renew", token=token)
+        assert answer["type"] == "ack" or answer["code"] in PASSING, answer
+
     # --- what was heard --------------------------------------------------------------------
+
+    def know(self, other: "Client") -> None:
+        """Begins where another device of the same person is now."""
+        for room, line in other.rooms.items():
+            self.rooms[room].seq, self.rooms[room].revision = line.seq, line.revision
+
+    def forget(self) -> None:
+        """Drops what it sent and heard so far; what it shows goes on from there."""
+        for heard in (self.frames, self.acked, self.sent, self.answers, self.closes):
+            heard.clear()
+        self.hang_ups = 0
+        for timeline in self.rooms.values():
+            timeline.forget()
 
     def created(self, room: str) -> list[int]:
         """The seq of every `message.created` of a room, as they came."""
@@ -382,8 +347,16 @@ class Client:
 
     def hang_up(self) -> None:
         """Ends the connection as a lost network does; it is built up again."""
-        if self._socket is not None:
+        if self._socket is not None and not self._socket.transport.is_closing():
+            self.hang_ups += 1
             self._socket.transport.abort()
+
+    def move(self, url: str) -> None:
+        """Reconnects, to this one of its servers."""
+        if url != self.url:
+            self._urls.remove(url)
+            self._urls.insert(1, url)  # whoever loses a server goes to the next
+            self.hang_up()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

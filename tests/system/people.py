@@ -65,15 +65,21 @@ class Person:
         room = await self.call("GET", f"rooms/lookup/?number={number}")
         return await self.call("POST", f"rooms/{room['identity']}/join/")
 
-    async def history(self, room: str) -> list[Json]:
-        """Every message of a room, page by page."""
+    async def history(self, room: str, after: int = 0) -> list[Json]:
+        """Every message of a room from number `after` + 1 on, page by page."""
         messages: list[Json] = []
-        after, more = 0, True
+        more = True
         while more:
             page = await self.call("GET", f"rooms/{room}/messages/?after={after}&limit=100")
             messages += page["messages"]
             after, more = after + 100, page["has_after"]
         return messages
+
+    async def renew(self) -> None:
+        """New tokens of the same device session."""
+        tokens = await self.call("POST", "auth/refresh/", refresh=self.refresh)
+        self.token, self.refresh = tokens["access"], tokens["refresh"]
+        self.api.headers["Authorization"] = f"Bearer {self.token}"
 
     async def call(self, method: str, path: str, **body: object) -> Json:
         """One request that has to succeed."""

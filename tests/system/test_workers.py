@@ -1,8 +1,11 @@
-"""Two web processes serve one room: whoever is connected where, all see the same."""
+"""Two web processes serve one room: whoever is connected where, all see the same. And at the end,
+the processes end: one by one and all together, while people talk (F1, F23)."""
 
 import asyncio
+import os
 import re
 import secrets
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,21 +13,25 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 import pytest
 
+from tests.system.burst import Burst, all_connected, stored_is_what_was_acked
 from tests.system.clients import Client, until
 from tests.system.conftest import Measured
 from tests.system.people import PASSWORD, Person, register, register_all, room_of, sign_in
-from tests.system.system import System, worker_of
+from tests.system.system import System, started, worker_of
+from tests.up import runs
 
 SENDERS = 10
 MESSAGES_EACH = 20
 TAKES_EFFECT_S = 2.0
+ENDS_WITHIN_S = 10.0
 # The kernel hands connections to whichever process is free; this many tries reach both.
 MAX_TRIES = 100
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    running = System(tmp_path_factory.mktemp("workers"), "--workers", "2")
+    home = tmp_path_factory.mktemp("workers")
+    running = System(home, "--workers", "2", MESSAGES_PER_USER="off")
     running.start()
     yield running
     running.stop()
@@ -253,3 +260,88 @@ async def test_every_end_of_a_device_session_ends_its_sockets_on_both(
     assert (await phone.api.get("users/me/")).status_code == 401
     assert (await here.api.get("users/me/")).status_code == (200 if stays else 401)
     await phone.api.aclose()
+
+
+# --- ends -----------------------------------------------------------------------------------
+# Of the first four: the tests above have signed the others out.
+
+
+def _spread(system: System, clients: list[Client]) -> dict[int, list[Client]]:
+    """Which worker serves whom."""
+    served: dict[int, list[Client]] = {worker: [] for worker in system.workers()}
+    for client in clients:
+        served[worker_of(system, client.port)].append(client)
+    return served
+
+
+async def _replaced(system: System, old: int) -> float:
+    """Waits until there are two workers that serve; after how many seconds."""
+    begun = time.monotonic()
+    lines = system.output().count("serves again")
+    await until(lambda: system.output().count("serves again") > lines, ENDS_WITHIN_S)
+    workers = system.workers()
+    started.update(workers)
+    assert len(workers) == 2
+    assert old not in workers
+    return time.monotonic() - begun
+
+
+async def test_a_killed_worker_is_replaced(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    """The databases and the other worker go on."""
+    room = await room_of(people[:4])
+    async with all_connected(people[:4] * 3) as clients, Burst(clients, room) as burst:
+        served = _spread(system, clients)
+        victim, survivor = served
+        await burst.until_acked(50)
+        os.kill(victim, signal.SIGKILL)
+        took = await _replaced(system, victim)
+        measured(f"another worker serves after {took:.1f} s")
+        assert all(not client.closes for client in served[survivor])
+        await until(lambda: all(client.connected for client in clients))
+        await burst.until_acked(50)
+        await burst.stop()
+        await until(lambda: burst.complete(burst.head))
+        await stored_is_what_was_acked(people[0], burst)
+    assert "was killed by SIGKILL. It is started again." in system.output()
+
+
+async def test_a_worker_is_asked_to_end(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    """What was said is answered, then all are told to come back; nobody else notices."""
+    room = await room_of(people[:4])
+    async with all_connected(people[:4] * 3) as clients, Burst(clients, room) as burst:
+        served = _spread(system, clients)
+        victim = max(served, key=lambda worker: len(served[worker]))
+        await burst.until_acked(50)
+        begun = time.monotonic()
+        os.kill(victim, signal.SIGTERM)
+        await until(lambda: not runs(victim), ENDS_WITHIN_S)
+        measured(f"ended after {time.monotonic() - begun:.2f} s with {len(served[victim])} sockets")
+        assert [client.closes for client in served[victim]] == [[1012]] * len(served[victim])
+        await until(lambda: all(client.connected for client in clients))
+        await burst.stop()
+        await until(lambda: burst.complete(burst.head))
+        await stored_is_what_was_acked(people[0], burst)
+        outcomes = {outcome for client in clients for outcome, _seconds in client.answers}
+        assert outcomes <= {"ack", "unavailable", "disconnected"}
+        for worker, others in served.items():
+            assert worker == victim or all(not client.closes for client in others)
+
+
+async def test_everything_is_asked_to_end(
+    system: System, people: list[Person], measured: Measured
+) -> None:
+    """SIGTERM for `up` while people talk."""
+    await until(lambda: len(system.workers()) == 2, ENDS_WITHIN_S)
+    started.update(system.workers())
+    room = await room_of(people[:4])
+    async with all_connected(people[:4] * 3) as clients, Burst(clients, room) as burst:
+        await burst.until_acked(50)
+        begun = time.monotonic()
+        assert await asyncio.to_thread(system.stop) == 0
+        measured(f"ended after {time.monotonic() - begun:.2f} s")
+        assert {tuple(client.closes[:1]) for client in clients} == {(1012,)}
+        assert "was killed" not in system.output().rpartition("stopping")[2]

@@ -27,6 +27,7 @@ from chat.management.commands import _demo_texts as texts
 from chat.services import mark_read, submit_message
 from imsystem.env import env
 from imsystem.errors import Forbidden, NotFound, Unavailable
+from imsystem.limits import lifted
 from imsystem.loops import run_on_loop
 from imsystem.outage import is_outage
 from rooms.selectors import room_list
@@ -67,7 +68,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="also in a database of your own")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with _one_line_on_outage():
+        with _one_line_on_outage(), lifted():
             _check_place(confirmed=options["yes"])
             password = secrets.token_urlsafe(9)
             with _progress(silent=options["verbosity"] == 0) as progress:

@@ -16,6 +16,7 @@ const STABLE_MS = 5_000;
 const SIGNED_OUT = 4401;
 const REFUSED = 4403;
 const FLOODING = 4429;
+const TOO_MANY = 4409;
 const RESTART = 1012;
 
 /** Why a command got no ack. `code` is the server's, or `timeout`, or `disconnected`. */
@@ -155,9 +156,10 @@ export class Socket extends EventTarget {
 
   /** @param {number} code */
   #wait(code) {
-    // A server that restarts is back soon; one that complained of flooding wants to be left alone.
+    // A server that restarts is back soon; one that complained of flooding wants to be left alone,
+    // and of the fifty tabs that are open some other one is looked at.
     if (code === RESTART) this.#attempt = Math.min(this.#attempt, 1);
-    if (code === FLOODING) this.#attempt = Math.max(this.#attempt, 4);
+    if (code === FLOODING || code === TOO_MANY) this.#attempt = Math.max(this.#attempt, 4);
     const wait = delay(this.#attempt);
     this.#attempt += 1;
     this.#become("waiting", Date.now() + wait, code);

@@ -1,0 +1,58 @@
+"""People and sign-ins for the socket's side: read for many sockets at once."""
+
+import asyncio
+from collections.abc import Sequence
+
+from accounts.models import DeviceSession, User
+from imsystem.loops import PerLoop
+from imsystem.mongo.clients import Document, find_in
+from imsystem.mongo.instances import instance
+from imsystem.mongo.shared_reads import SharedReads
+from imsystem.realtime.followed import followed
+
+# What others are shown of a person (payloads.public_user), and what decides it (policies.py).
+SHOWN = (
+    *("account", "nickname", "sex", "avatar", "created_at", "deleted_at"),
+    *("who_may_add", "who_sees_online", "read_receipts"),
+)
+PERSON = "person:"  # the topic of what somebody shows of themselves, but for their settings
+
+
+def person_topic(identity: str) -> str:
+    return f"{PERSON}{identity}"
+
+
+async def _read_people(identities: Sequence[str]) -> dict[str, User]:
+    found = await find_in("user_basic", "_id", identities, dict.fromkeys(SHOWN, 1))
+    return {row["_id"]: instance(User, row) for row in found}
+
+
+# Kept for half a minute: the people one talks with are in every list of one's rooms.
+people = followed(_read_people, PERSON, "user:")
+
+
+async def _read_users(identities: Sequence[str]) -> dict[str, Document]:
+    return {row["_id"]: row for row in await find_in("user_basic", "_id", identities)}
+
+
+async def _read_sessions(identities: Sequence[str]) -> dict[str, Document]:
+    return {row["_id"]: row for row in await find_in("device_session", "_id", identities)}
+
+
+_users = PerLoop(lambda: SharedReads(_read_users))
+_sessions = PerLoop(lambda: SharedReads(_read_sessions))
+
+
+async def session_in_force(*, user_identity: str, session_identity: str) -> DeviceSession | None:
+    """The live device session of an active user that a token or ticket names, with its `.user`.
+    Never from memory."""
+    row, owner = await asyncio.gather(
+        _sessions().get(session_identity), _users().get(user_identity)
+    )
+    if row is None or owner is None or not owner["is_active"]:
+        return None
+    session = instance(DeviceSession, row)
+    if session.ended_at is not None or session.user_id != user_identity:
+        return None
+    session.user = instance(User, owner)
+    return session

@@ -1,0 +1,153 @@
+"""How a running system's rooms and messages are backed up, so that every room comes out whole.
+
+Room by room and in order of seq: of each room the backup has the messages 1 to n without a gap, n
+being at least what was acknowledged when it began. Rooms and members are read after the messages
+and speak of nothing beyond n; a message that was changed meanwhile may be there as it was before,
+but the room's revision is never behind.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from chat.holes import SETTLE_MS, seal
+from chat.sequence import WINDOW
+from imsystem.backup.lines import CODEC
+from imsystem.backup.plan import Plain, Reader, batches
+from imsystem.mongo.clients import Document, collection
+
+POLL_S = 0.1
+MESSAGES, ROOMS, MEMBERS = "message_basic", "room_basic", "user_room"
+DEPARTURES = "room_departure"
+
+
+def readers() -> Mapping[str, Reader]:
+    """The readers of one backup; they know from each other what has been written."""
+    messages = _Messages()
+    rooms = _Rooms(messages.heads)
+    return {MESSAGES: messages, ROOMS: rooms, MEMBERS: _Members(messages.heads, rooms.written)}
+
+
+class _Messages:
+    """Every room that has messages, also those that were deleted since."""
+
+    after: Sequence[str] = ()
+    resumes = True
+
+    def __init__(self) -> None:
+        self.heads: dict[str, int] = {}  # room -> the last seq written; 150 bytes for each room
+
+    def note(self, document: Document) -> None:
+        self.heads[document["room_identity"]] = document["seq"]
+
+    async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
+        checkpoints = await _checkpoints()
+        first = last["room_identity"] if last else ""
+        for room, checkpoint in sorted(checkpoints.items()):
+            if room >= first:
+                async for batch in self._room(room, checkpoint):
+                    yield batch
+
+    async def _room(self, room: str, checkpoint: int) -> AsyncIterator[list[Document]]:
+        """Its messages behind those that are written, up to the newest. The search for the newest
+        is that of sequence.stored_head: it looks WINDOW numbers ahead."""
+        head = self.heads.get(room, 0)
+        while True:
+            upper = head + 2 * WINDOW
+            messages = await _whole_range(room, head, upper, checkpoint)
+            if messages:
+                yield messages
+                head = messages[-1]["seq"]
+            if upper - head >= WINDOW:
+                return
+
+
+async def _checkpoints() -> dict[str, int]:
+    """All rooms, and from which seq the search for their newest message starts.
+
+    A room that was deleted is named by the departures, which were noted before: they are read
+    second. Not from the messages themselves: SecantusDB looks through all of them, and senders
+    waited 2 s meanwhile, at 100,000.
+    """
+    found = collection(ROOMS).find({}, {"last_seq": 1})
+    rooms = {row["_id"]: row["last_seq"] async for batch in batches(found) for row in batch}
+    gone = collection(DEPARTURES).find({}, {"room_identity": 1})
+    left = {row["room_identity"] async for batch in batches(gone) for row in batch}
+    return dict.fromkeys(left, 0) | rooms
+
+
+async def _whole_range(room: str, lower: int, upper: int, checkpoint: int) -> list[Document]:
+    """The messages of (lower, upper] without a gap, up to the newest of them or the checkpoint.
+
+    A number that is missing is given the time a sender may still need, and sealed then: that is
+    what a reader of the history would do (chat/holes.py).
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + SETTLE_MS / 1000
+    while True:
+        messages = await _range(room, lower, upper)
+        end = max([min(checkpoint, upper), *(message["seq"] for message in messages)])
+        missing = set(range(lower + 1, end + 1)) - {message["seq"] for message in messages}
+        if not missing:
+            return messages
+        if clock() > deadline:
+            await seal([(room, seq) for seq in sorted(missing)])
+        else:
+            await asyncio.sleep(POLL_S)
+
+
+async def _range(room: str, lower: int, upper: int) -> list[Document]:
+    messages = collection(MESSAGES).with_options(codec_options=CODEC)
+    found = messages.find({"room_identity": room, "seq": {"$gt": lower, "$lte": upper}})
+    return await found.sort("seq", 1).to_list()
+
+
+class _Rooms(Plain):
+    """With a checkpoint that is not ahead of the messages: the next number would leave a gap."""
+
+    def __init__(self, heads: Mapping[str, int]) -> None:
+        super().__init__(ROOMS, after=[MESSAGES])
+        self._heads = heads
+        self.written: set[str] = set()
+
+    def note(self, document: Document) -> None:
+        self.written.add(document["_id"])
+
+    async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
+        async for batch in super().read(last):
+            for room in batch:
+                _at_most(room, "last_seq", self._heads.get(room["_id"], 0))
+            yield batch
+
+
+class _Members(Plain):
+    """Of the rooms that were written. Who has read on meanwhile has read up to the last message:
+    otherwise those to come would count as read."""
+
+    def __init__(self, heads: Mapping[str, int], rooms: set[str]) -> None:
+        super().__init__(MEMBERS, after=[ROOMS])
+        self._heads = heads
+        self._rooms = rooms
+
+    async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
+        async for batch in super().read(last):
+            members = [member for member in batch if member["room_identity"] in self._rooms]
+            for member in members:
+                await self._limit(member)
+            yield members
+
+    async def _limit(self, member: Document) -> None:
+        room = member["room_identity"]
+        head = self._heads.get(room, 0)
+        _at_most(member, "joined_seq", head)
+        if _at_most(member, "read_seq", head):
+            newest = {"room_identity": room, "seq": head}
+            found = await collection(MESSAGES).find_one(newest, {"_id": 1})
+            member["message_identity"] = found["_id"] if found else ""
+
+
+def _at_most(document: Document, field: str, most: int) -> bool:
+    """Lowers a number to `most`; True when it was higher."""
+    if document[field] <= most:
+        return False
+    document[field] = most
+    return True

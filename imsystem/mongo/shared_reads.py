@@ -1,0 +1,72 @@
+"""One read for many callers: whoever asks while a read is running shares the next one.
+
+When 2,000 sockets come back at once each needs the same few documents of its own. Asked for one by
+one they take SecantusDB 0.7 ms each, by twenties 0.07 ms; MongoDB is spared the round trips.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Generic, TypeVar
+
+from imsystem.mongo.clients import IN_AT_ONCE
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+AT_ONCE = IN_AT_ONCE
+
+
+class SharedReads(Generic[K, T]):
+    """For one event loop. `read` is given keys, each once and `at_once` at most, and returns what
+    it finds of them.
+
+    What a caller gets was always read after it asked. It belongs to everybody: not to be changed.
+    """
+
+    def __init__(
+        self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, T]]], at_once: int = AT_ONCE
+    ) -> None:
+        self._read = read
+        self._at_once = at_once
+        self._wanted: dict[K, asyncio.Future[T | None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def get(self, key: K) -> T | None:
+        """What there is under the key. Raises what the read raises."""
+        return (await self.get_all([key])).get(key)
+
+    async def get_all(self, keys: Iterable[K]) -> dict[K, T]:
+        """What there is of these keys. Raises what a read raises."""
+        futures = {key: self._future(key) for key in keys}
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._read_all())
+        # A shield: the others must not lose the answer when one of them gives up.
+        answers = {key: await asyncio.shield(future) for key, future in futures.items()}
+        return {key: answer for key, answer in answers.items() if answer is not None}
+
+    def _future(self, key: K) -> "asyncio.Future[T | None]":
+        if key not in self._wanted:
+            self._wanted[key] = asyncio.get_running_loop().create_future()
+        return self._wanted[key]
+
+    async def _read_all(self) -> None:
+        try:
+            while self._wanted:
+                some = dict(islice(self._wanted.items(), self._at_once))
+                for key in some:
+                    del self._wanted[key]
+                await self._answer(some)
+        finally:
+            self._task = None
+
+    async def _answer(self, some: Mapping[K, "asyncio.Future[T | None]"]) -> None:
+        try:
+            found = await self._read(list(some))
+        except Exception as exc:
+            for future in some.values():
+                future.set_exception(exc)
+                future.exception()  # marks it as seen: everybody may have gone
+        else:
+            for key, future in some.items():
+                future.set_result(found.get(key))

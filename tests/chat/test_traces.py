@@ -1,0 +1,111 @@
+"""Sockets that have come and gone leave nothing in the process: no task, no subscription."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chat import announcer, commands, protocol
+from imsystem.realtime.door import current_door
+from imsystem.realtime.hub import current_hub
+from imsystem.threads import run_in_thread
+from tests.conftest import Cast
+from tests.sockets import communicator_of, open_socket, socket_of, token_of
+
+TURNS, AT_ONCE = 5, 20
+
+
+def traces() -> dict[str, int]:
+    hub, door = current_hub(), current_door()
+    return {
+        "tasks": len(asyncio.all_tasks()),
+        "sockets": len(hub.connections),
+        "topics": len(hub._topics),
+        "watched": len(announcer.watched()),
+        "counted": door.sockets + door.handshakes,
+        "users": len(door._of_user),
+        "addresses": len(door._of_ip),
+    }
+
+
+async def _settled(expected: dict[str, int]) -> dict[str, int]:
+    """The traces when they are as expected, or what they are after five seconds."""
+    for _ in range(100):
+        if traces() == expected:
+            break
+        await asyncio.sleep(0.05)
+    return traces()
+
+
+async def _come_and_go(token: str, number: int) -> None:
+    communicator = communicator_of(token)
+    communicator.scope["client"] = [f"2001:db8::{number:x}", 4_000]
+    connected, _subprotocol = await communicator.connect(timeout=5)
+    assert connected
+    if number % 3 == 0:  # in the middle of something
+        await communicator.send_to(text_data='{"type": "ping", "id": "1"}')
+    await communicator.disconnect()
+
+
+async def test_a_hundred_sockets_leave_no_trace(cast: Cast) -> None:
+    """Five hundred: tests/hostile/test_floods.py, from outside."""
+    token = await run_in_thread(token_of, cast.member)
+    # One user may not connect so often; what is tested is what is left.
+    current_door()._connects_of_user._buckets.clear()
+    async with socket_of(cast.owner):  # one stays, and is counted in both
+        before = await _settled(traces())
+        for _ in range(TURNS):
+            current_door()._connects_of_user._buckets.clear()
+            await asyncio.gather(*(_come_and_go(token, number) for number in range(AT_ONCE)))
+        assert await _settled(before) == before
+
+
+async def test_an_error_nobody_expects_ends_nothing_but_the_command(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F29"""
+
+    async def broken(user_identity: str, frame: Any) -> None:
+        raise LookupError("nobody expects this")
+
+    async with socket_of(cast.member) as other:
+        before = await _settled(traces())
+        async with socket_of(cast.owner) as socket:
+            with monkeypatch.context() as patched:
+                patched.setitem(commands._HANDLERS, protocol.Ping, broken)
+                answer = await socket.ask("ping")
+            assert answer == {
+                "type": "error",
+                "id": "x",
+                "code": "internal",
+                "detail": "Something went wrong on our side. Please try again.",
+            }
+            assert await socket.ask("ping") == {"type": "ack", "id": "x"}
+            assert await other.ask("ping") == {"type": "ack", "id": "x"}
+        assert await _settled(before) == before
+    assert "nobody expects this" in caplog.text
+
+
+async def test_an_error_nobody_expects_in_a_socket_ends_this_one_only(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F29, before the first frame."""
+
+    async def broken(*arguments: Any) -> str:
+        raise LookupError("nobody expects this")
+
+    token = await run_in_thread(token_of, cast.owner)
+    async with socket_of(cast.member) as other:
+        before = await _settled(traces())
+        with monkeypatch.context() as patched:
+            patched.setattr("chat.snapshot.ready_frame", broken)
+            refused = communicator_of(token)
+            assert (await refused.connect(timeout=5))[0]
+            told = await refused.receive_output(5)
+        assert told == {"type": "websocket.close", "code": 1013}
+        await refused.wait(5)
+        assert await _settled(before) == before
+        assert await other.ask("ping") == {"type": "ack", "id": "x"}
+    assert "nobody expects this" in caplog.text
+    async with open_socket(communicator_of(token)) as again:
+        assert await again.ask("ping") == {"type": "ack", "id": "x"}

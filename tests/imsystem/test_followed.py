@@ -1,0 +1,106 @@
+"""What is kept in memory follows the hub: changes, losses and illness of the channel layer."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from imsystem.realtime import followed as module
+from imsystem.realtime.events import EVERYTHING, Changed
+from imsystem.realtime.followed import Followed, followed
+from imsystem.realtime.hub import current_hub
+
+
+class Source:
+    def __init__(self) -> None:
+        self.value = 1
+        self.reads = 0
+        self.meanwhile: Changed | None = None
+
+    async def read(self, keys: Sequence[str]) -> dict[str, int]:
+        self.reads += 1
+        found = {key: self.value for key in keys if key != "absent"}
+        if self.meanwhile:
+            current_hub().apply(self.meanwhile)
+        return found
+
+
+def kept_of(source: Source) -> Followed[int]:
+    return followed(source.read, "room:", "also:")()
+
+
+async def test_what_was_read_is_kept() -> None:
+    source = Source()
+    kept = kept_of(source)
+    assert await kept.get(["a", "b"]) == {"a": 1, "b": 1}
+    source.value = 2
+    assert await kept.get(["b", "a"]) == {"a": 1, "b": 1}
+    assert await kept.get(["a", "c"]) == {"a": 1, "c": 2}
+    assert source.reads == 2
+
+
+async def test_what_is_not_there_is_asked_for_again() -> None:
+    source = Source()
+    kept = kept_of(source)
+    assert await kept.get(["absent"]) == {}
+    assert await kept.get(["absent"]) == {}
+    assert source.reads == 2
+
+
+@pytest.mark.parametrize("topic", ["room:a", "also:a", EVERYTHING])
+async def test_a_change_is_followed(topic: str) -> None:
+    source = Source()
+    kept = kept_of(source)
+    await kept.get(["a"])
+    source.value = 2
+    current_hub().apply(Changed(topic))
+    assert await kept.get(["a"]) == {"a": 2}
+
+
+async def test_a_change_of_something_else_is_not() -> None:
+    source = Source()
+    kept = kept_of(source)
+    await kept.get(["a"])
+    current_hub().apply(Changed("room:b"))
+    current_hub().apply(Changed("user:a"))
+    await kept.get(["a"])
+    assert source.reads == 1
+
+
+async def test_what_changes_while_it_is_read_is_not_kept() -> None:
+    source = Source()
+    source.meanwhile = Changed("room:a")
+    kept = kept_of(source)
+    await kept.get(["a"])
+    source.value, source.meanwhile = 2, None
+    assert await kept.get(["a"]) == {"a": 2}
+
+
+async def test_nothing_is_kept_while_the_layer_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source()
+    kept = kept_of(source)
+    await kept.get(["a"])
+    monkeypatch.setattr(current_hub(), "healthy", False)
+    source.value = 2
+    assert await kept.get(["a"]) == {"a": 2}
+    assert await kept.get(["a"]) == {"a": 2}
+    assert source.reads == 3
+
+
+async def test_nothing_is_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source()
+    kept = kept_of(source)
+    await kept.get(["a"])
+    monkeypatch.setattr(module, "KEPT_S", 0.0)
+    await kept.get(["a"])
+    assert source.reads == 2
+
+
+async def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_KEPT", 2)
+    source = Source()
+    kept = kept_of(source)
+    await kept.get(["a", "b", "c"])
+    assert await kept.get(["b", "c"]) == {"b": 1, "c": 1}
+    assert source.reads == 1
+    await kept.get(["a"])
+    assert source.reads == 2
