@@ -6,12 +6,14 @@ from contextlib import contextmanager
 import redis.exceptions
 from django.db import InterfaceError, OperationalError
 from django.db.utils import DatabaseError
-from pymongo.errors import AutoReconnect, ConnectionFailure, PyMongoError
+from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure, PyMongoError
 
 from imsystem.errors import Unavailable
 
 _REDIS = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 _DJANGO = (OperationalError, InterfaceError)
+# InternalError, OutOfDiskSpace: MongoDB cannot write any more. It gives up, and is started again.
+_CANNOT_WRITE = (1, 14_031)
 
 
 def is_outage(exc: BaseException) -> bool:
@@ -26,6 +28,8 @@ def is_outage(exc: BaseException) -> bool:
             | redis.exceptions.OutOfMemoryError
             | redis.exceptions.BusyLoadingError,
         )
+    if isinstance(exc, OperationFailure) and exc.code in _CANNOT_WRITE:
+        return True
     if isinstance(exc, PyMongoError):
         return exc.timeout
     if isinstance(exc, RuntimeError):

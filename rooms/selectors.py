@@ -62,7 +62,7 @@ async def _peers(user: User, rooms: Sequence[Room]) -> dict[str, User]:
     others = {
         room: other for room, pair in members.items() for other in pair if other != user.identity
     }
-    found = await people().get(list(others.values()))
+    found = await people(list(others.values()))
     return {room: found[other] for room, other in others.items() if other in found}
 
 
@@ -160,7 +160,7 @@ def member_list(user: User, room_identity: str) -> list[MemberPayload]:
     members = list(
         Member.objects.filter(room_id=room_identity).order_by("created_at")[:MAX_MEMBERS_LISTED]
     )
-    found = run_on_loop(people().get([member.user_id for member in members]))
+    found = run_on_loop(people([member.user_id for member in members]))
     for member in members:
         if member.user_id in found:
             member.user = found[member.user_id]

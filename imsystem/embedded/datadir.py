@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import time
 from pathlib import Path
 
@@ -70,6 +71,13 @@ class DataDir:
         path = self.path / "logs" / f"{name}.log"
         if path.exists():
             path.replace(path.with_suffix(".log.1"))
+        return path
+
+    def fresh_metrics(self) -> Path:
+        """An empty directory in which several workers share their metrics."""
+        path = self.path / "metrics"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=0o700)
         return path
 
 

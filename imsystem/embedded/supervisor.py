@@ -71,6 +71,7 @@ class Supervisor:
             self.listener = network.listen(self.options.host, self.options.port)
             cleanup.enter_context(self.listener)
             self.data.make_secrets()
+            self.metrics = self.data.fresh_metrics()
             cleanup.callback(self._stop)
             try:
                 self._start()
@@ -131,6 +132,8 @@ class Supervisor:
         ours = {"DATA_DIR": str(self.data.path), "DJANGO_SETTINGS_MODULE": "imsystem.settings"}
         if not is_set("ALLOWED_HOSTS"):
             ours["ALLOWED_HOSTS"] = ",".join(network.allowed_hosts(self.options.host))
+        if self.options.workers > 1:
+            ours["PROMETHEUS_MULTIPROC_DIR"] = str(self.metrics)
         return os.environ | self.endpoints | ours
 
     def _await_databases(self, ports: dict[str, int]) -> None:

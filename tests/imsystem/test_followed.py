@@ -24,6 +24,12 @@ class Source:
         return found
 
 
+@pytest.fixture(autouse=True)
+async def _a_healthy_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a machine so busy that the hub misses its beats."""
+    monkeypatch.setattr(current_hub(), "healthy", True)
+
+
 def kept_of(source: Source) -> Followed[int]:
     return followed(source.read, "room:", "also:")()
 

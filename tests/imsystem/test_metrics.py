@@ -120,3 +120,4 @@ def test_several_workers_are_told_as_one(tmp_path: Path) -> None:
             env=environment, capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
     assert "imsystem_messages_stored_total 6.0" in output
+    assert "imsystem_sockets 1.0" in output  # the first has ended

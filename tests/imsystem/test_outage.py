@@ -3,7 +3,7 @@
 import pytest
 import redis.exceptions
 from django.db import OperationalError
-from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout
+from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
 from imsystem.outage import is_outage
 
@@ -17,6 +17,8 @@ from imsystem.outage import is_outage
         redis.exceptions.ReadOnlyError(),
         AutoReconnect(),
         NetworkTimeout(),
+        OperationFailure("internal server error", 1),
+        OperationFailure("no space left", 14_031),
         OperationalError(),
         RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed"),
     ],
@@ -28,7 +30,13 @@ def test_a_database_is_away(exc: Exception) -> None:
 
 @pytest.mark.parametrize(
     "exc",
-    [redis.exceptions.ResponseError(), DuplicateKeyError(""), RuntimeError("a bug"), KeyError()],
+    [
+        redis.exceptions.ResponseError(),
+        DuplicateKeyError(""),
+        OperationFailure("unknown operator", 2),
+        RuntimeError("a bug"),
+        KeyError(),
+    ],
     ids=lambda exc: type(exc).__name__,
 )
 def test_something_else_is_wrong(exc: Exception) -> None:
