@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import IntegrityError, models
 
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
@@ -27,4 +27,15 @@ class BasicModel(models.Model):
         self.updated_at = now_ms()
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {*kwargs["update_fields"], "updated_at"}
-        super().save(*args, **kwargs)
+        try:
+            super().save(*args, **kwargs)
+        except IntegrityError:
+            # The driver sends an insert again when the connection breaks. On the embedded MongoDB
+            # the second one can overtake the first, and is told of a duplicate: its own.
+            if not (kwargs.get("force_insert") and self._is_stored()):
+                raise
+            self._state.adding = False
+
+    def _is_stored(self) -> bool:
+        mine = {"pk": self.pk, "created_at": self.created_at, "updated_at": self.updated_at}
+        return type(self)._base_manager.filter(**mine).exists()

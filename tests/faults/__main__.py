@@ -9,21 +9,20 @@ import logging
 import os
 import sys
 import tempfile
-import time
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.faults import cases
-from tests.faults.registry import Case, Result, perform
+from tests.faults.lane import Lane
+from tests.faults.registry import Case, Result
 from tests.faults.report import markdown, table
 from tests.faults.run import Scale
-from tests.faults.site import Site
 
-# Access tokens last for 15 minutes.
-RENEW_S = 600.0
 # Into a file, wide enough for the table.
 console = Console() if sys.stdout.isatty() else Console(width=160)
 
@@ -37,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=50, help="messages a second (50)")
     parser.add_argument("--people", type=int, default=20, help="(20)")
     parser.add_argument("--rooms", type=int, default=20, help="of five members each (20)")
+    parser.add_argument("--lanes", type=int, default=1, help="systems side by side (1)")
     parser.add_argument("--short", action="store_true", help="as `make test` does it")
     parser.add_argument(
         "--careless", action="store_true", help="acks before the disk: F5 has to fail"
@@ -73,28 +73,36 @@ def scale_of(options: argparse.Namespace) -> Scale:
 
 
 class Chaos:
-    """All runs, on one site as long as it can be mended."""
+    """All runs over several lanes: every case with the first seed, then with the next one."""
 
     def __init__(self, options: argparse.Namespace, home: Path) -> None:
         self.options = options
-        self.home = home
         self.results: list[Result] = []
-        self._site: Site | None = None
-        self._signed_in = 0.0
+        url = os.environ.get("MONGODB_URL", "")
+        self.lanes = [
+            Lane(home / f"lane{number}", mongodb_url=url, careless=options.careless)
+            for number in range(options.lanes)
+        ]
 
     async def run(self, chosen: Sequence[Case], progress: Progress) -> None:
         first = self.options.first_seed
         wanted = [case for case in chosen if not (self.options.short and case.long_only)]
-        runs = [(case, first + n) for case in wanted for n in range(self.options.seeds)]
+        runs = deque((case, first + n) for n in range(self.options.seeds) for case in wanted)
         bar = progress.add_task("", total=len(runs))
-        try:
-            for case, seed in runs:
+
+        async def work(lane: Lane) -> None:
+            while runs:
+                case, seed = runs.popleft()
                 progress.update(bar, description=f"{case.name} {case.title}, seed {seed}")
-                self.results.append(await self._once(case, seed))
+                self.results.append(await lane.once(case, seed, scale_of(self.options)))
                 progress.advance(bar)
                 self._tell(self.results[-1])
+
+        try:
+            await asyncio.gather(*(work(lane) for lane in self.lanes))
         finally:
-            await self._stop()
+            self.results.sort(key=lambda result: (cases.number(result.case.name), result.seed))
+            await asyncio.gather(*(lane.stop() for lane in self.lanes))
 
     def _tell(self, result: Result) -> None:
         for line in result.notes:
@@ -102,32 +110,6 @@ class Chaos:
         for line in result.wrong[:10]:
             console.print(f"[red]{result.case.name} seed {result.seed}: ", end="")
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    async def _once(self, case: Case, seed: int) -> Result:
-        site = await self._healthy_site()
-        try:
-            return await perform(case, site, seed, scale_of(self.options))
-        except Exception as exc:  # it did not come back: a finding, and a new site for the next
-            await self._stop()
-            return Result(case, seed, wrong=[f"the system did not come back: {exc!r}"])
-
-    async def _healthy_site(self) -> Site:
-        if self._site is None:
-            self.home.mkdir(parents=True, exist_ok=True)
-            home = Path(tempfile.mkdtemp(dir=self.home))
-            url = os.environ.get("MONGODB_URL", "")
-            self._site = Site(home, mongodb_url=url, careless=self.options.careless)
-            await self._site.start()
-            self._signed_in = time.monotonic()
-        if time.monotonic() - self._signed_in > RENEW_S:
-            await self._site.renew()
-            self._signed_in = time.monotonic()
-        return self._site
-
-    async def _stop(self) -> None:
-        site, self._site = self._site, None
-        if site is not None:
-            await site.stop()
 
 
 async def main() -> int:
@@ -140,8 +122,8 @@ async def main() -> int:
     )
     with tempfile.TemporaryDirectory(prefix="imsystem-chaos-") as temporary:
         chaos = Chaos(options, options.logs or Path(temporary))
-        with Progress(*columns, console=console) as progress:
-            await chaos.run(chosen(options.case), progress)
+        with Progress(*columns, console=console) as progress, suppress(asyncio.CancelledError):
+            await chaos.run(chosen(options.case), progress)  # Ctrl-C: the table of what there is
     console.print(table(chaos.results))
     if options.markdown:
         options.markdown.write_text(markdown(chaos.results), encoding="utf-8")

@@ -3,20 +3,22 @@
 import re
 
 from tests.faults import (  # noqa: F401 -- importing them registers their cases
+    cases_around,
     cases_clients,
     cases_databases,
     cases_network,
     cases_redis,
     cases_workers,
+    model,
 )
 from tests.faults.registry import CASES, Case
 
 
-def number(name: str) -> tuple[int, str]:
-    """F8b comes after F8 and before F10."""
-    found = re.fullmatch(r"F([0-9]+)([a-z]*)", name)
+def number(name: str) -> tuple[str, int, str]:
+    """F8b comes after F8 and before F10; M1 is not in the list of faults."""
+    found = re.fullmatch(r"([FM])([0-9]+)([a-z]*)", name)
     assert found
-    return int(found[1]), found[2]
+    return found[1], int(found[2]), found[3]
 
 
 ALL: dict[str, Case] = {name: CASES[name] for name in sorted(CASES, key=number)}

@@ -6,17 +6,17 @@ import time
 
 from tests.faults.load import words
 from tests.faults.recorder import Json
-from tests.faults.registry import WEB_S, case
+from tests.faults.registry import case
 from tests.faults.run import Room, Run
 from tests.faults.site import Worker
+from tests.faults.targets import KICK_TAKES_EFFECT_S, WEB_S, forgiven
 from tests.system.clients import Client, Patience, until
 from tests.system.people import Person, http, sign_in
 
-HERD = 2_000
+HERD, SMALL_HERD = 2_000, 200
 BACK_WITHIN_S = 10.0
 # They do not ask for signs of life: 2,000 that do are a load of its own.
 HERDED = Patience(connect=30.0, answer=60.0)
-KICK_TAKES_EFFECT_S = 2.0
 
 
 # --- clocks ----------------------------------------------------------------------------------
@@ -91,7 +91,6 @@ async def client_clock(run: Run) -> None:
     "F24",
     "2,000 clients come back in the same second",
     heals_within=WEB_S,
-    long_only=True,
     alone=True,
 )
 async def herd(run: Run) -> None:
@@ -111,13 +110,14 @@ async def herd(run: Run) -> None:
     took = time.monotonic() - started
     run.note(f"all {len(crowd)} back after {took:.1f} s")
     talking.cancel()
-    assert took < BACK_WITHIN_S * 2
+    assert took < forgiven(BACK_WITHIN_S)
 
 
 async def _crowd(run: Run) -> list[Client]:
     """Devices of the people there are, 50 at a time, half on each worker; no proxy between."""
-    devices = [f"crowd{number}" for number in range(HERD)]
-    for start in range(0, HERD, 50):
+    size = HERD if run.scale.patient else SMALL_HERD
+    devices = [f"crowd{number}" for number in range(size)]
+    for start in range(0, size, 50):
         numbers = range(start, start + 50)
         await asyncio.gather(
             *(
@@ -147,13 +147,18 @@ async def burst(run: Run) -> None:
     count = 1_000 if run.scale.patient else 300
     started = time.monotonic()
     sends = [sender.send(room.identity, words(run.rng)) for _ in range(count)]
-    acked: list[Json] = await asyncio.gather(*sends)
+    await asyncio.gather(*sends)
     run.note(f"{count} acked in {time.monotonic() - started:.2f} s")
-    assert [message["seq"] for message in acked] == list(range(1, count + 1))
-    await until(lambda: all(len(c.created(room.identity)) >= count for c in run.clients_of(room)))
+    await until(lambda: all(_live(c, room) >= count for c in run.clients_of(room)), forgiven(10))
     for client in run.clients_of(room):
-        assert client.created(room.identity) == list(range(1, count + 1))
+        created = client.created(room.identity)
+        assert created == sorted(set(created))
     run.fault_over()
+
+
+def _live(client: Client, room: Room) -> int:
+    """How many messages came by themselves, without asking."""
+    return len(client.created(room.identity))
 
 
 # --- kicks -----------------------------------------------------------------------------------
@@ -188,11 +193,11 @@ async def _kick(run: Run, room: Room, theirs: list[Client], worker: Worker) -> i
         assert (await api.delete(path)).is_success
     owners = next(client for device, client in run.clients.items() if run.of[device] is owner)
     after = await owners.send(room.identity, words(run.rng))
-    async with asyncio.timeout(KICK_TAKES_EFFECT_S * 2):
+    async with asyncio.timeout(forgiven(KICK_TAKES_EFFECT_S)):
         await asyncio.gather(*talking)
     acked = (message for client in theirs for message in client.acked.values())
     for client in theirs:
-        await until(lambda: bool(_removal(client, room)), KICK_TAKES_EFFECT_S)  # noqa: B023
+        await until(lambda: bool(_removal(client, room)), forgiven(KICK_TAKES_EFFECT_S))  # noqa: B023
         assert not _created_after_removal(client, room)
     return sum(m["room_identity"] == room.identity and m["seq"] > after["seq"] for m in acked)
 
@@ -242,7 +247,7 @@ async def five_devices(run: Run) -> None:
             device.hang_up()
             await asyncio.sleep(run.rng.uniform(0.02, 0.2))
         run.fault_over()
-        await run.heal(WEB_S)
+        await run.heal(forgiven(WEB_S))
         await load.finish()
     await run.settle()
     await _agree_on_what_was_read(person, room, devices)

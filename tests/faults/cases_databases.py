@@ -5,18 +5,17 @@ import resource
 import time
 from contextlib import suppress
 
+import httpx
 from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect
 
-from tests.faults.registry import DATABASE_S, case
+from tests.faults.load import words
+from tests.faults.registry import case
 from tests.faults.run import Run
+from tests.faults.targets import ANSWER_WITHIN_S, DATABASE_S, PING_WITHIN_S, forgiven
 from tests.system.people import http
 
 OURS = "own mongodb"
-# A sender is told after 6 s that no ack will come (chat.consumer.ANSWER_WITHIN_S).
-ANSWER_WITHIN_S = 6.0
-NOISE_S = 1.0
-PING_WITHIN_S = 1.0
 # No file may grow beyond it: what a full disk is to a database.
 FULL_AT_BYTES = 4_096
 
@@ -24,11 +23,41 @@ FULL_AT_BYTES = 4_096
 @case("F5", "MongoDB is killed", heals_within=DATABASE_S, needs=OURS)
 async def mongodb_killed(run: Run) -> None:
     for _ in run.times(1, 3):
+        await _all_at_once(run)
         await asyncio.to_thread(run.site.mongodb.kill)
+        await _everybody_is_told(run)
         await run.lasts(0.2, 2.0)
         await asyncio.to_thread(run.site.mongodb.start)
         run.fault_over()
         await run.lasts(0.3, 3.0)
+
+
+async def _all_at_once(run: Run) -> None:
+    """The last ack is as fresh as can be: what is only in memory is lost for sure."""
+    sends = (
+        client.send(room.identity, words(run.rng))
+        for room in run.rooms
+        for client in run.clients_of(room)
+    )
+    await asyncio.gather(*sends)
+
+
+async def _everybody_is_told(run: Run) -> None:
+    """While MongoDB is away: 503 with Retry-After, as a problem document or a page."""
+    url = run.victim.url
+    async with http(url, run.people[0].token) as api, httpx.AsyncClient(timeout=30) as browser:
+        answers = await asyncio.gather(
+            api.get("rooms/"),
+            api.get("users/me/"),
+            api.post("auth/login/", json={"account": "a", "password": "b"}),
+            browser.get(f"{url}/chat/", headers={"Cookie": "sessionid=" + "x" * 32}),
+        )
+    for answer in answers:
+        assert answer.status_code == 503, f"{answer.url}: {answer.status_code}"
+        assert int(answer.headers["Retry-After"]) > 0
+    for answer in answers[:3]:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["code"] == "unavailable"
 
 
 @case(
@@ -47,6 +76,7 @@ async def mongodb_restarted(run: Run) -> None:
 @case("F5c", "everything is killed at once (power cut)", heals_within=DATABASE_S, needs=OURS)
 async def power_cut(run: Run) -> None:
     site = run.site
+    await _all_at_once(run)
     await asyncio.gather(
         *(worker.kill() for worker in site.workers),
         *(asyncio.to_thread(engine.kill) for engine in site.engines),
@@ -59,18 +89,27 @@ async def power_cut(run: Run) -> None:
 
 @case("F6", "MongoDB hangs (SIGSTOP)", heals_within=DATABASE_S, needs=OURS)
 async def mongodb_hangs(run: Run) -> None:
-    """Nobody is told a lie, and everything that needs no database goes on."""
+    """Nobody is told a lie: senders are refused in time, and what needs no database goes on."""
     client = next(iter(run.clients.values()))
     run.site.mongodb.freeze()
     try:
         pings = asyncio.create_task(slowest_ping(run))
-        await run.lasts(2.0, 10.0)
+        assert await _health(run) == (200, 503)
+        await run.lasts(8.5, 10.0)
         pings.cancel()
         assert client.connected
     finally:
         run.site.mongodb.thaw()
     run.fault_over()
     check_answers(run)
+    refusals = {code for sent in run.recorder.sent.values() for code in sent.refusals}
+    assert refusals == {"unavailable"}
+
+
+async def _health(run: Run) -> tuple[int, int]:
+    async with httpx.AsyncClient(base_url=run.victim.url, timeout=30) as probe:
+        live, ready = await asyncio.gather(probe.get("/healthz"), probe.get("/readyz"))
+    return live.status_code, ready.status_code
 
 
 async def slowest_ping(run: Run) -> None:
@@ -85,7 +124,7 @@ async def slowest_ping(run: Run) -> None:
             await asyncio.sleep(0.1)
     finally:
         run.note(f"slowest ping {slowest * 1000:.0f} ms")
-        assert slowest < PING_WITHIN_S, f"a ping took {slowest:.2f} s"
+        assert slowest < forgiven(PING_WITHIN_S), f"a ping took {slowest:.2f} s"
 
 
 def check_answers(run: Run) -> None:
@@ -93,11 +132,11 @@ def check_answers(run: Run) -> None:
     answers = [answer for client in run.clients.values() for answer in client.answers]
     slowest = max((seconds for _code, seconds in answers), default=0.0)
     run.note(f"slowest answer {slowest:.2f} s")
-    assert slowest < ANSWER_WITHIN_S + NOISE_S, f"an answer took {slowest:.2f} s"
+    assert slowest < ANSWER_WITHIN_S + forgiven(1.0), f"an answer took {slowest:.2f} s"
     assert "timeout" not in {code for code, _seconds in answers}
 
 
-@case("F20", "no room on MongoDB's volume", heals_within=DATABASE_S, long_only=True, needs=OURS)
+@case("F20", "no room on MongoDB's volume", heals_within=DATABASE_S, needs=OURS)
 async def volume_full(run: Run) -> None:
     """Nothing is acknowledged that is not stored. The embedded MongoDB gives up for good when it
     cannot write (WT_PANIC), as a mongod does: with room again it has to be started anew."""
@@ -108,6 +147,11 @@ async def volume_full(run: Run) -> None:
     refused = sum(sum(sent.refusals.values()) for sent in run.recorder.sent.values())
     run.note(f"{refused} refusals")
     assert refused
+    async with http(run.victim.url, run.people[0].token) as api:
+        text = {"client_id": "full", "data": "full"}
+        said = await api.post(f"rooms/{run.rooms[0].identity}/messages/", json=text)
+        changed = await api.patch("users/me/", json={"nickname": "Full"})
+    assert (said.status_code, changed.status_code) == (503, 503), (said.text, changed.text)
     await asyncio.to_thread(mongodb.kill)
     await asyncio.to_thread(mongodb.start)
     run.fault_over()
@@ -118,7 +162,11 @@ async def volume_full(run: Run) -> None:
 
 
 @case(
-    "F6b", "connections to MongoDB are reset, again and again", heals_within=DATABASE_S, needs=OURS
+    "F6b",
+    "connections to MongoDB are reset, again and again",
+    heals_within=DATABASE_S,
+    long_only=True,
+    needs=OURS,
 )
 async def connections_reset(run: Run) -> None:
     for _ in run.times(5, 50):
@@ -151,7 +199,7 @@ async def connections_forgotten(run: Run) -> None:
     run.fault_over()
     started = time.monotonic()
     while not all(await asyncio.gather(*(_can_read(run) for _ in range(10)))):
-        assert time.monotonic() - started < 2 * DATABASE_S
+        assert time.monotonic() - started < forgiven(DATABASE_S)
     run.note(f"REST works {time.monotonic() - started:.1f} s after")
 
 

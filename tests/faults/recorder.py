@@ -103,13 +103,24 @@ class Recorder:
     def device(self, name: str) -> "DeviceLog":
         return DeviceLog(self, name)
 
+    def clear(self) -> None:
+        """Begins anew, for the same devices."""
+        self.sent.clear()
+        self.acks.clear()
+        self.received.clear()
+
     # --- the judgement ---------------------------------------------------------------------
 
-    def judge(self, histories: Histories, screens: Screens) -> tuple[Counts, list[str]]:
+    def judge(
+        self, histories: Histories, screens: Screens, known: Mapping[str, int] | None = None
+    ) -> tuple[Counts, list[str]]:
         """The counts, and a line for each thing that is wrong.
 
-        `screens` has every device that is in a room to the end and every room it is in.
+        `screens` has every device that is in a room to the end and every room it is in. `known`:
+        the numbers after which histories and screens begin, of {room: number}; 0 without.
         """
+        after = known or {}
+        self.received = [r for r in self.received if r.seq > after.get(r.room, 0)]
         counts = Counts(
             sent=len(self.sent),
             acked=len({ack.client_id for ack in self.acks}),
@@ -122,7 +133,9 @@ class Recorder:
         wrong += self._phantoms(truth)
         for kind, _line in wrong:
             setattr(counts, kind, getattr(counts, kind) + 1)
-        counts.holes = sum(m[-1]["seq"] - len(m) for m in truth.values() if m)
+        counts.holes = sum(
+            m[-1]["seq"] - after.get(room, 0) - len(m) for room, m in truth.items() if m
+        )
         return counts, [f"{kind}: {line}" for kind, line in wrong]
 
     def _acks_and_history(self, truth: Mapping[str, Sequence[Json]]) -> "Iterator[Wrong]":

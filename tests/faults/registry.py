@@ -8,15 +8,9 @@ from dataclasses import dataclass, field
 from tests.faults.recorder import Counts
 from tests.faults.run import Run, Scale
 from tests.faults.site import Site
+from tests.faults.targets import forgiven
 
 Work = Callable[[Run], Awaitable[None]]
-
-# Time to heal, by the contract, in seconds: from the end of the fault to the first delivery.
-REDIS_S = 5.0
-DATABASE_S = 10.0
-WEB_S = 10.0
-# On a machine that does other things too.
-NOISE = 2.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +103,7 @@ async def _under_load(case: Case, run: Run) -> None:
     async with run.talking() as load:
         await run.calm()
         await case.work(run)
-        await run.heal(case.heals_within * NOISE)
+        await run.heal(forgiven(case.heals_within))
         await run.calm()
         await load.finish()
     await run.settle()
@@ -118,7 +112,7 @@ async def _under_load(case: Case, run: Run) -> None:
 async def _alone(case: Case, run: Run) -> None:
     await case.work(run)
     if run.clients:
-        await run.heal(case.heals_within * NOISE)
+        await run.heal(forgiven(case.heals_within))
         await run.settle()
 
 

@@ -11,7 +11,18 @@ from tests.faults.recorder import Counts
 from tests.faults.registry import Case, Result
 
 HEAD = ["case", "fault", "runs", "acked", "retried", "received"]
-HEAD += ["lost", "doubled", "reordered", "unseen", "phantom", "holes", "heals, s", "took, s", ""]
+HEAD += [
+    "lost",
+    "doubled",
+    "reordered",
+    "unseen",
+    "phantom",
+    "holes",
+    "heals, s",
+    "target, s",
+    "took, s",
+    "",
+]
 FIGURES = 10
 
 
@@ -45,7 +56,8 @@ class Line:
         figures += [counts.phantom, counts.holes]
         cells = [str(figure) for figure in figures] if runs else [""] * FIGURES
         took = f"{sum(result.took_s for result in self.results):.0f}" if runs else ""
-        return [self.case.name, self.case.title, *cells, self.heal, took, self.outcome]
+        target = f"{self.case.heals_within:.0f}" if self.heal else ""
+        return [self.case.name, self.case.title, *cells, self.heal, target, took, self.outcome]
 
 
 def lines(results: Sequence[Result]) -> list[Line]:
@@ -55,7 +67,7 @@ def lines(results: Sequence[Result]) -> list[Line]:
 
 def table(results: Sequence[Result]) -> Table:
     found = Table(*HEAD, box=SIMPLE)
-    for column in found.columns[2:14]:
+    for column in found.columns[2:15]:
         column.justify = "right"
     for line in lines(results):
         style = "red" if "FAILED" in line.outcome else "dim" if "skipped" in line.outcome else ""

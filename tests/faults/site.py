@@ -4,6 +4,7 @@ Every worker has its own way to each database and clients have a way to each wor
 proxies:
 
     client -> worker.front -> worker -> worker.mongodb, worker.redis -> the databases
+                                     -> site.mail -> a mail server
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import httpx
 
 from imsystem.embedded.children import Child, python_command
 from imsystem.embedded.network import free_port
+from tests.faults.mail import MailServer
 from tests.faults.proxy import Proxy
 from tests.system.people import Person, register, sign_in
 from tests.system.system import Engine, mongodb, started, valkey
@@ -32,8 +34,9 @@ AT_ONCE = 8
 class Worker:
     """A web process at an address that stays the same."""
 
-    def __init__(self, home: Path, name: str, environment: dict[str, str]) -> None:
+    def __init__(self, home: Path, name: str, environment: dict[str, str], program: str) -> None:
         self.name = name
+        self.program = program
         self.home = home
         self.front, self.mongodb, self.redis = Proxy(0), Proxy(0), Proxy(0)
         self.port = 0
@@ -81,17 +84,18 @@ class Worker:
         self,
         *,
         prepare: bool = False,
-        program: str = WEB,
+        program: str = "",
         log: Path | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Starts it and waits until it serves. `variables` go into its environment."""
-        self.special = bool(variables) or program != WEB or log is not None
+        """Starts it and waits until it serves. `variables` go into its environment; `program` is
+        another one than it was made with."""
+        self.special = bool(variables or program or log)
         if self.child is not None:
             self.child.control.close()
         path = log or self.home / f"{self.name}.{len(self._logs)}.log"
         with socket.create_server(("127.0.0.1", self.port), backlog=2_048) as listener:
-            command = python_command(program, str(listener.fileno()))
+            command = python_command(program or self.program, str(listener.fileno()))
             self.child = Child(
                 self.name,
                 [*command, "prepare", "mongodb", "redis"] if prepare else command,
@@ -124,7 +128,7 @@ class Worker:
                 await asyncio.sleep(0.01)
 
     async def restart(
-        self, *, program: str = WEB, log: Path | None = None, **variables: str
+        self, *, program: str = "", log: Path | None = None, **variables: str
     ) -> None:
         """Another process in its place, while nobody is connected."""
         if self.runs:
@@ -179,10 +183,17 @@ class Site:
     """Both databases and the workers, kept over many cases: each has to leave it healthy.
 
     `mongodb_url`: a MongoDB that is not ours to kill. `careless`: acks do not wait for the disk.
+    `program`: what a worker runs.
     """
 
     def __init__(
-        self, home: Path, *, workers: int = 2, mongodb_url: str = "", careless: bool = False
+        self,
+        home: Path,
+        *,
+        workers: int = 2,
+        mongodb_url: str = "",
+        careless: bool = False,
+        program: str = WEB,
     ) -> None:
         self.home = home
         self.external = bool(mongodb_url)
@@ -192,11 +203,12 @@ class Site:
         self.redis, self.redis_url = valkey(home)
         if mongodb_url:
             self.mongodb_url = mongodb_url
+        self.mail_server, self.mail = MailServer(home / "mail"), Proxy(0)
         self.people: list[Person] = []
         settings = "tests.faults.careless_settings" if careless else "imsystem.settings"
         environment = self._environment() | {"DJANGO_SETTINGS_MODULE": settings}
         self.workers = [
-            Worker(home, f"worker{number}", dict(environment)) for number in range(workers)
+            Worker(home, f"worker{number}", dict(environment), program) for number in range(workers)
         ]
 
     def _environment(self) -> dict[str, str]:
@@ -206,13 +218,16 @@ class Site:
             SECRET_KEY=secrets.token_hex(32),
             JWT_SIGNING_KEY=secrets.token_hex(32),
             DATA_DIR=str(self.home),
-            EMAIL_URL=f"echomail://{self.home}/mail",
             RATE_LIMITS="off",  # all clients have one address
         )
 
     async def start(self) -> None:
         await asyncio.gather(*(asyncio.to_thread(engine.start) for engine in self.engines))
+        await self.mail_server.start()
+        self.mail.target = self.mail_server.port
+        await self.mail.start()
         for worker in self.workers:
+            worker.environment["EMAIL_URL"] = f"smtp://127.0.0.1:{self.mail.port}"
             await worker.connect(0 if self.external else self.mongodb.port, self.redis.port)
         first, *others = self.workers
         await first.start(prepare=True)
@@ -243,6 +258,8 @@ class Site:
             engine.thaw()
             if not engine.runs:
                 await asyncio.to_thread(engine.start)
+        self.mail.reset(forgotten=True)
+        await self.mail.heal()
         for worker in self.workers:
             await worker.mend()
         for worker in self.workers:
@@ -251,9 +268,9 @@ class Site:
     async def stop(self) -> None:
         for person in self.people:
             await person.api.aclose()
-        for worker in self.workers:
-            await worker.stop()
-        for engine in self.engines:
-            await asyncio.to_thread(engine.stop)
+        await asyncio.gather(*(worker.stop() for worker in self.workers))
+        await self.mail.stop()
+        self.mail_server.stop()
+        await asyncio.gather(*(asyncio.to_thread(engine.stop) for engine in self.engines))
         ours = [worker.pid for worker in self.workers if worker.child]
         assert await asyncio.to_thread(eventually, lambda: not any(map(runs, ours)), 10)

@@ -60,6 +60,17 @@ test("a first page of a sync proves nothing about later pages", () => {
   assert.deepEqual(seqs(timeline.synced(rest).created), [3, 4, 5, 6, 7, 8, 9]);
 });
 
+test("a hole that is longer than an answer is crossed in steps, with news held behind it", () => {
+  const timeline = new Timeline({ seq: 4, revision: 0 });
+  timeline.created(message(305));
+  const step = answer({ last_seq: 305, complete_to: 204, has_more: true });
+  assert.deepEqual(timeline.synced(step).created, []);
+  assert.equal(timeline.seq, 204);
+  const rest = answer({ messages: [message(305)], last_seq: 305, complete_to: 305 });
+  assert.deepEqual(seqs(timeline.synced(rest).created), [305]);
+  assert.equal(timeline.lacking, false);
+});
+
 test("an edit of a shown message is passed on, a repeat is not", () => {
   const timeline = new Timeline({ seq: 4, revision: 1 });
   const edited = message(3, { revision: 2, data: "new" });

@@ -16,9 +16,9 @@ SETTLED_WITHIN_S = 30.0
 
 
 @asynccontextmanager
-async def all_connected(people: list[Person], **options: bool) -> AsyncIterator[list[Client]]:
+async def all_connected(people: list[Person]) -> AsyncIterator[list[Client]]:
     async with AsyncExitStack() as stack:
-        clients = [Client(person.url, person.token, **options) for person in people]
+        clients = [Client(person.url, person.token) for person in people]
         for client in clients:
             await stack.enter_async_context(client)
         yield clients
@@ -70,7 +70,7 @@ class Burst:
     @property
     def head(self) -> int:
         """The newest message that was acknowledged."""
-        return max(message["seq"] for c in self.clients for message in c.acked.values())
+        return max(int(message["seq"]) for c in self.clients for message in c.acked.values())
 
     def complete(self, seq: int) -> bool:
         """True when every client shows everything up to here."""

@@ -67,7 +67,7 @@ class NoLog:
 class Client:
     """One device: connections come and go, timelines and unsent messages stay.
 
-    `heads_only`: it pulls nothing by itself; only `room.heads` makes it ask, once. With several
+    `heads_only`: a gap in what it hears is no reason to ask, only `room.heads` is. With several
     `urls` it goes to the next one when one is lost.
     """
 
@@ -260,7 +260,10 @@ class Client:
         if any(delta["has_more"] for delta in answer.get("rooms", {}).values()):
             return True
         if self._heads_only and answer["type"] == "ack":
-            return self._news
+            deltas = answer["rooms"].values()
+            may_come = any(delta["complete_to"] < delta["last_seq"] for delta in deltas)
+            await asyncio.sleep(ASK_AGAIN_S if may_come else 0)
+            return self._news or may_come
         if {room: (line.seq, line.revision) for room, line in lacking.items()} == known:
             await asyncio.sleep(ASK_AGAIN_S)
         return any(line.lacking for line in self.rooms.values())

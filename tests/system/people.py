@@ -44,7 +44,10 @@ async def mailed_code(mails: Path, address: str) -> str:
 def http(url: str, token: str = "") -> httpx.AsyncClient:
     """A client of the REST API; reads no proxy from the environment."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(base_url=f"{url}/api/v1/", headers=headers, timeout=30)
+    # No connection is kept: one that the server gives up as the next request leaves breaks it.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    base = f"{url}/api/v1/"
+    return httpx.AsyncClient(base_url=base, headers=headers, timeout=30, limits=limits)
 
 
 class Person:

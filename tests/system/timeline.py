@@ -74,7 +74,7 @@ class Timeline:
         """Shows what is next, and what comes after holes that are final."""
         for seq in sorted(self._held):
             if seq > max(self.seq, self._final) + 1:
-                return
+                break  # in a hole that is longer than an answer to `sync`
             self.shown.append(self._held.pop(seq))
             self.seq = seq
         self.seq = max(self.seq, self._final)

@@ -21,9 +21,8 @@ export class Timeline {
 
   /** @param {{seq: number, revision: number, completeTo?: number}} known */
   constructor({ seq, revision, completeTo = 0 }) {
-    this.seq = seq;
+    this.seq = Math.max(seq, completeTo);
     this.revision = revision;
-    this.#settleHoles(completeTo);
   }
 
   /** True when the room is known to have more than what came: time to `sync`. */
@@ -62,7 +61,6 @@ export class Timeline {
     this.revision = Math.max(this.revision, answer.revision);
     this.#final = Math.max(this.#final, answer.complete_to);
     const step = this.#change(answer.changed);
-    this.#settleHoles(this.#final);
     return { created: [...step.created, ...this.#drain()], changed: step.changed };
   }
 
@@ -96,7 +94,12 @@ export class Timeline {
     if (!held || held.revision < message.revision) this.#held.set(message.seq, message);
   }
 
-  /** Lets through what is next, and what follows a hole that is final. @returns {Message[]} */
+  /**
+   * Lets through what is next, and what follows a hole that is final. A hole may be longer than an
+   * answer to `sync`: then the next one is asked for from the end of this one.
+   *
+   * @returns {Message[]}
+   */
   #drain() {
     const ready = [];
     for (const seq of [...this.#held.keys()].sort((a, b) => a - b)) {
@@ -106,12 +109,7 @@ export class Timeline {
       if (message && seq > this.seq) ready.push(this.freshest(message));
       this.seq = Math.max(this.seq, seq);
     }
+    this.seq = Math.max(this.seq, this.#final);
     return ready;
-  }
-
-  /** Holes at the end of the room: without this its head would look like something missing. @param {number} to */
-  #settleHoles(to) {
-    this.#final = Math.max(this.#final, to);
-    if (this.#held.size === 0) this.seq = Math.max(this.seq, this.#final);
   }
 }
