@@ -37,5 +37,7 @@ class BasicModel(models.Model):
             self._state.adding = False
 
     def _is_stored(self) -> bool:
-        mine = {"pk": self.pk, "created_at": self.created_at, "updated_at": self.updated_at}
-        return type(self)._base_manager.filter(**mine).exists()
+        """All of it: some identities are made from others, and two may make the same one."""
+        mine = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
+        stored = type(self)._base_manager.filter(pk=self.pk).values(*mine).first()
+        return bool(stored == mine)

@@ -245,7 +245,7 @@ async def any_order(run: Run) -> None:
     Here.do = staticmethod(lambda work: asyncio.run_coroutine_threadsafe(work, loop).result(120))
     much = run.scale.patient
     options = settings(
-        max_examples=15 if much else 3,
+        max_examples=15 if much else 2,
         stateful_step_count=40 if much else 20,
         phases=[Phase.generate],
         deadline=None,

@@ -1,6 +1,6 @@
 """The short form of the cases, one seed of each (`make chaos`: the long form).
 
-Two systems beside each other, each with every other case: most of a case is waiting, for a process
+Three systems beside each other, each takes the next case: most of a case is waiting, for a process
 to start or for something to be noticed.
 """
 
@@ -20,7 +20,7 @@ from tests.faults.run import Scale
 from tests.leaks import look_into_files
 from tests.system.conftest import Measured
 
-LANES = 2
+LANES = 3
 SEED = 1
 IN_SHORT = {name: case for name, case in cases.ALL.items() if not case.long_only}
 
