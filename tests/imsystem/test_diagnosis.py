@@ -15,8 +15,6 @@ from imsystem import diagnosis
 from imsystem.diagnosis import Doubtful, Failed, Finding, Skipped, State, examine
 from imsystem.embedded.network import free_port
 
-pytestmark = pytest.mark.django_db
-
 
 def raising(exc: Exception) -> Callable[[str | None], str]:
     def check(url: str | None) -> str:
