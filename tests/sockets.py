@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,18 +24,19 @@ def token_of(user: User) -> str:
     return make_tokens(session).access
 
 
-class Socket:
-    """One connected socket. `ready` is its first frame.
+# What may come at any time: as people connect, and as a busy machine delays the hub.
+HINTS = frozenset({"presence", "room.heads"})
 
-    `presence` may come at any time, as people connect: it is passed over unless asked for.
-    """
+
+class Socket:
+    """One connected socket. `ready` is its first frame. HINTS are passed over unless in `hints`."""
 
     def __init__(
-        self, communicator: WebsocketCommunicator, ready: dict[str, Any], *, presence: bool = False
+        self, communicator: WebsocketCommunicator, ready: dict[str, Any], hints: Collection[str]
     ) -> None:
         self.communicator = communicator
         self.ready = ready
-        self.presence = presence
+        self.passed_over = HINTS.difference(hints)
 
     async def say(self, **frame: Any) -> None:
         said(frame.get("data"))
@@ -48,7 +49,7 @@ class Socket:
         """The next frame."""
         while True:
             frame: dict[str, Any] = json.loads(await self.communicator.receive_from(timeout))
-            if self.presence or frame["type"] != "presence":
+            if frame["type"] not in self.passed_over:
                 return frame
 
     async def hear_until(self, kind: str) -> dict[str, Any]:
@@ -70,7 +71,7 @@ class Socket:
         """True when nothing comes for a moment."""
         while not await self.communicator.receive_nothing(timeout=0.15):
             frame = json.loads(await self.communicator.receive_from(1))
-            if self.presence or frame["type"] != "presence":
+            if frame["type"] not in self.passed_over:
                 return False
         return True
 
@@ -112,16 +113,16 @@ async def caught_up() -> None:
 
 
 @asynccontextmanager
-async def socket_of(user: User, *, presence: bool = False) -> AsyncIterator[Socket]:
+async def socket_of(user: User, *, hints: Collection[str] = ()) -> AsyncIterator[Socket]:
     """A socket of `user` on a device of its own, closed at the end."""
     communicator = communicator_of(await run_in_thread(token_of, user))
-    async with open_socket(communicator, presence=presence) as socket:
+    async with open_socket(communicator, hints=hints) as socket:
         yield socket
 
 
 @asynccontextmanager
 async def open_socket(
-    communicator: WebsocketCommunicator, *, presence: bool = False
+    communicator: WebsocketCommunicator, *, hints: Collection[str] = ()
 ) -> AsyncIterator[Socket]:
     """The socket of a handshake that is accepted, closed at the end."""
     await caught_up()
@@ -129,6 +130,6 @@ async def open_socket(
     assert (connected, subprotocol) == (True, "im.v1")
     ready = json.loads(await communicator.receive_from(5))
     try:
-        yield Socket(communicator, ready, presence=presence)
+        yield Socket(communicator, ready, hints)
     finally:
         await communicator.disconnect()

@@ -246,7 +246,9 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             await self._send([ev.Beat()])
+            asleep = loop.time()
             await asyncio.sleep(BEAT_S)
+            self._stood_still(loop.time() - asleep - BEAT_S)
             if loop.time() - self._last_beat > BEAT_LATE_S:
                 self._fell_ill("no beat came back")
                 if loop.time() - self._joined > BEAT_LATE_S:
@@ -270,6 +272,12 @@ class Hub:
         except Exception as exc:
             logger.warning("the channel layer could not be reset: %r", exc)
         self._receiving = loop.create_task(self._receive_for_ever())
+
+    def _stood_still(self, seconds: float) -> None:
+        """This process did not run for so long: what came meanwhile is not read yet, so no beat is
+        late by it. What the layer dropped meanwhile shows by its number."""
+        self._last_beat += seconds
+        self._beats = {hub: heard + seconds for hub, heard in self._beats.items()}
 
     def _heard_beat(self, source: str) -> None:
         now = asyncio.get_running_loop().time()

@@ -48,7 +48,7 @@ async def room(alice: User, bob: User) -> str:
 
 @asynccontextmanager
 async def watching(user: User) -> AsyncIterator[Socket]:
-    async with socket_of(user, presence=True) as socket:
+    async with socket_of(user, hints=["presence"]) as socket:
         await later(0)
         yield socket
 
@@ -343,7 +343,7 @@ async def test_a_dead_redis_is_in_nobodys_way(
     async with watching(bob) as his:
         for name in ("enter", "leave", "reap"):
             monkeypatch.setattr(online, name, fail)
-        async with socket_of(alice, presence=True) as hers:
+        async with socket_of(alice, hints=["presence"]) as hers:
             with pytest.raises(redis.exceptions.ConnectionError):
                 await later(0)
             assert hers.ready["rooms"][0]["online"] is True

@@ -364,7 +364,8 @@ async def test_a_silent_socket_is_closed_with_4408(cast: Cast) -> None:
 
 async def test_the_sweep_tells_heads_and_mends_what_was_not_announced(cast: Cast) -> None:
     """Changes that go past the services stand for announcements that were lost on the way."""
-    async with socket_of(cast.owner) as owner, socket_of(cast.member) as member:
+    heads_too = socket_of(cast.member, hints=["room.heads"])
+    async with socket_of(cast.owner) as owner, heads_too as member:
         await say_hello(owner, cast)
         await member.hear_until("message.created")
         await announcer.sweep()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from imsystem.realtime import connection as connections
 from imsystem.realtime import events as ev
+from imsystem.realtime import hub as hubs
 from imsystem.realtime import ordering
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.hub import Hub
@@ -259,6 +261,30 @@ async def test_a_lost_packet_is_noticed_and_asks_for_a_sweep(hub: Hub) -> None:
     await until(lambda: other.epoch > epoch)
     assert other.lost.is_set()
     await other.stop()
+
+
+async def test_a_process_that_stood_still_blames_nobody(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that slept, a machine that is too busy: nothing was lost, and nobody has gone."""
+    for name, seconds in (("BEAT_S", 0.05), ("BEAT_LATE_S", 0.3), ("GONE_S", 0.3)):
+        monkeypatch.setattr(hubs, name, seconds)
+    other = Hub()
+    joined(hub, 1)
+    joined(other, 1)
+    await until(lambda: hub._beats and other._beats)
+    time.sleep(0.5)  # noqa: ASYNC251 - the whole process stands still
+    await asyncio.sleep(0.2)
+    assert (hub.healthy, hub.epoch, other.healthy, other.epoch) == (True, 0, True, 0)
+    await other.stop()
+
+
+async def test_silence_of_the_layer_is_noticed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("BEAT_S", 0.05), ("BEAT_LATE_S", 0.3)):
+        monkeypatch.setattr(hubs, name, seconds)
+    monkeypatch.setattr(hub, "_heard_beat", lambda source: None)
+    joined(hub, 1)
+    await until(lambda: not hub.healthy)
 
 
 async def test_nonsense_from_the_layer_is_logged_and_survived(

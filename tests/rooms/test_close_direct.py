@@ -15,7 +15,7 @@ from rooms import services
 from rooms.models import Departure, Member, Room
 from rooms.selectors import room_detail
 from tests.conftest import new_user
-from tests.sockets import Socket, socket_of
+from tests.sockets import socket_of
 
 
 async def say(user: User, room: Room, text: str) -> None:
@@ -107,11 +107,6 @@ def open_and_talk(pair: tuple[User, User]) -> Room:
     return room
 
 
-async def next_of(socket: Socket) -> dict[str, object]:
-    frame = await socket.hear()
-    return frame if frame["type"] != "room.heads" else await next_of(socket)
-
-
 async def test_both_sockets_hear_of_the_end_and_of_the_new_beginning(
     pair: tuple[User, User],
 ) -> None:
@@ -120,7 +115,7 @@ async def test_both_sockets_hear_of_the_end_and_of_the_new_beginning(
     async with socket_of(alice) as hers, socket_of(bob) as his:
         await run_in_thread(services.close_direct, user=alice, peer_identity=bob.pk)
         end = {"type": "room.removed", "room_identity": room.pk, "reason": "removed"}
-        assert (await next_of(hers), await next_of(his)) == (end, end)
+        assert (await hers.hear(), await his.hear()) == (end, end)
         refused = await hers.ask(
             "message.send", room_identity=room.pk, client_id="late", data="Hello?"
         )
@@ -132,4 +127,4 @@ async def test_both_sockets_hear_of_the_end_and_of_the_new_beginning(
             assert (added["last_seq"], added["unread"]) == (2, 0)
             assert added["last_message"]["data"] == "two"
         await say(bob, room, "three")
-        assert (await next_of(hers))["message"]["seq"] == 3  # type: ignore[index]
+        assert (await hers.hear())["message"]["seq"] == 3  # type: ignore[index]

@@ -29,12 +29,12 @@ def removed(room: Room, reason: str) -> dict[str, Any]:
 
 
 async def heard_only(socket: Socket, *frames: dict[str, Any]) -> None:
-    """The socket hears exactly these frames, in this order; room.heads may come at any time."""
+    """The socket hears exactly these frames, in this order."""
     await socket.say(type="ping", id="end")
     heard = [await socket.hear()]
     while heard[-1].get("id") != "end":
         heard.append(await socket.hear())
-    assert [frame for frame in heard[:-1] if frame["type"] != "room.heads"] == list(frames)
+    assert heard[:-1] == list(frames)
 
 
 async def change(cast: Cast, target: User, user: User | None = None, **fields: Any) -> None:
