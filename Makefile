@@ -19,6 +19,8 @@ SEMGREP := SEMGREP_SETTINGS_FILE=$(CURDIR)/$(SAFE)/semgrep.yml \
 	SEMGREP_LOG_FILE=$(CURDIR)/$(SAFE)/semgrep.log \
 	PATH="$(CURDIR)/$(SAFE)/bin:$$PATH" \
 	semgrep scan --metrics off --disable-version-check --error --quiet
+# All tests in two processes, each with databases of its own; a file stays in one of them.
+WHOLE := --numprocesses 2 --dist loadfile
 PRODUCT := imsystem accounts rooms chat manage.py
 
 .PHONY: help setup run test bench chaos soak fuzz lint lock clean
@@ -32,7 +34,7 @@ run: $(VENV)/run.stamp ## run the whole system; options: make run ARGS="--port 9
 	$(BIN)/python manage.py up $(ARGS)
 
 test: $(VENV)/dev.stamp ## run all tests; a part: make test ARGS=tests/chat
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),$(WHOLE))
 
 bench: $(VENV)/dev.stamp ## measure IMSystem beside its peers (10 minutes); all: make bench ARGS=--full
 	$(BIN)/python -m bench $(ARGS)

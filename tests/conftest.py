@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +25,19 @@ from rooms import services
 from rooms.choices import Role
 from rooms.models import Room
 from tests import leaks
+from tests.written import written
 
 # Django's own collections keep their content: permissions are made by `migrate`, once.
 KEPT = ("django_", "auth_")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of tests that share a name, pytest-xdist runs one."""
+    names = Counter(item.nodeid for item in items)
+    repeated = [name for name, count in names.items() if count > 1]
+    if repeated:
+        raise pytest.UsageError(f"several tests are called {repeated[0]}")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,7 +72,7 @@ def clean(_migrated: None, django_db_blocker: Any) -> Iterator[None]:
     """Empty collections and an empty Redis for every test. Django's flush would take 0.4 s."""
     with django_db_blocker.unblock():
         yield
-        for name in connection.introspection.table_names():
+        for name in written.take():
             if not name.startswith(KEPT):
                 connection.get_collection(name).delete_many({})
         sync_redis().flushdb()

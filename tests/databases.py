@@ -2,7 +2,7 @@
 
 Registered with `-p tests.databases` (pyproject.toml): they must answer before Django reads its
 settings. With MONGODB_URL and REDIS_URL in the environment those are used instead, in a database
-of their own (`im_test`).
+of their own (`im_test`). Of several test processes each starts its own.
 """
 
 import atexit
@@ -14,10 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from imsystem.embedded.children import Child
 
+URLS = ("MONGODB_URL", "REDIS_URL")
+if "PYTEST_XDIST_WORKER" in os.environ:  # what is set here was set by the process that reports
+    for each in URLS:
+        os.environ.pop(each, None)
 # What whoever runs the tests has set, before it is set for them.
+GIVEN = [name for name in URLS if name in os.environ]
 GIVEN_MONGODB_URL = os.environ.get("MONGODB_URL", "")
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 30.0
@@ -32,6 +39,12 @@ def pytest_addoption() -> None:
     os.environ["JWT_SIGNING_KEY"] = "tests-too-" * 6
     os.environ["MONGODB_NAME"] = "im_test"
     _start_databases(home)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests empty their databases, so several processes cannot share those that are given."""
+    if GIVEN and config.getoption("numprocesses", None):
+        raise pytest.UsageError(f"{GIVEN[0]} is set: run `make test ARGS=tests`, in one process.")
 
 
 def _start_databases(home: Path) -> None:

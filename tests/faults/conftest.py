@@ -5,5 +5,4 @@ from tests.system.conftest import (  # noqa: F401 -- pytest finds them here
     clean,
     measured,
     pytest_collection_modifyitems,
-    pytest_terminal_summary,
 )

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.hostile.scene import Scene
 from tests.hostile.target import Target
-
-_slowest: list[str] = []
+from tests.notes import note
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def nothing_changed(scene: Scene, request: pytest.FixtureRequest) -> Iterator[No
 
 def _note(module: str, target: Target) -> None:
     seconds, what = target.slowest
-    _slowest.append(f"{module}: slowest answer {seconds * 1000:.0f} ms ({what})")
+    note("hostile input", f"{module}: slowest answer {seconds * 1000:.0f} ms ({what})")
 
 
 @pytest.fixture
@@ -94,10 +94,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if Path(__file__).parent in item.path.parents:
                 item.add_marker(skip)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _slowest:
-        terminalreporter.section("hostile input")
-        for line in _slowest:
-            terminalreporter.write_line(line)
+    for item in items:  # pytest 9.2 leaves out what schemathesis 4.32 adds to the name
+        if operation := getattr(item, "operation_label", None):
+            item._id = replace(item.id, params=operation)

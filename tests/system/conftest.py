@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.notes import note
 from tests.system.system import leftovers
 from tests.up import eventually
 
 Measured = Callable[[str], None]
 TESTS = Path(__file__).parents[1]
 
-_measured: list[str] = []
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request hides the rest
 
 
@@ -35,7 +35,7 @@ def _nothing_left_running() -> Iterator[None]:
 def measured(request: pytest.FixtureRequest) -> Measured:
     """Notes a measurement for the end of the test report."""
     name = request.node.name
-    return lambda text: _measured.append(f"{name}: {text}")
+    return lambda text: note("measured", f"{name}: {text}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,11 +45,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if {"system", "faults"} & set(item.path.relative_to(TESTS).parts):
                 item.add_marker(skip)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _measured:
-        terminalreporter.section("measured")
-        for line in _measured:
-            terminalreporter.write_line(line)
-        _measured.clear()
