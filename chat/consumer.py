@@ -147,7 +147,12 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     def connect(self, user: SocketUser) -> None:
         """The socket's sending side."""
-        self.connection = Connection(user.user_identity, self.send_to_server, self.abort)  # type: ignore[arg-type]
+        self.connection = Connection(
+            user.user_identity,
+            self.send_to_server,  # type: ignore[arg-type]
+            self.abort,
+            getattr(self.server, "write_frames", None),
+        )
 
     async def serve(self, user: SocketUser, receive: Receive) -> None:
         """Subscribe, `ready`, then frames until the end; leaves no trace in the hub."""
@@ -193,9 +198,14 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             self.transport.pause_reading()
 
     @property
+    def server(self) -> object:
+        """Uvicorn's protocol, which its send() is a method of (ours: embedded/websocket.py)."""
+        return getattr(self.send_to_server, "__self__", None)
+
+    @property
     def transport(self) -> asyncio.Transport | None:
-        # Uvicorn's send is a method of its protocol; other servers close when this ends.
-        return getattr(getattr(self.send_to_server, "__self__", None), "transport", None)
+        # Other servers than uvicorn close when this ends.
+        return getattr(self.server, "transport", None)
 
     # --- frames ----------------------------------------------------------------------------
 

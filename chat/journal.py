@@ -12,6 +12,7 @@ import logging
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Coroutine, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from pymongo.errors import BulkWriteError
@@ -321,7 +322,8 @@ class Journal:
             self.advanced[room] = max(document["seq"], self.advanced.get(room, 0))
             events.append(Deliver(room_topic(room), created_frame(document), seq=document["seq"]))
         if events:
-            current_hub().publish(*events)
+            # A room's messages side by side: they leave in one write for each socket.
+            current_hub().publish(*sorted(events, key=attrgetter("topic")))
 
 
 async def _refusal(draft: Draft) -> AppError | None:

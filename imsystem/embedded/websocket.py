@@ -14,7 +14,7 @@ TOO_LONG = (
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Differs from uvicorn's in four things:
+    """Differs from uvicorn's in five things:
 
     - text that is no UTF-8 is closed with 1007 as there, but without a traceback in the log;
     - fragments are kept in one buffer: 65,000 of one byte took 2.5 MB as a list, and empty ones,
@@ -22,7 +22,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     - more than MAX_IDLE_PER_S idle frames in a second are answered by 4429. The application never
       sees them, so its limits do not hold for them;
     - a handshake that websockets does not read on (lines over 8 KiB, more than 128 headers) gets
-      an answer. There it keeps the connection for ever, for anybody.
+      an answer. There it keeps the connection for ever, for anybody;
+    - frames that are made once for many sockets are taken as they are (`write_frames`). Through
+      send() each is made anew for each socket.
     """
 
     _fragments: bytearray | None = None
@@ -35,6 +37,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = self.close_sent = True
             self.transport.write(TOO_LONG)
             self.transport.close()
+
+    def write_frames(self, wire: bytes) -> bool:
+        """Writes whole frames, unless they have to wait or come too late: then send() knows why."""
+        if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
+            return False
+        self.transport.write(wire)
+        return True
 
     def handle_ping(self) -> None:
         if self._in_measure():

@@ -4,14 +4,17 @@ import asyncio
 import logging
 import types
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from imsystem import metrics
+from imsystem.realtime.frames import on_the_wire
 
 logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+# Takes the bytes of whole frames. False: not now, send them the other way.
+WriteFrames = Callable[[bytes], bool]
 
 CLOSE_TOO_FAR_BEHIND = 4413
 # Beyond what the server's write buffer (64 KiB) and the kernel hold already. A frame in line takes
@@ -48,19 +51,27 @@ class Connection:
         "_send",
         "_waiting",
         "_waiting_bytes",
+        "_write_frames",
         "_writer",
         "declines",
         "topics",
         "user_identity",
     )
 
-    def __init__(self, user_identity: str, send: Send, abort: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        user_identity: str,
+        send: Send,
+        abort: Callable[[], None],
+        write_frames: WriteFrames | None = None,
+    ) -> None:
         self.user_identity = user_identity
         self.topics: set[str] = set()
         # The kinds of events (Deliver.about) it does not get; None until that is known: none.
         self.declines: frozenset[str] | None = None
         self._send = send
         self._abort = abort
+        self._write_frames = write_frames or _takes_none
         self._held = True
         self._closing = False
         self._waiting: deque[dict[str, Any]] = deque()
@@ -83,10 +94,25 @@ class Connection:
 
     def push(self, frame: str) -> None:
         """Sends one text frame now if the socket takes it, else queues it."""
+        if self._takes_frames():
+            self.push_all((frame,), on_the_wire(frame))
+        else:
+            self._push(frame)
+
+    def push_all(self, frames: Sequence[str], wire: bytes) -> None:
+        """The same with several. `wire`: the bytes of them all, which somebody has made once."""
+        if not (self._takes_frames() and self._write_frames(wire)):
+            for frame in frames:
+                self._push(frame)
+
+    def _takes_frames(self) -> bool:
+        return not (self._held or self._closing or self._writer is not None)
+
+    def _push(self, frame: str) -> None:
         if self._closing:
             return
         message = {"type": "websocket.send", "text": frame}
-        if self._writer is None and not self._held:
+        if self._takes_frames():
             self._write(message)
         else:
             self._wait_in_line(message, _size(frame))
@@ -166,6 +192,10 @@ class Connection:
         self._waiting_bytes = 0
         if self._writer is not None:
             self._writer.cancel()
+
+
+def _takes_none(wire: bytes) -> bool:
+    return False
 
 
 def _size(frame: str) -> int:

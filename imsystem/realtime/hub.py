@@ -9,7 +9,8 @@ import logging
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 from channels.layers import get_channel_layer
 
@@ -19,6 +20,7 @@ from imsystem.loops import PerLoop
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.connection import Connection
+from imsystem.realtime.frames import in_writes, on_the_wire
 from imsystem.realtime.ordering import RoomOrder
 
 logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class Hub:
         # Users whose rooms changed since the sweep emptied this: what it read of them is old.
         self.moved: set[str] = set()
         self._topics: defaultdict[str, set[Connection]] = defaultdict(set)
-        self._order = RoomOrder(self._send_to_topic)
+        self._order = RoomOrder(self._send_messages)
         self._outgoing: list[ev.Event] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,8 +116,7 @@ class Hub:
     def publish(self, *events: ev.Event) -> None:
         """Applies events here at once and sends them to the other processes soon. Never waits."""
         self.start()
-        for event in events:
-            self.apply(event)
+        self.apply(*events)
         self._outgoing.extend(events)
         if len(self._outgoing) > MAX_OUTGOING:  # the layer is away; these are only hints
             del self._outgoing[:-MAX_OUTGOING]
@@ -124,16 +125,24 @@ class Hub:
 
     async def publish_and_flush(self, *events: ev.Event) -> None:
         """The same for processes that may end soon: returns when the layer has the events."""
-        for event in events:
-            self.apply(event)
+        self.apply(*events)
         await self._send(list(events))
 
-    def apply(self, event: ev.Event) -> None:
-        """Carries one event out on the local sockets; then tells the observers."""
+    def apply(self, *events: ev.Event) -> None:
+        """Carries events out on the local sockets, and tells the observers."""
+        for topic, some in groupby(events, _room_of_new_message):
+            together = list(some)
+            if topic is None:
+                for event in together:
+                    self._carry_out(event)
+            elif topic in self._topics:
+                self._order.put(cast("list[ev.Deliver]", together))
+            for event in together:
+                for observer in _observers:
+                    observer(event)
+
+    def _carry_out(self, event: ev.Event) -> None:
         match event:
-            case ev.Deliver(topic=topic, seq=seq, revision=0) if seq:
-                if topic in self._topics:
-                    self._order.put(event)
             case ev.Deliver():
                 self._send_to_topic(event)
             case ev.Join(who, topic, seq):
@@ -148,12 +157,26 @@ class Hub:
             case ev.Close(topic, code):
                 for connection in self.sockets_of(topic):
                     connection.close(code)
-        for observer in _observers:
-            observer(event)
+
+    def _send_messages(self, events: list[ev.Deliver]) -> None:
+        """New messages of one room, to all its sockets, in one write to each: that is 7 us, most
+        of what a delivery costs."""
+        started = time.perf_counter()
+        sockets = self.sockets_of(events[0].topic)
+        if not sockets:
+            return
+        for frames, wire in in_writes([event.frame for event in events]):
+            for connection in sockets:
+                connection.push_all(frames, wire)
+        metrics.fan_out(time.perf_counter() - started)
+        metrics.deliveries(len(events) * len(sockets))
 
     def _send_to_topic(self, event: ev.Deliver) -> None:
         started = time.perf_counter()
         sockets = self.sockets_of(event.topic)
+        if not sockets:
+            return
+        frames, wire = (event.frame,), on_the_wire(event.frame)
         for connection in sockets:
             if connection.user_identity == event.skip_user:
                 continue
@@ -161,7 +184,7 @@ class Hub:
                 if event.instead:
                     connection.push(event.instead)
             else:
-                connection.push(event.frame)
+                connection.push_all(frames, wire)
         metrics.fan_out(time.perf_counter() - started)
         metrics.deliveries(len(sockets))
 
@@ -203,12 +226,13 @@ class Hub:
     def _receive(self, message: dict[str, Any]) -> None:
         source: str = message["source"]
         self._check_number(source, message["number"])
-        own = source == self.identity
-        for event in ev.decode(message["events"]):
-            if isinstance(event, ev.Beat):
-                self._heard_beat(source)
-            elif not own:
-                self.apply(event)
+        if source == self.identity:  # applied when it was published; that it is back is a beat
+            self._heard_beat(source)
+            return
+        events = ev.decode(message["events"])
+        if any(isinstance(event, ev.Beat) for event in events):
+            self._heard_beat(source)
+        self.apply(*events)
 
     def _check_number(self, source: str, number: int) -> None:
         last = self._heard.get(source)
@@ -309,6 +333,12 @@ class Hub:
         self.epoch += 1
         self.apply(ev.Changed(ev.EVERYTHING))
         self.lost.set()
+
+
+def _room_of_new_message(event: ev.Event) -> str | None:
+    """Its topic; None for everything else."""
+    new = isinstance(event, ev.Deliver) and event.seq and not event.revision
+    return cast("ev.Deliver", event).topic if new else None
 
 
 def _declined(connection: Connection, about: str) -> bool:

@@ -6,7 +6,7 @@ clients find and pull what is missing anyway.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from imsystem.realtime.events import Deliver
 
@@ -14,9 +14,10 @@ HOLD_S = 0.25
 
 
 class RoomOrder:
-    """Passes Deliver events on to `deliver`, each room's in order of seq."""
+    """Passes Deliver events on to `deliver`, each room's in order of seq, those of one room that
+    come together or waited for one another in one call."""
 
-    def __init__(self, deliver: Callable[[Deliver], None]) -> None:
+    def __init__(self, deliver: Callable[[list[Deliver]], None]) -> None:
         self._deliver = deliver
         self._last: dict[str, int] = {}
         self._held: dict[str, dict[int, Deliver]] = {}
@@ -26,15 +27,21 @@ class RoomOrder:
         first event is delivered at once, and may not be the first message."""
         self._last.setdefault(topic, seq)
 
-    def put(self, event: Deliver) -> None:
-        """Delivers the event now, or when those before it have come, or after HOLD_S."""
-        last = self._last.get(event.topic)
-        if last is None or event.seq <= last + 1:
-            self._pass(event)
-            self._pass_followers(event.topic)
-            return
-        held = self._held.setdefault(event.topic, {})
-        held[event.seq] = event
+    def put(self, events: Sequence[Deliver]) -> None:
+        """Delivers events of one room now, or when those before them have come, or after HOLD_S."""
+        ready: list[Deliver] = []
+        for event in events:
+            last = self._last.get(event.topic)
+            if last is None or event.seq <= last + 1:
+                self._pass(event, ready)
+                self._pass_followers(event.topic, ready)
+            else:
+                self._hold(event)
+        if ready:
+            self._deliver(ready)
+
+    def _hold(self, event: Deliver) -> None:
+        self._held.setdefault(event.topic, {})[event.seq] = event
         asyncio.get_running_loop().call_later(HOLD_S, self._give_up, event)
 
     def forget(self, topic: str) -> None:
@@ -42,14 +49,14 @@ class RoomOrder:
         self._last.pop(topic, None)
         self._held.pop(topic, None)
 
-    def _pass(self, event: Deliver) -> None:
+    def _pass(self, event: Deliver, ready: list[Deliver]) -> None:
         self._last[event.topic] = max(event.seq, self._last.get(event.topic, 0))
-        self._deliver(event)
+        ready.append(event)
 
-    def _pass_followers(self, topic: str) -> None:
+    def _pass_followers(self, topic: str, ready: list[Deliver]) -> None:
         held = self._held.get(topic)
         while held and (event := held.pop(self._last[topic] + 1, None)):
-            self._pass(event)
+            self._pass(event, ready)
         if not held:
             self._held.pop(topic, None)
 
@@ -58,6 +65,8 @@ class RoomOrder:
         held = self._held.get(event.topic, {})
         if held.get(event.seq) is not event:
             return  # delivered meanwhile
+        ready: list[Deliver] = []
         for seq in sorted(number for number in held if number <= event.seq):
-            self._pass(held.pop(seq))
-        self._pass_followers(event.topic)
+            self._pass(held.pop(seq), ready)
+        self._pass_followers(event.topic, ready)
+        self._deliver(ready)

@@ -10,8 +10,8 @@ import pytest
 
 from imsystem.realtime import connection as connections
 from imsystem.realtime import events as ev
+from imsystem.realtime import frames, ordering
 from imsystem.realtime import hub as hubs
-from imsystem.realtime import ordering
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.hub import Hub
 
@@ -60,6 +60,55 @@ async def test_a_frame_reaches_every_socket_of_its_topic_at_once(hub: Hub) -> No
     hub.apply(ev.Deliver(ROOM, "hi"))
     assert [peer.got for peer in here] == [["ready", "hi"]] * 3
     assert elsewhere.got == ["ready"]
+
+
+class Wired(Peer):
+    """A peer whose server takes ready-made frames, while it has room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got.clear()
+        self.writes: list[bytes] = []
+        self.connection = Connection("user", self.send, self.abort, self.write)
+        self.connection.release("ready")
+
+    def write(self, wire: bytes) -> bool:
+        if self.reading.is_set():
+            self.writes.append(wire)
+        return self.reading.is_set()
+
+
+async def test_messages_that_come_together_leave_in_one_write(hub: Hub) -> None:
+    wired, (plain,) = Wired(), joined(hub, 1)
+    hub.add(wired.connection, [ROOM])
+    hub.apply(ev.Deliver(ROOM, "a", seq=1), ev.Deliver(ROOM, "名", seq=2), ev.Deliver(ROOM, "t"))
+    assert wired.writes == [b"\x81\x01a\x81\x03\xe5\x90\x8d", b"\x81\x01t"]
+    assert plain.got == ["ready", "a", "名", "t"]
+
+
+async def test_no_write_is_longer_than_a_server_s_buffer(hub: Hub) -> None:
+    wired = Wired()
+    hub.add(wired.connection, [ROOM])
+    long = "x" * (frames.MAX_WRITE // 3)
+    hub.apply(*(ev.Deliver(ROOM, long, seq=seq) for seq in range(1, 8)))
+    hub.apply(ev.Deliver(ROOM, "x" * 2 * frames.MAX_WRITE, seq=8))
+    one = len(frames.on_the_wire(long))
+    whole = len(frames.on_the_wire("x" * 2 * frames.MAX_WRITE))
+    assert [len(wire) for wire in wired.writes] == [3 * one, 3 * one, one, whole]
+
+
+async def test_a_server_that_takes_no_more_frames_is_waited_for(hub: Hub) -> None:
+    wired = Wired()
+    hub.add(wired.connection, [ROOM])
+    wired.reading.clear()
+    hub.apply(ev.Deliver(ROOM, "1", seq=1), ev.Deliver(ROOM, "2", seq=2))
+    hub.apply(ev.Deliver(ROOM, "3", seq=3))
+    wired.reading.set()
+    hub.apply(ev.Deliver(ROOM, "4", seq=4))  # not before those that wait
+    await until(lambda: len(wired.got) == 5)
+    hub.apply(ev.Deliver(ROOM, "5", seq=5))
+    assert wired.got == ["ready", "1", "2", "3", "4"]
+    assert wired.writes == [b"\x81\x015"]
 
 
 async def test_a_dead_socket_does_not_stop_the_others(hub: Hub) -> None:
