@@ -188,10 +188,18 @@ class Connection:
     def discard(self) -> None:
         """Drops what is queued; nothing is sent from now on."""
         self._closing = True
+        # The owner holds this connection: without these both are freed at once.
+        self._send, self._abort, self._write_frames = _send_nothing, _do_nothing, _takes_none
         self._waiting.clear()
         self._waiting_bytes = 0
         if self._writer is not None:
             self._writer.cancel()
+
+
+async def _send_nothing(message: dict[str, Any]) -> None: ...
+
+
+def _do_nothing() -> None: ...
 
 
 def _takes_none(wire: bytes) -> bool:

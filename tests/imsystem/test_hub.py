@@ -1,8 +1,10 @@
 """The hub and its connections: slow, dead and failing sockets, order, and lost packets."""
 
 import asyncio
+import gc
 import logging
 import time
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -210,6 +212,18 @@ async def test_one_long_answer_is_no_reason_to_cut(hub: Hub) -> None:
     slow.reading.set()
     await asyncio.sleep(0.01)
     assert slow.got == ["ready", "first", long]
+
+
+async def test_a_socket_that_has_ended_is_freed_at_once() -> None:
+    peer = Peer()
+    peer.connection.discard()
+    ended = weakref.ref(peer)
+    gc.disable()
+    try:
+        del peer
+        assert ended() is None
+    finally:
+        gc.enable()
 
 
 async def test_frames_before_ready_wait_for_it() -> None:
