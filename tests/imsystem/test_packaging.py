@@ -79,6 +79,14 @@ class TestCompose:
         assert all("healthcheck" in services[name] for name in ("mongo", "redis"))
         assert all(service["restart"] == "unless-stopped" for service in services.values())
 
+    def test_the_web_part_gets_every_setting(self, compose: dict[str, Any]) -> None:
+        known = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+        of_others = {"MONGODB_PASSWORD", "REDIS_PASSWORD", "WEB_BIND", "WEB_PORT"}
+        in_the_image = {"DATA_DIR"}
+        never_in_production = {"DEBUG", "FAILPOINTS"}
+        given = set(compose["services"]["web"]["environment"])
+        assert given == known - of_others - in_the_image - never_in_production
+
     def test_what_is_used_is_declared(self, compose: dict[str, Any]) -> None:
         for service in compose["services"].values():
             volumes = {volume.split(":")[0] for volume in service.get("volumes", [])}
