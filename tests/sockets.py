@@ -15,6 +15,7 @@ from imsystem.asgi import application
 from imsystem.realtime.events import Beat
 from imsystem.realtime.hub import current_hub
 from imsystem.threads import run_in_thread
+from tests.conftest import Cast
 from tests.leaks import said
 
 
@@ -133,3 +134,10 @@ async def open_socket(
         yield Socket(communicator, ready, hints)
     finally:
         await communicator.disconnect()
+
+
+async def say_hello(socket: Socket, cast: Cast, client_id: str = "c1") -> dict[str, Any]:
+    """Sends "hello" into the room of the cast, and gives the ack."""
+    return await socket.ask(
+        "message.send", room_identity=cast.room.pk, client_id=client_id, data="hello"
+    )

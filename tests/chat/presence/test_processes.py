@@ -1,15 +1,12 @@
-"""Who is online: told to the people one talks with, as far as one allows, and never in the way."""
+"""Presence over several processes, without Redis, and of very many."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any
 
 import pytest
 import redis.exceptions
 
-from accounts import services as accounts
 from accounts.models import User
 from chat import online, presence
 from chat.presence import GRACE_S, LOOK_AGAIN_S, RENEW_S, Presence, current_presence
@@ -18,211 +15,9 @@ from imsystem.realtime.hub import Hub
 from imsystem.redis import sync_redis
 from imsystem.threads import run_in_thread
 from rooms import services
-from tests.api import Api
+from tests.chat.presence.watching import heard, later, watching
 from tests.conftest import new_user
 from tests.sockets import Socket, socket_of
-
-
-@pytest.fixture(autouse=True)
-async def _on_time() -> None:
-    """Other tests have let this process work in the future."""
-    current_presence()._renew_at = 0.0
-
-
-@pytest.fixture
-async def alice() -> User:
-    return await run_in_thread(new_user, "alice")
-
-
-@pytest.fixture
-async def bob() -> User:
-    return await run_in_thread(new_user, "bob")
-
-
-@pytest.fixture
-async def room(alice: User, bob: User) -> str:
-    """The conversation of the two."""
-    made, _created = await run_in_thread(services.open_direct, user=alice, peer_identity=bob.pk)
-    return made.pk
-
-
-@asynccontextmanager
-async def watching(user: User) -> AsyncIterator[Socket]:
-    async with socket_of(user, hints=["presence"]) as socket:
-        await later(0)
-        yield socket
-
-
-async def later(seconds: float) -> None:
-    """Lets the process do all it has to do in so many seconds from now."""
-    await current_presence().work(monotonic() + seconds)
-
-
-async def set_privacy(user: User, **settings: Any) -> None:
-    await run_in_thread(accounts.update_profile, user=user, **settings)
-    await later(0)
-
-
-async def heard(socket: Socket) -> list[tuple[str, bool]]:
-    """Whom the socket has heard of by now."""
-    await socket.say(type="ping", id="end")
-    frames = [await socket.hear()]
-    while frames[-1].get("id") != "end":
-        frames.append(await socket.hear())
-    shown = [frame for frame in frames if frame["type"] == "presence"]
-    assert all(frame.keys() == {"type", "user_identity", "online"} for frame in shown)
-    return [(frame["user_identity"], frame["online"]) for frame in shown]
-
-
-# --- coming and going -----------------------------------------------------------------------
-
-
-async def test_the_other_side_is_told(alice: User, bob: User, room: str) -> None:
-    async with watching(bob) as his:
-        async with watching(alice) as hers:
-            assert await heard(his) == [(alice.pk, True)]
-            assert await heard(hers) == []
-        await later(GRACE_S - 0.5)
-        assert await heard(his) == []
-        await later(GRACE_S + 0.5)
-        assert await heard(his) == [(alice.pk, False)]
-        await later(GRACE_S + 100)
-        assert await heard(his) == []
-
-
-async def test_who_reloads_a_page_was_never_away(alice: User, bob: User, room: str) -> None:
-    async with watching(bob) as his:
-        async with watching(alice):
-            assert await heard(his) == [(alice.pk, True)]
-        async with watching(alice):
-            await later(GRACE_S + 0.5)
-            assert await heard(his) == []
-
-
-async def test_devices_count_together(alice: User, bob: User, room: str) -> None:
-    async with watching(bob) as his, watching(alice):
-        assert await heard(his) == [(alice.pk, True)]
-        async with watching(alice) as laptop:
-            assert await heard(laptop) == []
-        await later(GRACE_S + 0.5)
-        assert await heard(his) == []
-
-
-async def test_groups_and_strangers_are_told_nothing(alice: User, bob: User) -> None:
-    stranger = await run_in_thread(new_user, "stranger")
-    await run_in_thread(services.create_group, creator=alice, name="Bar", members=[bob.pk])
-    async with watching(bob) as his, watching(stranger) as theirs, watching(alice):
-        await later(1)
-        assert (await heard(his), await heard(theirs)) == ([], [])
-
-
-# --- who may see it -------------------------------------------------------------------------
-
-
-def shown_by_rest(user: User, room: str) -> tuple[bool | None, list[bool | None]]:
-    api = Api(user)
-    listed = api.get("rooms/").json()["results"]
-    return api.get(f"rooms/{room}/").json()["online"], [found["online"] for found in listed]
-
-
-@pytest.mark.parametrize("hers", ["everyone", "contacts", "nobody"])
-@pytest.mark.parametrize("his", ["everyone", "contacts", "nobody"])
-async def test_settings(alice: User, bob: User, room: str, hers: str, his: str) -> None:
-    """Mutual: who hides from everybody sees nobody."""
-    await set_privacy(alice, who_sees_online=hers)
-    await set_privacy(bob, who_sees_online=his)
-    seen = "nobody" not in (hers, his)
-    async with watching(bob) as socket:
-        (before,) = socket.ready["rooms"]
-        assert before["online"] is (False if seen else None)
-        async with watching(alice):
-            assert await heard(socket) == ([(alice.pk, True)] if seen else [])
-            detail, (listed,) = await run_in_thread(shown_by_rest, bob, room)
-            assert (detail, listed) == ((True, True) if seen else (None, None))
-            async with watching(bob) as late:
-                assert late.ready["rooms"][0]["online"] is (True if seen else None)
-        await later(GRACE_S + 0.5)
-        assert await heard(socket) == ([(alice.pk, False)] if seen else [])
-
-
-async def test_hiding_and_showing_while_online(alice: User, bob: User, room: str) -> None:
-    async with watching(bob) as his, watching(alice) as hers:
-        assert await heard(his) == [(alice.pk, True)]
-        await set_privacy(alice, who_sees_online="nobody")
-        assert await heard(his) == [(alice.pk, False)]
-        assert await heard(hers) == [(bob.pk, False)]
-        async with watching(bob):
-            await later(GRACE_S + 0.5)
-        assert await heard(hers) == []
-        await set_privacy(alice, who_sees_online="contacts")
-        assert await heard(his) == [(alice.pk, True)]
-        assert await heard(hers) == [(bob.pk, True)]
-
-
-async def test_hiding_between_two_pages(alice: User, bob: User, room: str) -> None:
-    """The page with the settings has no socket; the others still think one is there."""
-    async with watching(bob) as his:
-        async with watching(alice):
-            assert await heard(his) == [(alice.pk, True)]
-        await set_privacy(alice, who_sees_online="nobody")
-        assert await heard(his) == [(alice.pk, False)]
-        async with watching(alice):
-            assert await heard(his) == []
-        await set_privacy(alice, who_sees_online="contacts")
-        assert await heard(his) == [(alice.pk, True)]
-        await later(GRACE_S + 0.5)
-        assert await heard(his) == [(alice.pk, False)]
-        await set_privacy(alice, who_sees_online="everyone")
-        assert await heard(his) == []
-
-
-async def test_who_goes_while_hiding_is_not_betrayed(alice: User, bob: User, room: str) -> None:
-    async with watching(bob) as his:
-        async with watching(alice):
-            await set_privacy(alice, who_sees_online="nobody")
-        assert await heard(his) == [(alice.pk, True), (alice.pk, False)]
-        await later(GRACE_S + 0.5)
-        assert await heard(his) == []
-
-
-@pytest.mark.parametrize(
-    ("setting", "by_stranger", "by_contact"),
-    [("everyone", True, True), ("contacts", None, True), ("nobody", None, None)],
-)
-async def test_the_profile_says_it_to_whom_it_may(
-    alice: User, bob: User, room: str, setting: str, by_stranger: bool, by_contact: bool
-) -> None:
-    stranger = await run_in_thread(new_user, "stranger")
-    await set_privacy(alice, who_sees_online=setting)
-
-    def seen_by(user: User) -> bool | None:
-        found: bool | None = Api(user).get(f"users/{alice.pk}/").json()["online"]
-        return found
-
-    async with watching(alice):
-        seen = [await run_in_thread(seen_by, user) for user in (stranger, bob, alice)]
-        assert seen == [by_stranger, by_contact, True]
-        await set_privacy(stranger, who_sees_online="nobody")
-        assert await run_in_thread(seen_by, stranger) is None
-    await later(GRACE_S + 0.5)
-    assert await run_in_thread(seen_by, alice) is False
-
-
-async def test_a_new_conversation_says_it(alice: User, bob: User) -> None:
-    async with watching(bob), watching(alice) as hers:
-        await run_in_thread(services.open_direct, user=alice, peer_identity=bob.pk)
-        assert (await hers.hear_until("room.added"))["room"]["online"] is True
-
-
-async def test_who_is_deleted_goes_offline(alice: User, bob: User, room: str) -> None:
-    async with watching(bob) as his:
-        async with watching(alice) as hers:
-            assert await heard(his) == [(alice.pk, True)]
-            await run_in_thread(accounts.delete_account, user=alice)
-            assert await hers.close_code() == 4401
-        await later(GRACE_S + 0.5)
-        assert await heard(his) == [(alice.pk, False)]
-
 
 # --- more than one process ------------------------------------------------------------------
 
