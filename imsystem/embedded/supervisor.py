@@ -14,6 +14,7 @@ from types import FrameType
 
 from imsystem.embedded import UpError, network
 from imsystem.embedded.children import (
+    WEB_ENVIRONMENT,
     Child,
     mongodb_command,
     python_command,
@@ -134,7 +135,7 @@ class Supervisor:
             ours["ALLOWED_HOSTS"] = ",".join(network.allowed_hosts(self.options.host))
         if self.options.workers > 1:
             ours["PROMETHEUS_MULTIPROC_DIR"] = str(self.metrics)
-        return os.environ | self.endpoints | ours
+        return WEB_ENVIRONMENT | os.environ | self.endpoints | ours
 
     def _await_databases(self, ports: dict[str, int]) -> None:
         pings = {"mongodb": network.mongodb_answers, "redis": network.redis_answers}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from imsystem.embedded.children import Child, python_command
+from imsystem.embedded.children import WEB_ENVIRONMENT, Child, python_command
 from imsystem.embedded.network import free_port
 from tests.faults.mail import MailServer
 from tests.faults.proxy import Proxy
@@ -212,7 +212,7 @@ class Site:
         ]
 
     def _environment(self) -> dict[str, str]:
-        return clean_environment(
+        return WEB_ENVIRONMENT | clean_environment(
             MONGODB_URL=self.mongodb_url,
             MONGODB_NAME=f"im_faults_{secrets.token_hex(4)}",
             SECRET_KEY=secrets.token_hex(32),

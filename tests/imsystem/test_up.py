@@ -49,6 +49,11 @@ class TestRunning:
         assert endpoints["REDIS_URL"].startswith("redis://127.0.0.1:")
         assert endpoints["EMAIL_URL"] == f"echomail://{up.data_dir}/mail"
 
+    def test_web_workers_share_pools_of_memory(self, up: Up) -> None:
+        """Unless the environment says otherwise."""
+        environment = Path(f"/proc/{up.parts()['web']}/environ").read_bytes().split(b"\0")
+        assert b"MALLOC_ARENA_MAX=2" in environment
+
     def test_another_terminal_finds_the_system(self, up: Up) -> None:
         found = manage("doctor", "--url", up.url, DATA_DIR=str(up.data_dir))
         assert found.returncode == 0, found.stdout
