@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from chat import protocol, services
+from chat.deltas import changes_since
 from chat.drafts import Stored
-from chat.selectors import changes_since
 from imsystem.failpoints import failpoint
 
 Fields = dict[str, Any]

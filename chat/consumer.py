@@ -76,6 +76,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.connection_id = new_identity()
         self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self.sending = asyncio.Lock()
+        self.syncing = asyncio.Lock()
         self.answers: set[asyncio.Task[None]] = set()
         self.bad_frames = 0
         self.finishing = False
@@ -287,6 +288,9 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 return None
             case protocol.MessageEdit() | protocol.MessageRecall():
                 self.must_not_flood()
+            case protocol.Sync():
+                async with self.syncing:  # an answer may be of a megabyte
+                    return await commands.run(self.user.user_identity, frame)
         return await commands.run(self.user.user_identity, frame)
 
     def must_not_flood(self) -> None:

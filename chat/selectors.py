@@ -5,12 +5,12 @@ every engine, at any depth of history.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from django.utils.translation import gettext_lazy as _
 
-from chat.heads import room_head, room_heads
+from chat.heads import room_head
 from chat.holes import complete_to
 from chat.payloads import VOID, MessagePayload, message_payload
 from imsystem.errors import BadRequest, NotFound
@@ -19,15 +19,9 @@ from imsystem.loops import PerLoop
 from imsystem.mongo.clients import Document, collection
 from imsystem.mongo.shared_reads import SharedReads
 from rooms.access import access
-from rooms.heads import Head
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
-# One sync answer: so many messages of one room, and of all rooms together.
-SYNC_PAGE = 200
-SYNC_TOTAL = 2_000
-# Revisions looked through at once; several changes of one message count once.
-CHANGES_WINDOW = 500
 # As many queries as keep MongoDB busy without making others wait long.
 RANGES_AT_ONCE = 16
 
@@ -41,17 +35,6 @@ class HistoryPage(TypedDict):
     last_seq: int
     revision: int
     complete_to: int
-
-
-class RoomDelta(TypedDict):
-    """What a client lacks of a room. Ask again while `has_more`."""
-
-    messages: list[MessagePayload]
-    changed: list[MessagePayload]
-    last_seq: int
-    revision: int
-    complete_to: int
-    has_more: bool
 
 
 def page_bounds(
@@ -96,7 +79,7 @@ async def _read_range(wanted: Range) -> list[Document]:
 _ranges = PerLoop(lambda: SharedReads(_read_ranges, RANGES_AT_ONCE))
 
 
-async def _complete_range(
+async def complete_range(
     room_identity: str, lower: int, upper: int, head: int
 ) -> tuple[list[MessagePayload], int]:
     """The messages of a range and its complete_to, once no sealed hole is in the way."""
@@ -126,7 +109,7 @@ async def history(
     await access(user_identity, room_identity)
     head = await room_head(room_identity)
     lower, upper = page_bounds(head.last_seq, before, after, around, limit)
-    messages, final = await _complete_range(room_identity, lower, upper, head.last_seq)
+    messages, final = await complete_range(room_identity, lower, upper, head.last_seq)
     return {
         "messages": messages,
         "has_before": lower > 0,
@@ -135,61 +118,6 @@ async def history(
         "revision": head.revision,
         "complete_to": final,
     }
-
-
-async def changes_since(
-    *, user_identity: str, known: Mapping[str, tuple[int, int]]
-) -> tuple[dict[str, RoomDelta], list[str]]:
-    """What a client lacks: {room: (seq, revision)} it has -> (deltas, rooms it is not in)."""
-    mine: list[str] = []
-    removed: list[str] = []
-    for room in known:
-        try:
-            await access(user_identity, room)
-        except NotFound:
-            removed.append(room)
-        else:
-            mine.append(room)
-    heads = await room_heads(mine)
-    room_for = SYNC_TOTAL
-    deltas: dict[str, RoomDelta] = {}
-    for room in mine:
-        deltas[room] = await _delta(room, *known[room], heads[room], min(SYNC_PAGE, room_for))
-        room_for -= len(deltas[room]["messages"])
-    return deltas, removed
-
-
-async def _delta(room: str, seq: int, revision: int, head: Head, limit: int) -> RoomDelta:
-    lower, upper = page_bounds(head.last_seq, None, seq, None, limit)
-    messages, final = await _complete_range(room, lower, upper, head.last_seq)
-    changed, reached = await _changed(room, revision, head.revision, up_to_seq=lower)
-    return {
-        "messages": messages,
-        "changed": changed,
-        "last_seq": head.last_seq,
-        "revision": reached,
-        "complete_to": final,
-        "has_more": upper < head.last_seq or reached < head.revision,
-    }
-
-
-async def _changed(
-    room: str, revision: int, head_revision: int, up_to_seq: int
-) -> tuple[list[MessagePayload], int]:
-    """Messages up to a seq that changed after `revision`, and the revision this brings one to.
-
-    Later messages come in their present form anyway.
-    """
-    reached = min(revision + CHANGES_WINDOW, head_revision)
-    if revision >= reached:
-        return [], max(reached, 0)
-    found = (
-        await collection("message_basic")
-        .find({"room_identity": room, "revision": {"$gt": revision, "$lte": reached}})
-        .sort("revision", 1)
-        .to_list()
-    )
-    return [message_payload(row) for row in found if row["seq"] <= up_to_seq], reached
 
 
 async def message_document(message_identity: str) -> Document:
