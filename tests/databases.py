@@ -61,7 +61,7 @@ def _start_databases(home: Path) -> None:
         # The suite tests order and rules; tests/system kills processes, and has its own database.
         command.remove("--sync-on-commit")
         start("mongodb", command, lambda: network.mongodb_answers(port))
-        os.environ["MONGODB_URL"] = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        os.environ["MONGODB_URL"] = children.mongodb_url(port)
     if "REDIS_URL" not in os.environ:
         port = network.free_port()
         command = children.valkey_command(home, port)

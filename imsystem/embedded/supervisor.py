@@ -17,6 +17,7 @@ from imsystem.embedded.children import (
     WEB_ENVIRONMENT,
     Child,
     mongodb_command,
+    mongodb_url,
     python_command,
     stop_all,
     valkey_command,
@@ -97,8 +98,7 @@ class Supervisor:
         if not is_set("MONGODB_URL"):
             port = ports["mongodb"] = network.free_port()
             self._start_database("mongodb", mongodb_command(self.data.path / "mongodb", port))
-            url = f"mongodb://{network.LOOPBACK}:{port}/?directConnection=true"
-            self.endpoints["MONGODB_URL"] = url
+            self.endpoints["MONGODB_URL"] = mongodb_url(port)
         if not is_set("REDIS_URL"):
             port = ports["redis"] = network.free_port()
             self._start_database("redis", valkey_command(self.data.path / "valkey", port))

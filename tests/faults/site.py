@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from imsystem.embedded.children import WEB_ENVIRONMENT, Child, python_command
+from imsystem.embedded.children import mongodb_url as embedded_mongodb_url
 from imsystem.embedded.network import free_port
 from tests.faults.mail import MailServer
 from tests.faults.proxy import Proxy
@@ -54,8 +55,7 @@ class Worker:
             await proxy.start()
         self.environment["REDIS_URL"] = f"redis://127.0.0.1:{self.redis.port}/0"
         if mongodb_port:
-            url = f"mongodb://127.0.0.1:{self.mongodb.port}/?directConnection=true"
-            self.environment["MONGODB_URL"] = url
+            self.environment["MONGODB_URL"] = embedded_mongodb_url(self.mongodb.port)
 
     @property
     def url(self) -> str:

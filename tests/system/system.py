@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from imsystem.embedded.children import mongodb_command, valkey_command
+from imsystem.embedded.children import mongodb_command, mongodb_url, valkey_command
 from imsystem.embedded.network import free_port, mongodb_answers, redis_answers
 from tests.system.people import PASSWORD, unique
 from tests.up import Up, eventually, manage, runs
@@ -146,7 +146,7 @@ def mongodb(home: Path) -> tuple[Engine, str]:
     storage.mkdir()
     command, log = mongodb_command(storage, port), home / "mongodb.log"
     engine = Engine(command, partial(mongodb_answers, port), log, port)
-    return engine, f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    return engine, mongodb_url(port)
 
 
 def valkey(home: Path) -> tuple[Engine, str]:
