@@ -11,6 +11,7 @@ import pytest
 from channels.layers import get_channel_layer
 from django.core.management import call_command
 from django.db import connection
+from django.utils import translation
 
 from accounts import codes
 from accounts.models import User
@@ -76,6 +77,13 @@ def clean(_migrated: None, django_db_blocker: Any) -> Iterator[None]:
             if not name.startswith(KEPT):
                 connection.get_collection(name).delete_many({})
         sync_redis().flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_stays() -> Iterator[None]:
+    """A request in Chinese leaves its thread in Chinese, and a test may look without a request."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)
