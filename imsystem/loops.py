@@ -7,7 +7,9 @@ background thread, started on first use.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -17,6 +19,7 @@ T = TypeVar("T")
 
 # Longer than every database deadline together; a backstop, not a policy.
 CALL_TIMEOUT_S = 20.0
+LOOK_AGAIN_S = 1.0
 
 _lock = threading.Lock()
 _server_loop: asyncio.AbstractEventLoop | None = None
@@ -41,16 +44,18 @@ def _background_loop() -> asyncio.AbstractEventLoop:
 def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs `coroutine` on the process's loop and waits for its result.
 
-    Raises what the coroutine raises, or Unavailable after CALL_TIMEOUT_S. Never call it on the
-    loop's own thread: it would wait for itself.
+    Raises what the coroutine raises, or Unavailable after CALL_TIMEOUT_S or when the loop ends.
+    Never call it on the loop's own thread: it would wait for itself.
     """
     loop = _server_loop if _server_loop and _server_loop.is_running() else _background_loop()
     future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-    try:
-        return future.result(CALL_TIMEOUT_S)
-    except TimeoutError:
-        future.cancel()
-        raise Unavailable from None
+    deadline = time.monotonic() + CALL_TIMEOUT_S
+    while not wait([future], LOOK_AGAIN_S).done:
+        # A loop that has ended answers nobody, and a process does not end before its threads do.
+        if time.monotonic() > deadline or not loop.is_running():
+            future.cancel()
+            raise Unavailable
+    return future.result()
 
 
 def call_on_loop(callback: Callable[[], object]) -> None:

@@ -346,6 +346,7 @@ async def test_silence_of_the_layer_is_noticed(hub: Hub, monkeypatch: pytest.Mon
     for name, seconds in (("BEAT_S", 0.05), ("BEAT_LATE_S", 0.3)):
         monkeypatch.setattr(hubs, name, seconds)
     monkeypatch.setattr(hub, "_heard_beat", lambda source: None)
+    monkeypatch.setattr(hub, "_rejoin", asyncio.Event().wait)  # not in the middle of the end
     joined(hub, 1)
     await until(lambda: not hub.healthy)
 
