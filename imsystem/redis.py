@@ -3,6 +3,8 @@
 import redis.asyncio
 from django.conf import settings
 from django_redis import get_redis_connection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from imsystem.loops import PerLoop
 
@@ -15,6 +17,10 @@ def _connect() -> "redis.asyncio.Redis":
         decode_responses=True,
         socket_timeout=settings.REDIS_TIMEOUT_S,
         socket_connect_timeout=settings.REDIS_TIMEOUT_S,
+        # redis-py 8.1 does not see that a connection of its pool has ended (the blocking client
+        # does): after a restart of Redis each of them failed once, whenever it was next used. Not
+        # when Redis is slow: asked twice, a call would take twice its deadline.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
     )
 
 
