@@ -260,8 +260,8 @@ async def test_silence_is_allowed(cast: Cast) -> None:
 
 
 async def test_when_the_token_expires_the_socket_ends(cast: Cast) -> None:
-    thirty_days = now_ms() + 30 * 86_400_000
     async with seed_socket(cast.owner) as owner:
+        thirty_days = now_ms() + 30 * 86_400_000
         announcer.close_expired(thirty_days - 60_000)
         await owner.say("still here", cast.room)
         assert await owner.hear() == "still here"
