@@ -28,6 +28,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from imsystem.backup.target import UNFINISHED, unfinished
 from imsystem.redis import sync_redis
 
 TIMEOUT_S = 3.0
@@ -130,6 +131,12 @@ def check_migrations(url: str | None) -> str:
     if plan:
         raise Failed(f"{len(plan)} not applied: run manage.py migrate (`up` does)")
     return "all applied"
+
+
+def check_restore(url: str | None) -> str:
+    if unfinished():
+        raise Failed(UNFINISHED)
+    return "none is under way"
 
 
 def check_indexes(url: str | None) -> str:
@@ -244,6 +251,7 @@ CHECKS: dict[str, Check] = {
     "mongodb": check_mongodb,
     "replica set": check_replica_set,
     "migrations": check_migrations,
+    "restore": check_restore,
     "unique indexes": check_indexes,
     "redis": check_redis,
     "channel layer": check_channel_layer,

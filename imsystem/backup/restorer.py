@@ -64,7 +64,9 @@ def _phase(target: Target, manifest: Manifest, *, replace: bool) -> str:
     if state and state["backup"] == manifest.identity:
         # MongoDB does not take back half a migration: one that was cut off cannot be run again.
         half_migrated = state["phase"] == "finish" and target.has_pending_migrations()
-        return "clear" if half_migrated else str(state["phase"])
+        # `up` was run meanwhile, of a newer version: what it migrated would not get the rest.
+        migrated_on = state["phase"] == "fill" and target.is_beyond(manifest.migrations)
+        return "clear" if half_migrated or migrated_on else str(state["phase"])
     if not replace and (contents := target.contents()):
         text = _(
             "The database %(name)s is not empty: %(contents)s. Name another one with MONGODB_NAME "

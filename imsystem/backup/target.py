@@ -29,6 +29,15 @@ _KEY = {"_id": "restore"}
 _MADE_BY_MIGRATE = {"django_migrations", "django_content_type", "auth_permission"}
 INSERT_WITHIN_S = 120.0
 DUPLICATE = 11000
+UNFINISHED = (
+    "A restore was interrupted, and only a part of the data is here. Let nobody in yet: run the "
+    "same `manage.py restore` again, which goes on, and restart."
+)
+
+
+def unfinished() -> bool:
+    """Whether a restore has begun in the database that the settings name, and has not ended."""
+    return Target().state() is not None
 
 
 class Target:
@@ -122,6 +131,11 @@ class Target:
         ]
         with timeout(MIGRATED_WITHIN_S):
             executor.migrate(leaves)
+
+    def is_beyond(self, migrations: Sequence[tuple[str, str]]) -> bool:
+        """Whether migrations were applied since that the backup's documents have not seen."""
+        applied = MigrationExecutor(connection).loader.applied_migrations
+        return bool(set(applied) - set(migrations))
 
     def has_pending_migrations(self) -> bool:
         executor = MigrationExecutor(connection)

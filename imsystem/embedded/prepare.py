@@ -90,6 +90,14 @@ def _pending_migrations() -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
+def warn_of_unfinished_restore() -> None:
+    """A warning and no error: the embedded database is there for `restore` only while `up` runs."""
+    from imsystem.backup.target import UNFINISHED, unfinished
+
+    if unfinished():
+        print(f"warning: {UNFINISHED}", flush=True)
+
+
 def _report(name: str, started: float, outcome: str) -> None:
     print(part_line(name, time.monotonic() - started, outcome), flush=True)
 
@@ -107,3 +115,4 @@ def prepare(external: Collection[str]) -> None:
     check_configuration()
     started = time.monotonic()
     _report("migrations", started, migrate())
+    warn_of_unfinished_restore()

@@ -58,7 +58,7 @@ def test_every_exception_is_a_finding(exc: Exception, state: State, detail: str)
 
 
 def test_the_databases_of_the_tests_are_well() -> None:
-    for name in ("mongodb", "replica set", "migrations", "unique indexes", "redis"):
+    for name in ("mongodb", "replica set", "migrations", "restore", "unique indexes", "redis"):
         assert examine(name, diagnosis.CHECKS[name], None).state is State.OK
 
 

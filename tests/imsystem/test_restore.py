@@ -16,7 +16,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from accounts.models import Avatar
 from accounts.sessions import open_session
 from imsystem.backup import restorer, target
-from imsystem.backup.archive import File, Manifest, Part
+from imsystem.backup.archive import File, Manifest, Part, opened, read_manifest
+from imsystem.diagnosis import Failed, check_restore
+from imsystem.embedded.prepare import prepare
 from tests.backups import (
     SECOND,
     PowerCutError,
@@ -29,6 +31,16 @@ from tests.backups import (
     say,
 )
 from tests.conftest import Cast
+
+
+def cut_off(what: type, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process dies where this step begins."""
+
+    def die(*args: Any) -> None:
+        raise PowerCutError
+
+    monkeypatch.setattr(what, step, die)
+
 
 # --- interrupted ----------------------------------------------------------------------------------
 
@@ -81,6 +93,46 @@ def test_a_restore_goes_on_wherever_it_was_interrupted(
     assert cuts > 5
     assert documents(second) == documents("im_test")
     assert indexes(second) == indexes("im_test")
+
+
+def test_half_a_restore_is_warned_of(
+    world: Cast, tmp_path: Path, second: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """By `up`, without which the embedded database is not there, and by `doctor`."""
+    backup(tmp_path / "b")
+    cut_off(restorer.Restorer, "_put_files_back", monkeypatch)
+    with pytest.raises(PowerCutError):
+        restore(tmp_path / "b", second)
+    with database(second):
+        prepare(external=())
+        assert f"warning: {target.UNFINISHED}" in capsys.readouterr().out
+        with pytest.raises(Failed, match="only a part of the data is here"):
+            check_restore(None)
+    monkeypatch.undo()
+    restore(tmp_path / "b", second)
+    with database(second):
+        prepare(external=())
+        assert "warning: A restore" not in capsys.readouterr().out
+        assert check_restore(None) == "none is under way"
+
+
+@pytest.mark.parametrize("phase", ["clear", "fill", "finish"])
+def test_what_was_migrated_on_meanwhile_begins_anew(
+    cast: Cast, tmp_path: Path, second: str, phase: str
+) -> None:
+    """What the backup still has to give did not see those migrations, and never would."""
+    backup(tmp_path / "b")
+    with opened(tmp_path / "b") as archive:
+        manifest = read_manifest(archive)
+    older = msgspec.structs.replace(manifest, migrations=manifest.migrations[:-1])
+    with database(second):
+        into = target.Target()
+        into.clear(manifest.identity)
+        into.migrate_to(manifest.migrations)
+        into.enter(phase)
+        assert restorer._phase(into, manifest, replace=False) == phase
+        begun_anew = "finish" if phase == "finish" else "clear"
+        assert restorer._phase(into, older, replace=False) == begun_anew
 
 
 # --- refused ----------------------------------------------------------------------------------
