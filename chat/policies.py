@@ -47,22 +47,20 @@ def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
     may_send(access, now)
     if message["user_identity"] != access.user_identity:
         raise Forbidden(_("You can edit your own messages only."))
-    _must_not_be_recalled(message)
+    if message["recalled_at"] is not None:
+        raise Forbidden(_("This message was recalled."))
     if now - message["created_at"] > EDIT_WINDOW_MS:
         raise Forbidden(_("Messages can be edited for 15 minutes."))
 
 
 def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
-    """Own messages within 2 minutes; owners and admins any message of the room at any time."""
-    _must_not_be_recalled(message)
+    """Own messages within 2 minutes; owners and admins any message of the room at any time.
+
+    What is recalled may be recalled again: whoever did not hear the answer asks once more.
+    """
     if access.rank >= RANK[Role.ADMIN]:
         return
     if message["user_identity"] != access.user_identity:
         raise Forbidden(_("You can recall your own messages only."))
-    if now - message["created_at"] > RECALL_WINDOW_MS:
+    if message["recalled_at"] is None and now - message["created_at"] > RECALL_WINDOW_MS:
         raise Forbidden(_("Messages can be recalled for 2 minutes."))
-
-
-def _must_not_be_recalled(message: dict[str, Any]) -> None:
-    if message["recalled_at"] is not None:
-        raise Forbidden(_("This message was recalled."))

@@ -1,6 +1,8 @@
 """Everything that changes messages or read positions, for REST, socket, pages and commands."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from random import random
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +29,10 @@ from rooms.policies import Access, may_send
 
 # By requests. Sockets count in memory (chat/consumer.py): Redis would cost each message 0.2 ms.
 WRITES = Limit.at("messages", settings.MESSAGES_PER_USER, lenient=True)
+
+# How often a change is tried that others overtake. 12 edits of one message took up to 5 tries.
+MAX_ATTEMPTS = 8
+FIRST_WAIT_S = 0.005
 
 
 async def submit_message(
@@ -69,24 +75,49 @@ async def _must_be_in_room(message_identity: str, room_identity: str) -> None:
 
 
 async def edit_message(*, user_identity: str, message_identity: str, data: str) -> MessagePayload:
-    """Changes the text of an own message. Raises NotFound, Forbidden, Muted, BadRequest."""
+    """Changes the text of an own message. Raises NotFound, Forbidden, Muted, BadRequest, and
+    Unavailable when the room changes too fast."""
     policies.valid_data(data)
-    document, standing = await _message_of_member(user_identity, message_identity)
-    now = now_ms()
-    policies.may_edit(standing, document, now)
-    if document["data"] == data:
-        return message_payload(document)
-    return await _change(document, {"data": data, "edited_at": now, "updated_at": now})
+
+    async def edit() -> MessagePayload:
+        document, standing = await _message_of_member(user_identity, message_identity)
+        now = now_ms()
+        policies.may_edit(standing, document, now)
+        if document["data"] == data:
+            return message_payload(document)
+        return await _change(document, {"data": data, "edited_at": now, "updated_at": now})
+
+    return await _until_first(edit)
 
 
 async def recall_message(*, user_identity: str, message_identity: str) -> MessagePayload:
-    """Takes a message back: its text is deleted, its place stays. Recalling twice is no error."""
-    document, standing = await _message_of_member(user_identity, message_identity)
-    if document["recalled_at"] is not None and document["user_identity"] == user_identity:
-        return message_payload(document)
-    now = now_ms()
-    policies.may_recall(standing, document, now)
-    return await _change(document, {"data": "", "recalled_at": now, "updated_at": now})
+    """Takes a message back: its text is deleted, its place stays. Recalling twice is no error.
+    Raises NotFound, Forbidden, and Unavailable when the room changes too fast."""
+
+    async def recall() -> MessagePayload:
+        document, standing = await _message_of_member(user_identity, message_identity)
+        now = now_ms()
+        policies.may_recall(standing, document, now)
+        if document["recalled_at"] is not None:
+            return message_payload(document)
+        return await _change(document, {"data": "", "recalled_at": now, "updated_at": now})
+
+    return await _until_first(recall)
+
+
+class _OvertakenError(Exception):
+    """Another change of the message or of its room was stored first."""
+
+
+async def _until_first(change: Callable[[], Awaitable[MessagePayload]]) -> MessagePayload:
+    """Looks at the message again and tries again as long as others come first."""
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            return await change()
+        except _OvertakenError:
+            # Not all at the same moment again.
+            await asyncio.sleep(random() * FIRST_WAIT_S * 2**attempt)  # noqa: S311
+    raise Unavailable
 
 
 async def _message_of_member(user_identity: str, message_identity: str) -> tuple[Document, Access]:
@@ -95,7 +126,8 @@ async def _message_of_member(user_identity: str, message_identity: str) -> tuple
 
 
 async def _change(document: Document, fields: dict[str, Any]) -> MessagePayload:
-    """Stores a change of a message under the room's next revision, then tells the room.
+    """Stores a change of a message under the room's next revision, then tells the room. Raises
+    _OvertakenError when either has changed since.
 
     One transaction: nobody can see the room's new revision before the message that carries it.
     """
@@ -109,7 +141,7 @@ async def _change(document: Document, fields: dict[str, Any]) -> MessagePayload:
             session=session,
         )
         if updated.modified_count != 1:
-            raise Unavailable
+            raise _OvertakenError
 
     client: AsyncMongoClient[Document] = mongo_client()
     async with client.start_session() as session:
@@ -132,7 +164,7 @@ async def _next_revision(session: AsyncClientSession, room_identity: str) -> int
         session=session,
     )
     if taken.modified_count != 1:
-        raise Unavailable
+        raise _OvertakenError
     return revision + 1
 
 

@@ -59,10 +59,16 @@ def test_a_muted_member_does_not_edit() -> None:
     policies.may_edit(access(muted_until=NOW), message(), NOW)
 
 
-def test_a_recalled_message_is_neither_edited_nor_recalled() -> None:
-    for check in (policies.may_edit, policies.may_recall):
-        with pytest.raises(Forbidden):
-            check(access("owner"), message(recalled=1), NOW)
+def test_a_recalled_message_is_not_edited() -> None:
+    with pytest.raises(Forbidden):
+        policies.may_edit(access("owner"), message(recalled=1), NOW)
+
+
+def test_a_recalled_message_may_be_recalled_again_by_whoever_might() -> None:
+    policies.may_recall(access(), message(age=10**9, recalled=1), NOW)
+    policies.may_recall(access("admin"), message(age=10**9, sender="you", recalled=1), NOW)
+    with pytest.raises(Forbidden):
+        policies.may_recall(access(), message(sender="you", recalled=1), NOW)
 
 
 def test_an_own_message_is_recalled_until_2_minutes() -> None:
