@@ -9,7 +9,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import wait
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -50,12 +49,16 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     loop = _server_loop if _server_loop and _server_loop.is_running() else _background_loop()
     future = asyncio.run_coroutine_threadsafe(coroutine, loop)
     deadline = time.monotonic() + CALL_TIMEOUT_S
-    while not wait([future], LOOK_AGAIN_S).done:
+    while True:
+        try:
+            return future.result(LOOK_AGAIN_S)
+        except TimeoutError:
+            if future.done():  # the coroutine's own
+                raise
         # A loop that has ended answers nobody, and a process does not end before its threads do.
         if time.monotonic() > deadline or not loop.is_running():
             future.cancel()
             raise Unavailable
-    return future.result()
 
 
 def call_on_loop(callback: Callable[[], object]) -> None:
