@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from random import random
+from secrets import randbelow
 from typing import Any
 
 from django.conf import settings
@@ -32,7 +32,7 @@ WRITES = Limit.at("messages", settings.MESSAGES_PER_USER, lenient=True)
 
 # How often a change is tried that others overtake. 12 edits of one message took up to 5 tries.
 MAX_ATTEMPTS = 8
-FIRST_WAIT_S = 0.005
+FIRST_WAIT_MS = 8
 
 
 async def submit_message(
@@ -116,7 +116,7 @@ async def _until_first(change: Callable[[], Awaitable[MessagePayload]]) -> Messa
             return await change()
         except _OvertakenError:
             # Not all at the same moment again.
-            await asyncio.sleep(random() * FIRST_WAIT_S * 2**attempt)  # noqa: S311
+            await asyncio.sleep(randbelow(FIRST_WAIT_MS * 2**attempt) / 1_000)
     raise Unavailable
 
 
