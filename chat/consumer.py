@@ -170,10 +170,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             return
         announcer.watch(self)
         try:
-            members = await snapshot.subscribe(self.connection, user.session_identity)
-            self.connection.release(
-                await snapshot.ready_frame(self.connection, user, self.connection_id, members)
-            )
+            await self.welcome(user)
             presence.current_presence().arrived(user.user_identity)
             await self.read_frames(receive)
         except NotAuthenticated:
@@ -187,6 +184,13 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             current_door().dismiss(self.connection)
             current_hub().remove(self.connection)
             presence.current_presence().left(user.user_identity, time.monotonic())
+
+    async def welcome(self, user: SocketUser) -> None:
+        """`ready`. Apart from serve(), which would keep the memberships as long as the socket."""
+        members = await snapshot.subscribe(self.connection, user.session_identity)
+        self.connection.release(
+            await snapshot.ready_frame(self.connection, user, self.connection_id, members)
+        )
 
     def abort(self) -> None:
         """Hangs up without waiting for what the client does not read."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import types
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
@@ -74,7 +73,9 @@ class Connection:
         self._write_frames = write_frames or _takes_none
         self._held = True
         self._closing = False
-        self._waiting: deque[dict[str, Any]] = deque()
+        # Nearly always empty, and then a tenth of an empty deque's 0.7 KB; at its longest, taking
+        # the first is a microsecond.
+        self._waiting: list[dict[str, Any]] = []
         self._waiting_bytes = 0
         self._writer: asyncio.Task[None] | None = None
 
@@ -88,7 +89,7 @@ class Connection:
         if self._closing:
             return
         self._held = False
-        self._waiting.appendleft({"type": "websocket.send", "text": first_frame})
+        self._waiting.insert(0, {"type": "websocket.send", "text": first_frame})
         self._waiting_bytes += _size(first_frame)
         self._write_waiting()
 
@@ -152,7 +153,7 @@ class Connection:
             self._write(self._next())
 
     def _next(self) -> dict[str, Any]:
-        message = self._waiting.popleft()
+        message = self._waiting.pop(0)
         self._waiting_bytes -= _size(message.get("text", ""))
         return message
 
