@@ -11,7 +11,8 @@ class Inbox:
     __slots__ = ("_messages", "_reader")
 
     def __init__(self) -> None:
-        self._messages: list[dict[str, Any]] = []  # of one read: while there is one, nothing is read
+        # Of one read of the socket: while there is one, nothing more is read.
+        self._messages: list[dict[str, Any]] = []
         self._reader: asyncio.Future[None] | None = None
 
     def put_nowait(self, message: dict[str, Any]) -> None:
