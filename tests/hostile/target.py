@@ -34,8 +34,9 @@ ANSWER_S = 3.0
 NO_TLS = ssl.create_default_context()
 HEARTBEAT_S = 5.0  # a fifth of what the server asks for
 # What no answer may show: tracebacks, files, versions, settings.
+# Nothing that a token or a nonce of random letters can be: one had "h11".
 LEAK = re.compile(
-    r"Traceback|site-packages|/imsystem/|\.py\b|Django[ /]\d|Python[ /]\d|uvicorn|h11|MongoDB"
+    r"Traceback|site-packages|/imsystem/|\.py\b|Django[ /]\d|Python[ /]\d|uvicorn|h11[. ]|MongoDB"
     r"|SECRET_KEY|MONGODB_URL|INSTALLED_APPS|DEBUG = "
 )
 
