@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
 # Backends that bring no mail to anybody.
-TRIAL_MAIL = ("console", "filebased", "locmem", "dummy", "EchoFileBackend")
+TRIAL_MAIL = ("console", "filebased", "locmem", "dummy", "imsystem.mail")
 # 10.0.0.0/8 and fd00::/8 are the largest networks that can be somebody's own.
 SHORTEST_PREFIX = 8
 

@@ -302,7 +302,7 @@ if _email_url.startswith("echomail://"):
     EMAIL_BACKEND = "imsystem.mail.EchoFileBackend"
     EMAIL_FILE_PATH = _email_url.removeprefix("echomail://")
 elif _email_url.startswith("filemail://"):
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_BACKEND = "imsystem.mail.FileBackend"
     # By hand: django-environ takes the leading slash off, and the files went under the checkout.
     EMAIL_FILE_PATH = _email_url.removeprefix("filemail://")
 else:

@@ -194,7 +194,7 @@ def test_people_without_https_are_warned_of(production: Any) -> None:
 @pytest.mark.parametrize(
     "backend",
     ["django.core.mail.backends.console.EmailBackend", "imsystem.mail.EchoFileBackend",
-     "django.core.mail.backends.filebased.EmailBackend"],
+     "imsystem.mail.FileBackend", "django.core.mail.backends.filebased.EmailBackend"],
 )  # fmt: skip
 def test_mail_that_reaches_nobody_is_warned_of(production: Any, backend: str) -> None:
     production.EMAIL_BACKEND = backend
