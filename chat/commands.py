@@ -1,4 +1,7 @@
-"""The socket's commands: each calls one service. What it returns goes into the ack."""
+"""The socket's commands: each calls one service. What it returns goes into the ack.
+
+`ping` and `auth.renew` are about the socket alone, and are answered there (chat/consumer.py).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -79,8 +82,3 @@ async def _sync(user_identity: str, frame: protocol.Sync) -> Fields | None:
     known = {room: (state.seq, state.revision) for room, state in frame.rooms.items()}
     rooms, removed = await changes_since(user_identity=user_identity, known=known)
     return {"rooms": rooms, "removed": removed}
-
-
-@command(protocol.Ping)
-async def _ping(user_identity: str, frame: protocol.Ping) -> Fields | None:
-    return {}

@@ -227,10 +227,15 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 self.turn_down(message.get("text"), now)
                 await asyncio.sleep(0)  # thousands may have come at once: the others' turn
                 continue
-            await self.in_flight.acquire()
-            task = asyncio.get_running_loop().create_task(self.answer(message.get("text")))
-            self.answers.add(task)
-            task.add_done_callback(self.answers.discard)
+            frame = self.understood(message.get("text"))
+            if isinstance(frame, protocol.Ping):
+                # Waits for nothing, and is nearly all that idle sockets say: no task for it.
+                self.connection.push(encode("ack", id=frame.id))
+            elif frame is not None:
+                await self.in_flight.acquire()
+                task = asyncio.get_running_loop().create_task(self.answer(frame))
+                self.answers.add(task)
+                task.add_done_callback(self.answers.discard)
 
     def turn_down(self, text: str | None, now: float) -> None:
         """One frame too many, or too late."""
@@ -247,17 +252,23 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             await asyncio.wait(self.answers, timeout=LAST_ANSWERS_S)
         self.connection.close(CLOSE_RESTART)
 
-    async def answer(self, text: str | None) -> None:
-        """Carries out one frame: one ack or one error in time, whatever happens inside."""
-        command_id: str | None = None
+    def understood(self, text: str | None) -> protocol.Command | None:
+        """The command in a text frame; None for what is none, which is refused."""
         try:
-            frame = self.parse(text)
-            command_id = getattr(frame, "id", None)
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                fields = await self.carry_out(frame)
+            return self.parse(text)
         except protocol.Rejected as exc:
             self.refuse(exc.error, exc.command_id)
             self.count_bad_frame()
+        except Exception as exc:
+            self.refuse(exc, None)
+        return None
+
+    async def answer(self, frame: protocol.Command) -> None:
+        """Carries out one command: one ack or one error in time, whatever happens inside."""
+        command_id: str | None = getattr(frame, "id", None)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                fields = await self.carry_out(frame)
         except TimeoutError:
             self.refuse(Unavailable(), command_id)
         except Exception as exc:

@@ -11,7 +11,7 @@ class Inbox:
     __slots__ = ("_messages", "_reader")
 
     def __init__(self) -> None:
-        # Of one read of the socket: while there is one, nothing more is read.
+        # Of one read of the socket: while there are several, nothing more is read.
         self._messages: list[dict[str, Any]] = []
         self._reader: asyncio.Future[None] | None = None
 
@@ -32,3 +32,6 @@ class Inbox:
 
     def empty(self) -> bool:
         return not self._messages
+
+    def several(self) -> bool:
+        return len(self._messages) > 1

@@ -23,7 +23,10 @@ from imsystem.embedded.setup import setup_django
 from imsystem.embedded.websocket import WebSocketProtocol
 
 MAX_FRAME_BYTES = 64 * 1024
-PING_S = 20.0
+# Whoever said nothing for so long is asked, and has so long to answer: a line that died is known
+# after 50 s. Clients say something each 25 s (chat/snapshot.py); those of the original never do.
+PING_S = 30.0
+PONG_WITHIN_S = 20.0
 GRACEFUL_STOP_S = 5
 # Python's own is 700 objects: less than ten sockets that connect. A look at 20,000 of them took
 # 10 ms, one at the 400,000 of twenty such looks 320 ms, in which nobody was served.
@@ -89,7 +92,7 @@ def configuration() -> uvicorn.Config:
         ws=WebSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=PING_S,
-        ws_ping_timeout=PING_S,
+        ws_ping_timeout=PONG_WITHIN_S,
         ws_per_message_deflate=False,
         lifespan="on",
         # X-Forwarded-For and -Proto of these peers give a request its client and its scheme.

@@ -19,14 +19,14 @@ UNAVAILABLE = "The service is not available at the moment. Please try again."
 
 @pytest.fixture
 async def slow(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """A ping is answered when this event is set."""
+    """A sync is answered when this event is set."""
     released = asyncio.Event()
 
-    async def ping(user_identity: str, frame: Any) -> dict[str, Any]:
+    async def sync(user_identity: str, frame: Any) -> dict[str, Any]:
         await released.wait()
         return {}
 
-    monkeypatch.setitem(commands._HANDLERS, protocol.Ping, ping)
+    monkeypatch.setitem(commands._HANDLERS, protocol.Sync, sync)
     return released
 
 
@@ -44,7 +44,7 @@ async def _rest(socket: Socket) -> list[Any]:
 
 async def test_what_was_said_is_answered_first(cast: Cast, slow: asyncio.Event) -> None:
     async with socket_of(cast.member) as socket:
-        await socket.say(type="ping", id="before")
+        await socket.say(type="sync", id="before", rooms={})
         await asyncio.sleep(0.05)
         ending = asyncio.create_task(drain())
         await asyncio.sleep(0.05)
@@ -67,7 +67,7 @@ async def test_what_takes_too_long_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(consumer, "LAST_ANSWERS_S", 0.1)
     async with socket_of(cast.member) as stuck, socket_of(cast.owner) as other:
-        await stuck.say(type="ping", id="1")
+        await stuck.say(type="sync", id="1", rooms={})
         await asyncio.sleep(0.05)
         await drain()
         assert (await _rest(stuck), await _rest(other)) == ([1012], [1012])

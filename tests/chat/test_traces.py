@@ -84,16 +84,17 @@ async def test_an_error_nobody_expects_ends_nothing_but_the_command(
         before = await _before()
         async with socket_of(cast.owner) as socket:
             with monkeypatch.context() as patched:
-                patched.setitem(commands._HANDLERS, protocol.Ping, broken)
-                answer = await socket.ask("ping")
+                patched.setitem(commands._HANDLERS, protocol.Sync, broken)
+                answer = await socket.ask("sync", rooms={})
             assert answer == {
                 "type": "error",
                 "id": "x",
                 "code": "internal",
                 "detail": "Something went wrong on our side. Please try again.",
             }
-            assert await socket.ask("ping") == {"type": "ack", "id": "x"}
-            assert await other.ask("ping") == {"type": "ack", "id": "x"}
+            answer = {"type": "ack", "id": "x", "rooms": {}, "removed": []}
+            assert await socket.ask("sync", rooms={}) == answer
+            assert await other.ask("sync", rooms={}) == answer
         assert await _left(before) == {}
     assert "nobody expects this" in caplog.text
 

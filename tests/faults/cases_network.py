@@ -15,7 +15,7 @@ from tests.faults.site import Worker
 from tests.faults.targets import WEB_S, forgiven
 from tests.system.clients import Client, until
 
-# The server pings each 20 s and waits 20 s for the pong (imsystem.embedded.web.PING_S).
+# The server pings after 30 s of silence and waits 20 s for the pong (imsystem.embedded.web.PING_S).
 REAPED_WITHIN_S = 60.0
 HANDSHAKE_WITHIN_S = 10.0
 MIB = 1024 * 1024
