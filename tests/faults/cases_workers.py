@@ -208,15 +208,15 @@ async def descriptors_used_up(run: Run) -> None:
 async def error_in_a_command(run: Run) -> None:
     """It is answered with `internal`; no socket is closed for it."""
     there = run.clients_at(run.victim)
-    codes = [await _ping(client) for _ in range(8) for client in there]
+    codes = [await _sync(client) for _ in range(8) for client in there]
     assert codes.count("internal") <= 1, codes
     assert "commands.run" in run.victim.output()
     assert not any(client.closed_on_us for client in there)
     run.fault_over()
 
 
-async def _ping(client: Client) -> str:
-    answer = await client.ask("ping")
+async def _sync(client: Client) -> str:
+    answer = await client.ask("sync", rooms={})
     return str(answer.get("code", "ack"))
 
 
