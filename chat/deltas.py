@@ -1,6 +1,7 @@
 """What a client lacks that was away: the answer to `sync`, of a bounded size."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import TypedDict
 
 from chat.heads import room_heads
@@ -100,9 +101,9 @@ async def _changed(
     found = (
         await collection("message_basic")
         .find({"room_identity": room, "revision": {"$gt": revision, "$lte": reached}})
-        .sort("revision", 1)
         .to_list()
     )
+    found.sort(key=itemgetter("revision"))  # here for the reason in selectors.py
     changed = [message_payload(row) for row in found if row["seq"] <= up_to_seq]
     count = space.take(changed)
     if count < len(changed):

@@ -6,6 +6,7 @@ every engine, at any depth of history.
 
 import asyncio
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, TypedDict
 
 from django.utils.translation import gettext_lazy as _
@@ -72,7 +73,8 @@ async def _read_range(wanted: Range) -> list[Document]:
     room_identity, lower, upper = wanted
     seqs = {"$gt": lower, "$lte": upper}
     found = collection("message_basic").find({"room_identity": room_identity, "seq": seqs})
-    return await found.sort("seq", 1).to_list()
+    # Sorted here: SecantusDB 0.7 takes a tenth of its time for it, and Python some microseconds.
+    return sorted(await found.to_list(), key=itemgetter("seq"))
 
 
 # When a whole room comes back at once, all its members lack the same messages.

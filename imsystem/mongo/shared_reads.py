@@ -29,26 +29,31 @@ class SharedReads(Generic[K, T]):
     ) -> None:
         self._read = read
         self._at_once = at_once
-        self._wanted: dict[K, asyncio.Future[T | None]] = {}
+        self._wanted: dict[K, list[asyncio.Future[T | None]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> T | None:
         """What there is under the key. Raises what the read raises."""
-        return (await self.get_all([key])).get(key)
+        future = self._future(key)
+        self._start()
+        return await future
 
     async def get_all(self, keys: Iterable[K]) -> dict[K, T]:
         """What there is of these keys. Raises what a read raises."""
         futures = {key: self._future(key) for key in keys}
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._read_all())
-        # A shield: the others must not lose the answer when one of them gives up.
-        answers = {key: await asyncio.shield(future) for key, future in futures.items()}
+        self._start()
+        answers = {key: await future for key, future in futures.items()}
         return {key: answer for key, answer in answers.items() if answer is not None}
 
     def _future(self, key: K) -> "asyncio.Future[T | None]":
-        if key not in self._wanted:
-            self._wanted[key] = asyncio.get_running_loop().create_future()
-        return self._wanted[key]
+        """One of its own for each who asks: who gives up takes nothing from the others."""
+        future: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+        self._wanted.setdefault(key, []).append(future)
+        return future
+
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._read_all())
 
     async def _read_all(self) -> None:
         try:
@@ -60,13 +65,18 @@ class SharedReads(Generic[K, T]):
         finally:
             self._task = None
 
-    async def _answer(self, some: Mapping[K, "asyncio.Future[T | None]"]) -> None:
+    async def _answer(self, some: "Mapping[K, list[asyncio.Future[T | None]]]") -> None:
         try:
             found = await self._read(list(some))
         except Exception as exc:
-            for future in some.values():
+            for future in _waiting(some.values()):
                 future.set_exception(exc)
-                future.exception()  # marks it as seen: everybody may have gone
+                future.exception()  # marks it as seen: of several keys one waits for the first
         else:
-            for key, future in some.items():
-                future.set_result(found.get(key))
+            for key, futures in some.items():
+                for future in _waiting([futures]):
+                    future.set_result(found.get(key))
+
+
+def _waiting(groups: "Iterable[list[asyncio.Future[T]]]") -> "list[asyncio.Future[T]]":
+    return [future for futures in groups for future in futures if not future.done()]

@@ -3,26 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
 from websockets.frames import Frame, Opcode
+
+from imsystem.encoding import encoder
 
 # Below the 64 KiB at which a server's write buffer asks to wait.
 MAX_WRITE = 32 * 1024
 
 
-def _plain(value: object) -> int:
-    """PyMongo gives 64-bit numbers as Int64, a subclass of int that msgspec does not take."""
-    if isinstance(value, int):
-        return int(value)
-    raise TypeError(f"cannot encode {type(value)}")
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
-
-
 def encode(kind: str, **fields: Any) -> str:
     """One JSON text frame of type `kind`."""
-    return _encoder.encode({"type": kind, **fields}).decode()
+    return encoder.encode({"type": kind, **fields}).decode()
 
 
 def on_the_wire(text: str) -> bytes:
