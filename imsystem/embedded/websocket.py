@@ -11,7 +11,7 @@ from websockets.protocol import State as ConnectionState
 from websockets.streams import StreamReader
 
 from imsystem.embedded.inbox import Inbox
-from imsystem.embedded.text_frame import only_text_frame
+from imsystem.realtime.wire import only_text_frame
 
 CLOSE_BAD_TEXT = 1007
 CLOSE_FLOODING = 4429

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from imsystem import metrics
-from imsystem.realtime.frames import on_the_wire
+from imsystem.realtime.wire import text_frame
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Connection:
     def push(self, frame: str) -> None:
         """Sends one text frame now if the socket takes it, else queues it."""
         if self._takes_frames():
-            self.push_all((frame,), on_the_wire(frame))
+            self.push_all((frame,), text_frame(frame))
         else:
             self._push(frame)
 

@@ -20,8 +20,9 @@ from imsystem.loops import PerLoop
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.connection import Connection
-from imsystem.realtime.frames import in_writes, on_the_wire
+from imsystem.realtime.frames import in_writes
 from imsystem.realtime.ordering import RoomOrder
+from imsystem.realtime.wire import text_frame
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ class Hub:
         sockets = self.sockets_of(event.topic)
         if not sockets:
             return
-        frames, wire = (event.frame,), on_the_wire(event.frame)
+        frames, wire = (event.frame,), text_frame(event.frame)
         for connection in sockets:
             if connection.user_identity == event.skip_user:
                 continue

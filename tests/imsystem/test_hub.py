@@ -16,6 +16,7 @@ from imsystem.realtime import frames, ordering
 from imsystem.realtime import hub as hubs
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.hub import Hub
+from imsystem.realtime.wire import text_frame
 
 ROOM = "room:a"
 
@@ -94,8 +95,8 @@ async def test_no_write_is_longer_than_a_server_s_buffer(hub: Hub) -> None:
     long = "x" * (frames.MAX_WRITE // 3)
     hub.apply(*(ev.Deliver(ROOM, long, seq=seq) for seq in range(1, 8)))
     hub.apply(ev.Deliver(ROOM, "x" * 2 * frames.MAX_WRITE, seq=8))
-    one = len(frames.on_the_wire(long))
-    whole = len(frames.on_the_wire("x" * 2 * frames.MAX_WRITE))
+    one = len(text_frame(long))
+    whole = len(text_frame("x" * 2 * frames.MAX_WRITE))
     assert [len(wire) for wire in wired.writes] == [3 * one, 3 * one, one, whole]
 
 

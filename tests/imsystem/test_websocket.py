@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame, Opcode, apply_mask  # type: ignore[attr-defined]
 
-from imsystem.embedded.text_frame import only_text_frame
 from imsystem.embedded.websocket import WebSocketProtocol
+from imsystem.realtime.wire import only_text_frame, text_frame
 
 LARGEST = 70_000
+MASK = b"\x9a\x00\x41\xf3"
 PING_S, PONG_S = 30.0, 20.0
 HELLO = (
     b"GET /ws/ HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -26,10 +27,12 @@ Message = dict[str, Any]
 
 
 def masked(data: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
-    """As a client sends it, by websockets itself (which would not begin a ping and go on later)."""
-    wire = bytearray(Frame(opcode, data).serialize(mask=True))
+    """As a client sends it, but always with the same mask."""
+    wire = bytearray(Frame(opcode, data).serialize(mask=False))
     wire[0] &= 0xFF if fin else 0x7F
-    return bytes(wire)
+    wire[1] |= 0x80
+    head = wire[: len(wire) - len(data)]
+    return bytes(head) + MASK + apply_mask(data, MASK)
 
 
 class LongWay(WebSocketProtocol):
@@ -163,27 +166,33 @@ def test_one_text_frame_is_read_at_any_size(size: int) -> None:
     assert only_text_frame(masked(text), size - 1) is None
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\x81",
-        masked(b"text")[:-1],
-        masked(b"text") + b"x",
-        masked(b"text") * 2,
-        masked(b"x" * 200)[:3],
-        masked(b"x" * 65_536),  # its length takes eight bytes: the parser's
-        masked(b"text", fin=False),
-        masked(b"text", Opcode.BINARY),
-        masked(b"", Opcode.CONT),
-        masked(b"", Opcode.PING),
-        masked(b"", Opcode.CLOSE),
-        Frame(Opcode.TEXT, b"text").serialize(mask=False),
-        b"\xc1" + masked(b"text")[1:],
-    ],
-)
+OTHERS = {
+    "nothing": b"",
+    "one byte": b"\x81",
+    "not all of it": masked(b"text")[:-1],
+    "more than it": masked(b"text") + b"x",
+    "two of them": masked(b"text") * 2,
+    "half of its length": masked(b"x" * 200)[:3],
+    "a length of eight bytes": masked(b"x" * 65_536),
+    "the first of several": masked(b"text", fin=False),
+    "binary": masked(b"text", Opcode.BINARY),
+    "the last of several": masked(b"", Opcode.CONT),
+    "ping": masked(b"", Opcode.PING),
+    "close": masked(b"", Opcode.CLOSE),
+    "not masked": Frame(Opcode.TEXT, b"text").serialize(mask=False),
+    "of an extension": b"\xc1" + masked(b"text")[1:],
+}
+
+
+@pytest.mark.parametrize("data", OTHERS.values(), ids=OTHERS)
 def test_what_else_comes_is_left_to_the_parser(data: bytes) -> None:
     assert only_text_frame(data, LARGEST) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+def test_a_frame_of_ours_is_the_frame_websockets_makes(size: int) -> None:
+    text = "é" * (size // 2) + "x" * (size % 2)
+    assert text_frame(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 # --- a socket ----------------------------------------------------------------------------------
