@@ -6,6 +6,7 @@ has the address needs neither the person nor a database to draw it.
 
 import re
 import unicodedata
+from functools import lru_cache
 from html import escape
 
 from accounts.policies import draws_nothing
@@ -26,6 +27,7 @@ _SVG = (
 )
 
 
+@lru_cache(maxsize=4_000)  # every list of rooms and people shows the same names again
 def initial_of(name: str) -> str:
     """The first character of a name as people count them, with its accents, as a capital; "?"
     when there is nothing to see."""

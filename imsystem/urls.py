@@ -10,14 +10,16 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from imsystem import handlers, health, metrics
 
 api_urls: list[URLPattern | URLResolver] = [
-    path("", include("accounts.api_urls")),
-    path("", include("rooms.api_urls")),
+    # They are tried one after the other: those that are asked for most come first.
     path("", include("chat.api_urls")),
+    path("", include("rooms.api_urls")),
+    path("", include("accounts.api_urls")),
     path("health/live/", health.live),
     path("health/ready/", health.ready),
 ]
 
 urlpatterns = [
+    path("api/v1/", include(api_urls)),
     path("", RedirectView.as_view(url="/chat/")),
     path("accounts/", include("accounts.urls")),
     path("avatars/", include("accounts.avatar_urls")),
@@ -28,7 +30,6 @@ urlpatterns = [
     # Django's own form would leave other devices signed in, and count no wrong passwords.
     path("admin/password_change/", RedirectView.as_view(pattern_name="accounts:password")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include(api_urls)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
@@ -142,9 +143,14 @@ def source_of(client: object) -> str:
     """The address that limits count, of an ASGI scope's `client`: of IPv6 the network of 64 bits,
     all of which somebody has. "" when it is not known (a Unix socket)."""
     try:
-        address = ip_address(str(client[0]).partition("%")[0])  # type: ignore[index]
+        return _network(str(client[0]).partition("%")[0])  # type: ignore[index]
     except (TypeError, ValueError, IndexError):
         return ""
+
+
+@lru_cache(maxsize=4_000)  # a proxy or an office has many
+def _network(host: str) -> str:
+    address = ip_address(host)
     if isinstance(address, IPv6Address):
         mapped = address.ipv4_mapped
         return str(mapped) if mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
