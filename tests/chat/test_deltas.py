@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from chat import commands, deltas
-from chat.deltas import RoomDelta, changes_since
+from chat.deltas import ROOM_PAGE, RoomDelta, changes_since
+from chat.policies import MAX_DATA
+from chat.selectors import complete_range
 from chat.services import edit_message, send_message
+from imsystem.realtime.frames import encode
 from imsystem.threads import run_in_thread
 from rooms import services as rooms
 from tests.conftest import Cast
@@ -50,6 +53,15 @@ async def all_of(cast: Cast, known: Known) -> tuple[list[str], list[str]]:
         if not any(delta["has_more"] for delta in found.values()):
             return messages, changed
     raise AssertionError("no end")
+
+
+async def test_a_page_of_the_longest_messages_is_read_at_once(cast: Cast) -> None:
+    """Without a cursor what does not fit an answer of MongoDB (16 MB) would be missing."""
+    await say(cast, *["😀" * MAX_DATA] * ROOM_PAGE)
+    messages, complete_to = await complete_range(cast.room.pk, 0, ROOM_PAGE, ROOM_PAGE)
+    assert [message["seq"] for message in messages] == list(range(1, ROOM_PAGE + 1))
+    assert complete_to == ROOM_PAGE
+    assert ROOM_PAGE * len(encode("message.created", message=messages[0]).encode()) < 16_000_000
 
 
 async def test_no_message_follows_too_many_characters(
