@@ -13,7 +13,7 @@ COMPOSITION = {"imsystem/asgi.py", "imsystem/urls.py"}
 # Inside an app: each of these may import from the ones before it.
 LAYERS = [
     {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers", "totp",
-     "clients"},
+     "clients", "signing"},
     {"policies", "protocol", "payloads", "initials", "pictures"},
     {"models"},
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "selectors", "drafts", "journal",
