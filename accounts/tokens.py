@@ -9,11 +9,8 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.models import DeviceSession
-from accounts.signing import look_at_keys_once
 from imsystem.errors import NotAuthenticated
 from imsystem.ids import is_identity
-
-look_at_keys_once()
 
 
 class SeedToken(Token):

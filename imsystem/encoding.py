@@ -1,4 +1,4 @@
-"""JSON for clients: frames and answers of the API are encoded by one encoder."""
+"""JSON for clients: frames and what the views of the API answer are encoded by one encoder."""
 
 import msgspec
 from django.utils.functional import Promise

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 from imsystem.errors import Unavailable
 
@@ -73,9 +73,6 @@ class PerLoop(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._values: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
-        # As a rule it is the same loop again: 0.1 microseconds in place of 0.5, and a socket that
-        # connects asks some sixty times. One tuple, for threads may have loops of their own.
-        self._latest: tuple[ReferenceType[asyncio.AbstractEventLoop], T] | None = None
 
     def made(self) -> T | None:
         """The running loop's value if it was asked for before."""
@@ -83,11 +80,7 @@ class PerLoop(Generic[T]):
 
     def __call__(self) -> T:
         loop = asyncio.get_running_loop()
-        latest = self._latest
-        if latest is not None and latest[0]() is loop:
-            return latest[1]
-        if loop not in self._values:
-            self._values[loop] = self._make()
-        value = self._values[loop]
-        self._latest = ref(loop), value
-        return value
+        try:
+            return self._values[loop]
+        except KeyError:
+            return self._values.setdefault(loop, self._make())

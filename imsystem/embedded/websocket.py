@@ -42,6 +42,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     - at its end it can be freed at once.
     """
 
+    queue: Inbox  # type: ignore[assignment]  # in place of an asyncio.Queue
     _fragments: bytearray | None = None
     _second = 0
     _idle = 0
@@ -49,7 +50,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
-        self.queue = self.inbox = Inbox()  # type: ignore[assignment]
+        self.queue = Inbox()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -128,7 +129,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         except UnicodeDecodeError:
             self._fail(CLOSE_BAD_TEXT, "no UTF-8")
             return
-        if not self.read_paused and self.inbox.several():
+        if not self.read_paused and self.queue.several():
             self.read_paused = True  # until receive() has taken them all
             self.transport.pause_reading()
 
