@@ -16,9 +16,9 @@ from accounts import services
 from accounts.canonical import valid_account, valid_email
 from accounts.forms import AdminLoginForm
 from accounts.models import DeviceSession, User
-from accounts.people import person_topic
 from accounts.policies import valid_nickname
 from accounts.selectors import two_factor_in_force
+from accounts.user_cache import person_topic
 from imsystem.admin import BasicAdmin, local_time
 from imsystem.errors import BadRequest, Forbidden
 from imsystem.realtime.events import Changed

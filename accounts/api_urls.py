@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import avatar, devices, email, leaving, people, signing_in, two_factor
+from accounts.api import account_deletion, avatar, devices, email, signing_in, two_factor, users
 
 urlpatterns = [
     path("auth/code/", signing_in.CodeView.as_view()),
@@ -17,11 +17,11 @@ urlpatterns = [
     path("auth/ticket/", devices.TicketView.as_view()),
     path("auth/sessions/", devices.SessionsView.as_view()),
     path("auth/sessions/<str:session_identity>/", devices.SessionView.as_view()),
-    path("users/me/", people.MeView.as_view()),
+    path("users/me/", users.MeView.as_view()),
     path("users/me/avatar/", avatar.AvatarView.as_view()),
     path("users/me/email/", email.EmailView.as_view()),
-    path("users/me/delete/", leaving.DeleteView.as_view()),
-    path("users/me/data/", leaving.DataView.as_view()),
-    path("users/", people.UsersView.as_view()),
-    path("users/<str:user_identity>/", people.UserView.as_view()),
+    path("users/me/delete/", account_deletion.DeleteView.as_view()),
+    path("users/me/data/", account_deletion.DataView.as_view()),
+    path("users/", users.UsersView.as_view()),
+    path("users/<str:user_identity>/", users.UserView.as_view()),
 ]

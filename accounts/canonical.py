@@ -16,7 +16,7 @@ from imsystem.errors import BadRequest
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 # Names that people would take for the system or for a part of an address.
 RESERVED_ACCOUNTS = frozenset({"admin", "administrator", "me", "root", "system", "support", "all"})
-# What deleted accounts are called, followed by their identity (accounts/services/leaving.py).
+# Prefix of a deleted account's name; its identity follows (services/account_deletion.py).
 DELETED_PREFIX = "deleted-"
 
 _validate_email = EmailValidator()

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from accounts.codes import Purpose
-from imsystem.outbox import Mail, post
+from imsystem.mail.outbox import Mail, post
 
 # A notice that is a day late is of no use any more.
 NOTICE_GOOD_FOR_S = 24 * 3600

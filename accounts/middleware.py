@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.errors import BadCredentials
 from accounts.sessions import browser_device_session, follow_sign_out, is_signed_in, touch
-from imsystem.middleware import error_response
+from imsystem.http.middleware import error_response
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

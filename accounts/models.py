@@ -153,8 +153,8 @@ class DeviceSession(BasicModel):
 class TwoFactor(BasicModel):
     """A person's authenticator app. In force once `confirmed_at` is set.
 
-    `secret` is sealed (imsystem.sealed). `last_step` is the newest 30-second step whose code was
-    used: no code is good twice.
+    `secret` is encrypted (imsystem.encryption). `last_step` is the newest 30-second step whose
+    code was used: no code is good twice.
     """
 
     user = models.ForeignKey(User, models.CASCADE, db_column="user_identity", db_index=False)

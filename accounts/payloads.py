@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 from django.utils.translation import gettext as _
 
 from accounts.clients import client_name
-from accounts.initials import initial_address
+from accounts.default_avatar import default_avatar_address
 
 if TYPE_CHECKING:
     from accounts.models import DeviceSession, TwoFactor, User
@@ -67,7 +67,7 @@ def avatar_address(user: User) -> str:
     """The path of the person's picture, or of their initial: always one that can be shown."""
     if user.avatar:
         return f"/avatars/{user.avatar}.webp"
-    return initial_address(user.identity, user.nickname)
+    return default_avatar_address(user.identity, user.nickname)
 
 
 def public_user(user: User) -> PublicUser:

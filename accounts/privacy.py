@@ -17,7 +17,7 @@ from imsystem.mongo.clients import collection
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
 
-# Kinds of events (Deliver.about) that not everybody gets.
+# Kinds of events (Deliver.category) that not everybody gets.
 RECEIPT = "receipt"
 PRESENCE = "presence"
 
@@ -36,7 +36,7 @@ class Privacy:
 
     @property
     def declines(self) -> frozenset[str]:
-        """The kinds of events (Deliver.about) that the user's sockets do not get."""
+        """The kinds of events (Deliver.category) that the user's sockets do not get."""
         receipt = () if self.receipts else (RECEIPT,)
         return frozenset((*receipt, PRESENCE) if self.hidden else receipt)
 

@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from accounts import people
+from accounts import user_cache
 from accounts.canonical import ACCOUNT, canonical_account, canonical_email
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, TwoFactor, User
@@ -57,7 +57,7 @@ def live_session(*, session_identity: object, user: User) -> DeviceSession | Non
 def session_in_force(*, user_identity: str, session_identity: str) -> DeviceSession | None:
     """The live device session of an active user that a token names, with its `.user`."""
     return run_on_loop(
-        people.session_in_force(user_identity=user_identity, session_identity=session_identity)
+        user_cache.session_in_force(user_identity=user_identity, session_identity=session_identity)
     )
 
 

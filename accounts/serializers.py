@@ -7,7 +7,7 @@ from rest_framework import serializers
 from accounts.choices import Audience
 from accounts.codes import Purpose
 from accounts.models import Sex
-from imsystem.fields import (
+from imsystem.http.fields import (
     IdentityField,
     StrictBooleanField,
     StrictCharField,

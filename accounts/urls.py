@@ -3,10 +3,10 @@
 from django.urls import path
 
 from accounts.views import (
+    account_deletion,
     avatar,
     devices,
     email,
-    leaving,
     privacy,
     profile,
     signing_in,
@@ -31,6 +31,6 @@ urlpatterns = [
     path("devices/", devices.devices, name="devices"),
     path("email/", email.change, name="email"),
     path("privacy/", privacy.privacy, name="privacy"),
-    path("data/", leaving.data, name="data"),
-    path("delete/", leaving.delete, name="delete"),
+    path("data/", account_deletion.data, name="data"),
+    path("delete/", account_deletion.delete, name="delete"),
 ]

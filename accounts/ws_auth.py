@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts.authentication import bearer_token
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession, User
-from accounts.people import session_in_force
 from accounts.sessions import browser_device_session, is_signed_in
 from accounts.tickets import redeem_ticket
 from accounts.tokens import read_access
+from accounts.user_cache import session_in_force
 from imsystem.errors import Forbidden, NotAuthenticated
 from imsystem.outage import unavailable_on_outage
 from imsystem.threads import run_in_thread

@@ -15,7 +15,7 @@ from chat.serializers import (
     ReadSerializer,
     SendBody,
 )
-from imsystem.api import body_of, query_of
+from imsystem.http.api import body_of, query_of
 from imsystem.loops import run_on_loop
 
 

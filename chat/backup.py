@@ -9,7 +9,7 @@ but the room's revision is never behind.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from chat.holes import SETTLE_MS, seal
+from chat.gaps import SETTLE_MS, seal
 from chat.sequence import WINDOW
 from imsystem.backup.lines import CODEC
 from imsystem.backup.plan import Plain, Reader, batches
@@ -79,7 +79,7 @@ async def _whole_range(room: str, lower: int, upper: int, checkpoint: int) -> li
     """The messages of (lower, upper] without a gap, up to the newest of them or the checkpoint.
 
     A number that is missing is given the time a sender may still need, and sealed then: that is
-    what a reader of the history would do (chat/holes.py).
+    what a reader of the history would do (chat/gaps.py).
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + SETTLE_MS / 1000

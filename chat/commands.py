@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from chat import protocol, services
-from chat.deltas import changes_since
-from chat.drafts import Stored
-from imsystem.failpoints import failpoint
+from chat.catch_up import changes_since
+from chat.submission import Stored
+from imsystem.ops.failpoints import failpoint
 
 Fields = dict[str, Any]
 Handler = Callable[[str, Any], Awaitable[Fields | None]]

@@ -14,16 +14,16 @@ from django.utils import translation
 
 from accounts import ws_auth
 from accounts.ws_auth import BadOrigin, SocketUser
-from chat import announcer, checkpoint, commands, presence, protocol, snapshot
-from imsystem import metrics
+from chat import checkpoint, commands, presence, protocol, snapshot, sweep
 from imsystem.env import Rate
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited, Unavailable
 from imsystem.ids import new_identity
 from imsystem.loops import PerLoop
+from imsystem.ops import metrics
 from imsystem.outage import is_outage
+from imsystem.realtime.admission import CLOSE_FLOODING, current_admission, in_force, source_of
 from imsystem.realtime.buckets import Bucket, Buckets
 from imsystem.realtime.connection import Connection
-from imsystem.realtime.door import CLOSE_FLOODING, current_door, in_force, source_of
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.publish import CLOSE_NOT_AUTHENTICATED
@@ -84,7 +84,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         await receive()  # websocket.connect
         source = source_of(scope.get("client"))
         try:
-            current_door().enter(source)
+            current_admission().enter(source)
         except AppError as exc:
             await self.turn_away(exc)
             return
@@ -93,7 +93,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             if user is not None:
                 await self.serve(user, receive)
         finally:
-            current_door().leave(source)
+            current_admission().leave(source)
 
     def prepare_limits(self) -> None:
         self.frames = Bucket(in_force(settings.FRAMES_PER_SOCKET))
@@ -132,7 +132,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             await self.accept()
             return user
         finally:
-            current_door().shaken()
+            current_admission().shaken()
         await self.accept()
         await self.send_to_server({"type": "websocket.close", "code": code})
         return None
@@ -159,16 +159,16 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """Subscribe, `ready`, then frames until the end; leaves no trace in the hub."""
         self.user = user
         self.last_heard = time.monotonic()
-        announcer.start_announcing()
+        sweep.start_sweeping()
         checkpoint.start_checkpoints()
         self.connect(user)
         try:
-            current_door().admit(self.connection)
+            current_admission().admit(self.connection)
         except RateLimited as exc:
             self.connection.release(protocol.error_frame(exc))
             self.connection.close(CLOSE_FLOODING)
             return
-        announcer.watch(self)
+        sweep.watch(self)
         try:
             await self.welcome(user)
             presence.current_presence().arrived(user.user_identity)
@@ -180,8 +180,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 logger.exception("a socket failed")
             self.connection.close(CLOSE_TRY_LATER)
         finally:
-            announcer.unwatch(self)
-            current_door().dismiss(self.connection)
+            sweep.unwatch(self)
+            current_admission().dismiss(self.connection)
             current_hub().remove(self.connection)
             presence.current_presence().left(user.user_identity, time.monotonic())
 

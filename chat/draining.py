@@ -6,7 +6,7 @@ All at once, their clients would also come back at once, to the processes that a
 import asyncio
 import math
 
-from chat import announcer
+from chat import sweep
 
 STEP_S = 0.02
 AT_ONCE = 10  # 500 a second ...
@@ -15,7 +15,7 @@ MAX_STEPS = 100  # ... or faster, so that it takes 2 s at most
 
 async def drain() -> None:
     """Closes every socket with 1012. Takes 2 s and the time of the last answers, at most 3 s."""
-    sockets = announcer.watched()
+    sockets = sweep.watched()
     each = max(AT_ONCE, math.ceil(len(sockets) / MAX_STEPS))
     finishing = []
     for start in range(0, len(sockets), each):

@@ -17,17 +17,17 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError
 
-from chat.drafts import Draft, Entry, Key, Stored, refuse, repeat
-from chat.holes import seal
-from chat.loose_ends import LooseEnds
+from chat.gaps import seal
 from chat.payloads import message_payload
-from chat.sequence import Sequence as Numbers
-from imsystem import metrics
+from chat.sequence import SequenceAllocator as Numbers
+from chat.submission import Entry, Key, Stored, Submission, refuse, repeat
+from chat.uncertain_writes import UncertainWrites
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
-from imsystem.failpoints import failpoint
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import Document, collection
+from imsystem.ops import metrics
+from imsystem.ops.failpoints import failpoint
 from imsystem.outage import is_outage
 from imsystem.realtime.events import Deliver, room_topic
 from imsystem.realtime.frames import encode
@@ -57,26 +57,26 @@ class Journal:
         self._recent: OrderedDict[Key, str] = OrderedDict()  # -> identity of the message
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = Numbers()
-        self._loose_ends = LooseEnds(self._announce)
+        self._uncertain = UncertainWrites(self._announce)
         # room -> highest stored seq, for the checkpoint (chat/checkpoint.py takes it away)
         self.advanced: dict[str, int] = {}
 
-    def submit(self, draft: Draft) -> "asyncio.Future[Stored]":
+    def submit(self, submission: Submission) -> "asyncio.Future[Stored]":
         """Puts a message in line; messages of one caller keep their order.
 
         The future gives Stored once the message is on disk, or raises Unavailable: then it may or
         may not be stored, and sending it again with the same client_id is right in both cases.
         """
-        recent = self._recent.get(draft.key)
+        recent = self._recent.get(submission.key)
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         if recent is not None:
             self._start(self._give_back_first(recent, future))
-        elif draft.key in self._in_flight:
-            first = self._in_flight[draft.key]
+        elif submission.key in self._in_flight:
+            first = self._in_flight[submission.key]
             first.add_done_callback(lambda first: repeat(first, future, Unavailable()))
         else:
-            self._in_flight[draft.key] = future
-            self._waiting.append(Entry(draft, future))
+            self._in_flight[submission.key] = future
+            self._waiting.append(Entry(submission, future))
             self._go_on()
         return future
 
@@ -117,8 +117,8 @@ class Journal:
                 except Exception as exc:
                     self._fail(batch, exc)
                 else:
-                    rooms = {entry.draft.room_identity for entry in allowed}
-                    self._let_go(e for e in batch if e.draft.room_identity not in rooms)
+                    rooms = {entry.submission.room_identity for entry in allowed}
+                    self._let_go(e for e in batch if e.submission.room_identity not in rooms)
                     if allowed:
                         self._numbered.append(allowed)
                         self._go_on()
@@ -151,10 +151,10 @@ class Journal:
         batch: list[Entry] = []
         others: list[Entry] = []
         for entry in self._waiting:
-            free = len(batch) < MAX_BATCH and entry.draft.room_identity not in self._under_way
+            free = len(batch) < MAX_BATCH and entry.submission.room_identity not in self._under_way
             (batch if free else others).append(entry)
         self._waiting = others
-        self._under_way.update(entry.draft.room_identity for entry in batch)
+        self._under_way.update(entry.submission.room_identity for entry in batch)
         return batch
 
     def _next_numbered(self) -> list[Entry]:
@@ -171,17 +171,17 @@ class Journal:
         return found
 
     def _let_go(self, batch: Iterable[Entry]) -> None:
-        self._under_way.difference_update(entry.draft.room_identity for entry in batch)
+        self._under_way.difference_update(entry.submission.room_identity for entry in batch)
 
     async def _number(self, batch: Sequence[Entry]) -> None:
-        counts = Counter(entry.draft.room_identity for entry in batch)
+        counts = Counter(entry.submission.room_identity for entry in batch)
         started = time.perf_counter()
         next_seq = await self._numbers.allocate(counts)
         metrics.counter(time.perf_counter() - started)
         now = now_ms()
         for entry in batch:
             metrics.wait(started - entry.since)
-            room = entry.draft.room_identity
+            room = entry.submission.room_identity
             entry.number(next_seq[room], now)
             next_seq[room] += 1
 
@@ -190,12 +190,12 @@ class Journal:
 
         After the numbers: a message is either numbered before the change is announced, or refused.
         """
-        doubtful = [e for e in batch if changed_since(e.draft.room_identity, e.allowed)]
+        doubtful = [e for e in batch if changed_since(e.submission.room_identity, e.allowed)]
         if not doubtful:
             return batch
-        errors = await asyncio.gather(*(_refusal(entry.draft) for entry in doubtful))
+        errors = await asyncio.gather(*(_refusal(entry.submission) for entry in doubtful))
         refused = [(e, error) for e, error in zip(doubtful, errors, strict=True) if error]
-        await seal([(e.draft.room_identity, e.document["seq"]) for e, _error in refused])
+        await seal([(e.submission.room_identity, e.document["seq"]) for e, _error in refused])
         for entry, error in refused:
             self._finish(entry, error)
         gone = {id(entry) for entry, _error in refused}
@@ -210,7 +210,7 @@ class Journal:
         """
         stored: list[Entry] = []
         while batch:
-            ordered = len({entry.draft.sender for entry in batch}) < len(batch)
+            ordered = len({entry.submission.sender for entry in batch}) < len(batch)
             documents = [entry.document for entry in batch]
             try:
                 await collection("message_basic").insert_many(documents, ordered=ordered)
@@ -238,7 +238,7 @@ class Journal:
             self._announce(documents)
         except Exception:
             logger.exception("stored messages could not be announced, and will be again")
-            self._loose_ends.add(documents)
+            self._uncertain.add(documents)
 
     # --- when some documents of a batch were refused ---------------------------------------
 
@@ -258,7 +258,7 @@ class Journal:
             elif refused[index].get("code") != 11000:
                 self._finish(entry, Unavailable())
                 logger.error("a message was refused: code %s", refused[index].get("code"))
-            elif (first := await _first_of(entry.draft)) is None:
+            elif (first := await _first_of(entry.submission)) is None:
                 again.append(entry)
             elif first["_id"] == entry.document["_id"]:
                 stored.append(entry)
@@ -267,7 +267,7 @@ class Journal:
         return stored, again
 
     async def _was_stored_before(self, entry: Entry, first: Document) -> None:
-        room, seq = entry.draft.room_identity, entry.document["seq"]
+        room, seq = entry.submission.room_identity, entry.document["seq"]
         if not await self._numbers.give_back(room, seq):
             await seal([(room, seq)])
         self._succeed(entry, Stored(message_payload(first), duplicate=True))
@@ -277,30 +277,30 @@ class Journal:
     async def _line_up_again(self, refused: list[Entry], untried: list[Entry]) -> list[Entry]:
         """Puts the refused in line, and after them what the same people sent later: its numbers
         are given up. Returns the others of those untried."""
-        senders = {entry.draft.sender for entry in refused}
-        followers = [entry for entry in untried if entry.draft.sender in senders]
-        await seal([(e.draft.room_identity, e.document["seq"]) for e in followers])
+        senders = {entry.submission.sender for entry in refused}
+        followers = [entry for entry in untried if entry.submission.sender in senders]
+        await seal([(e.submission.room_identity, e.document["seq"]) for e in followers])
         again = refused + followers
         for entry in again:
-            self._numbers.doubt(entry.draft.room_identity)
+            self._numbers.doubt(entry.submission.room_identity)
             entry.attempts += 1
             if entry.attempts >= MAX_ATTEMPTS:
                 self._finish(entry, Unavailable())
         self._waiting[:0] = [entry for entry in again if entry.attempts < MAX_ATTEMPTS]
-        return [entry for entry in untried if entry.draft.sender not in senders]
+        return [entry for entry in untried if entry.submission.sender not in senders]
 
     # --- outcomes --------------------------------------------------------------------------
 
     def _succeed(self, entry: Entry, stored: Stored) -> None:
-        self._recent[entry.draft.key] = stored.message["identity"]
+        self._recent[entry.submission.key] = stored.message["identity"]
         if len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
-        self._in_flight.pop(entry.draft.key, None)
+        self._in_flight.pop(entry.submission.key, None)
         if not entry.future.done():  # its sender may have gone
             entry.future.set_result(stored)
 
     def _finish(self, entry: Entry, error: AppError) -> None:
-        self._in_flight.pop(entry.draft.key, None)
+        self._in_flight.pop(entry.submission.key, None)
         refuse(entry.future, error)
 
     def _fail(self, batch: list[Entry], exc: Exception) -> None:
@@ -311,7 +311,7 @@ class Journal:
             logger.warning("%d messages not stored: %r", len(batch), exc)
         else:
             logger.exception("a batch of messages failed", exc_info=exc)
-        self._loose_ends.add([entry.document for entry in batch if entry.document])
+        self._uncertain.add([entry.document for entry in batch if entry.document])
         for entry in batch:
             self._finish(entry, Unavailable())
 
@@ -326,18 +326,18 @@ class Journal:
             current_hub().publish(*sorted(events, key=attrgetter("topic")))
 
 
-async def _refusal(draft: Draft) -> AppError | None:
+async def _refusal(submission: Submission) -> AppError | None:
     """Why its sender may not send it; None if they may. Raises when the database is away."""
     try:
-        may_send(await access(draft.user_identity, draft.room_identity), now_ms())
+        may_send(await access(submission.user_identity, submission.room_identity), now_ms())
     except AppError as exc:
         return exc
     return None
 
 
-async def _first_of(draft: Draft) -> Document | None:
+async def _first_of(submission: Submission) -> Document | None:
     """The message that was stored under the same key."""
-    room, user, client_id = draft.key
+    room, user, client_id = submission.key
     return await collection("message_basic").find_one(
         {"room_identity": room, "user_identity": user, "client_id": client_id}
     )

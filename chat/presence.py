@@ -220,7 +220,7 @@ def _events(user: str, rooms: Sequence[str], is_online: bool) -> list[ev.Deliver
     """`presence` of one user for the other side of each of these rooms."""
     frame = encode("presence", user_identity=user, online=is_online)
     return [
-        ev.Deliver(ev.room_topic(room), frame, skip_user=user, about=PRESENCE) for room in rooms
+        ev.Deliver(ev.room_topic(room), frame, skip_user=user, category=PRESENCE) for room in rooms
     ]
 
 

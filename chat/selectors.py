@@ -11,8 +11,8 @@ from typing import Any, TypedDict
 
 from django.utils.translation import gettext_lazy as _
 
+from chat.gaps import complete_to
 from chat.heads import room_head
-from chat.holes import complete_to
 from chat.payloads import VOID, MessagePayload, message_payload
 from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity

@@ -8,7 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from chat.holes import seal
+from chat.gaps import seal
 from imsystem.mongo.clients import collection
 from imsystem.redis import KEY_PREFIX, async_redis, sync_redis
 
@@ -34,7 +34,7 @@ def _key(room_identity: str) -> str:
     return f"{KEY_PREFIX}seq:{room_identity}"
 
 
-class Sequence:
+class SequenceAllocator:
     """The counters of all rooms as one process uses them."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from chat.protocol import MAX_SEQ
 from chat.selectors import DEFAULT_PAGE, MAX_PAGE
-from imsystem.fields import (
+from imsystem.http.fields import (
     IdentityField,
     QueryIntegerField,
     StrictCharField,

@@ -12,11 +12,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from accounts.privacy import RECEIPT, privacy_of
 from chat import policies
-from chat.drafts import Draft, Stored
 from chat.heads import room_head
 from chat.journal import current_journal
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import message_document
+from chat.submission import Stored, Submission
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound, Unavailable
 from imsystem.limits import Limit
@@ -56,8 +56,8 @@ async def submit_message(
     policies.valid_data(data)
     if reply_to is not None:
         await _must_be_in_room(reply_to, room_identity)
-    draft = Draft(room_identity, user_identity, client_id, kind, data, reply_to)
-    return current_journal().submit(draft)
+    submission = Submission(room_identity, user_identity, client_id, kind, data, reply_to)
+    return current_journal().submit(submission)
 
 
 async def send_message(**fields: Any) -> Stored:
@@ -209,7 +209,7 @@ def _publish_read(user_identity: str, room_identity: str, seq: int, *, to_others
     events = [Deliver(user_topic(user_identity), frame)]
     if to_others:
         topic = room_topic(room_identity)
-        events.append(Deliver(topic, frame, skip_user=user_identity, about=RECEIPT))
+        events.append(Deliver(topic, frame, skip_user=user_identity, category=RECEIPT))
     current_hub().publish(*events)
 
 

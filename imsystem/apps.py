@@ -24,4 +24,4 @@ class ImsystemConfig(AppConfig):
     name = "imsystem"
 
     def ready(self) -> None:
-        from imsystem import checks  # noqa: F401 -- registers the system checks
+        from imsystem.ops import checks  # noqa: F401 -- registers the system checks

@@ -13,10 +13,10 @@ django.setup(set_prefix=False)
 from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402 -- models need Django set up
 from chat.consumer import ChatConsumer  # noqa: E402
 from chat.draining import drain as drain  # noqa: E402
-from imsystem.asgi_handler import SyncHandler  # noqa: E402
-from imsystem.bodies import within_limit  # noqa: E402
+from imsystem.http.asgi_handler import SyncHandler  # noqa: E402
+from imsystem.http.body_limit import within_limit  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
-from imsystem.outbox import start_outbox  # noqa: E402
+from imsystem.mail.outbox import start_outbox  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""All settings, flat, from the environment. README has the table; imsystem/checks.py judges."""
+"""All settings, flat, from the environment. README has the table; imsystem/ops/checks.py judges."""
 
 import sys
 from datetime import timedelta
@@ -12,7 +12,7 @@ from imsystem.env import DATA_DIR as DATA_DIR
 
 VERSION = "0.1.0"
 
-# Refused by a system check unless DEBUG is on (imsystem/checks.py).
+# Refused by a system check unless DEBUG is on (imsystem/ops/checks.py).
 INSECURE_KEY = "insecure-development-key-never-used-in-production"
 
 DEBUG: bool = env.bool("DEBUG", default=False)
@@ -56,15 +56,15 @@ MIGRATION_MODULES = {
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 MIDDLEWARE = [
-    "imsystem.metrics.MetricsMiddleware",
+    "imsystem.ops.metrics.MetricsMiddleware",
     # Outside of all others: their answers (redirects, refusals, files) get the headers too.
-    "imsystem.headers.HeadersMiddleware",
+    "imsystem.http.headers.HeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "imsystem.headers.GateMiddleware",
+    "imsystem.http.headers.GateMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "imsystem.middleware.UnavailableMiddleware",
+    "imsystem.http.middleware.UnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -198,7 +198,7 @@ SOCKETS_PER_PROCESS: int = env.int("SOCKETS_PER_PROCESS", default=20_000)
 HANDSHAKES_AT_ONCE: int = env.int("HANDSHAKES_AT_ONCE", default=2_000)
 ROOMS_PER_USER: int = env.int("ROOMS_PER_USER", default=1_000)
 MEMBERS_PER_ROOM: int = env.int("MEMBERS_PER_ROOM", default=5_000)
-# Where tests make the process fail (imsystem/failpoints.py). Refused unless DEBUG is on.
+# Where tests make the process fail (imsystem/ops/failpoints.py). Refused unless DEBUG is on.
 FAILPOINTS = env.str("FAILPOINTS", default="")
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -232,7 +232,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 # No script reads a cookie: the CSRF token is in each form.
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
-MESSAGE_STORAGE = "imsystem.headers.NoticeStorage"
+MESSAGE_STORAGE = "imsystem.http.headers.NoticeStorage"
 
 # --- API ------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -241,10 +241,10 @@ REST_FRAMEWORK = {
         "accounts.authentication.CookieAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["imsystem.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["imsystem.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["imsystem.http.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["imsystem.http.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "imsystem.problems.exception_handler",
+    "EXCEPTION_HANDLER": "imsystem.http.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -263,11 +263,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "imsystem.schema.with_problems",
+        "imsystem.http.schema.with_problems",
     ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
-# Above this no body is read to its end, whatever it is for (imsystem/bodies.py).
+# Above this no body is read to its end, whatever it is for (imsystem/http/body_limit.py).
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 # --- Security headers -----------------------------------------------------------------------
@@ -298,10 +298,10 @@ TIME_ZONE = "UTC"
 # of `up` is echomail:///dir: into files, and the subject (with the code) on the console.
 _email_url = setting("EMAIL_URL", "consolemail://")
 if _email_url.startswith("echomail://"):
-    EMAIL_BACKEND = "imsystem.mail.EchoFileBackend"
+    EMAIL_BACKEND = "imsystem.mail.backends.EchoFileBackend"
     EMAIL_FILE_PATH = _email_url.removeprefix("echomail://")
 elif _email_url.startswith("filemail://"):
-    EMAIL_BACKEND = "imsystem.mail.FileBackend"
+    EMAIL_BACKEND = "imsystem.mail.backends.FileBackend"
     # By hand: django-environ takes the leading slash off, and the files went under the checkout.
     EMAIL_FILE_PATH = _email_url.removeprefix("filemail://")
 else:
@@ -320,7 +320,7 @@ STATIC_ROOT = _collected if COLLECTED else None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "imsystem.storage.ModuleManifestStorage"
+        "BACKEND": "imsystem.http.storage.ModuleManifestStorage"
         if COLLECTED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -339,8 +339,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "imsystem.logs.PlainFormatter"},
-        "json": {"()": "imsystem.logs.JsonFormatter"},
+        "plain": {"()": "imsystem.ops.logs.PlainFormatter"},
+        "json": {"()": "imsystem.ops.logs.JsonFormatter"},
     },
     "handlers": {
         "console": {

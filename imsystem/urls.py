@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 from django.views.i18n import JSONCatalog
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from imsystem import handlers, health, metrics
+from imsystem.http import handlers
+from imsystem.ops import health, metrics
 
 api_urls: list[URLPattern | URLResolver] = [
     # They are tried one after the other: those that are asked for most come first.
@@ -41,6 +42,6 @@ urlpatterns = [
 if settings.SEED_ROUTES:
     urlpatterns.append(path("", include("chat.compat.urls")))
 
-handler400 = "imsystem.handlers.bad_request"
-handler404 = "imsystem.handlers.not_found"
-handler500 = "imsystem.handlers.server_error"
+handler400 = "imsystem.http.handlers.bad_request"
+handler404 = "imsystem.http.handlers.not_found"
+handler500 = "imsystem.http.handlers.server_error"

@@ -58,7 +58,7 @@ def _to_the_others(member: Member) -> Deliver:
     if not member.user.read_receipts:
         return Deliver(topic, hidden, skip_user=member.user_id)
     shown = _member_frame(member, receipts=True)
-    return Deliver(topic, shown, skip_user=member.user_id, about=RECEIPT, instead=hidden)
+    return Deliver(topic, shown, skip_user=member.user_id, category=RECEIPT, fallback=hidden)
 
 
 def member_changed(member: Member) -> None:

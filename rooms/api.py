@@ -5,7 +5,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.requests import ApiRequest
-from imsystem.api import body_of, query_of
+from imsystem.http.api import body_of, query_of
 from rooms import selectors, services
 from rooms.models import Member
 from rooms.payloads import MemberPayload, member_payload

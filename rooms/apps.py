@@ -6,11 +6,11 @@ class RoomsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.providers import provide_contacts
-        from accounts.services import before_leaving, contribute
+        from accounts.services import before_deletion, contribute
+        from rooms.account_deletion import leave_all_groups
         from rooms.export import exported_rooms
-        from rooms.leaving import leave_all_groups
         from rooms.selectors import contacts_among
 
         provide_contacts(contacts_among)
-        before_leaving(leave_all_groups)
+        before_deletion(leave_all_groups)
         contribute("rooms", exported_rooms)

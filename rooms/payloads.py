@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from accounts.initials import initial_address
+from accounts.default_avatar import default_avatar_address
 from accounts.payloads import PublicUser, public_user
 from rooms.choices import Kind
 
@@ -60,7 +60,7 @@ def room_summary(room: Room) -> RoomSummary:
         "number": room.number,
         "name": room.name,
         "info": room.info,
-        "avatar": initial_address(room.identity, room.name),
+        "avatar": default_avatar_address(room.identity, room.name),
         "kind": room.kind,
         "user_identity": room.creator_id,
         "created_at": room.created_at,

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from accounts.models import User
-from accounts.people import people
 from accounts.policies import may_see_online
 from accounts.providers import online_from_thread
+from accounts.user_cache import people
 from imsystem.errors import NotFound
 from imsystem.ids import is_identity
 from imsystem.loops import run_on_loop

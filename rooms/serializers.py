@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.serializers import PublicUserSerializer
-from imsystem.fields import IdentityField, StrictCharField, StrictIntegerField
+from imsystem.http.fields import IdentityField, StrictCharField, StrictIntegerField
 from rooms.choices import Kind, Role
 from rooms.services import MAX_MEMBERS_AT_ONCE
 

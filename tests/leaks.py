@@ -9,7 +9,7 @@ import logging
 import re
 from pathlib import Path
 
-from imsystem.logs import PlainFormatter
+from imsystem.ops.logs import PlainFormatter
 
 MARKS = re.compile(
     r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}"  # a token

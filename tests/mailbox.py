@@ -3,7 +3,7 @@
 from django.core import mail
 from django.core.mail import EmailMessage
 
-from imsystem.outbox import deliver_due
+from imsystem.mail.outbox import deliver_due
 
 
 def delivered() -> list[EmailMessage]:

@@ -13,7 +13,7 @@ from accounts.serializers import (
     TicketSerializer,
 )
 from accounts.tickets import TICKET_TTL_S, issue_ticket
-from imsystem.api import body_of
+from imsystem.http.api import body_of
 
 
 class TicketView(APIView):

@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 from accounts import payloads, services
 from accounts.requests import ApiRequest
 from accounts.serializers import ChangeEmailBody, OwnUserSerializer
-from imsystem.api import body_of
+from imsystem.http.api import body_of
 
 
 class EmailView(APIView):

@@ -21,7 +21,7 @@ from accounts.serializers import (
     TokensSerializer,
 )
 from accounts.services import SignIn
-from imsystem.api import body_of
+from imsystem.http.api import body_of
 
 
 def _signed_in(sign_in: SignIn, status: int) -> Response:

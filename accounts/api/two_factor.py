@@ -16,7 +16,7 @@ from accounts.serializers import (
     RecoveryCodesSerializer,
     TwoFactorSerializer,
 )
-from imsystem.api import body_of
+from imsystem.http.api import body_of
 
 
 class TwoFactorView(APIView):

@@ -1,6 +1,7 @@
 """What people do with their accounts. API, pages, admin and commands call these, and only these,
 to write."""
 
+from accounts.services.account_deletion import before_deletion, delete_account, delete_own_account
 from accounts.services.avatar import remove_avatar, set_avatar
 from accounts.services.codes import SentCode, send_code
 from accounts.services.devices import (
@@ -10,7 +11,6 @@ from accounts.services.devices import (
 )
 from accounts.services.email import change_email
 from accounts.services.export import contribute, export_data, export_name
-from accounts.services.leaving import before_leaving, delete_account, delete_own_account
 from accounts.services.otp import check_otp
 from accounts.services.passwords import change_password, reset_password
 from accounts.services.profile import update_profile
@@ -40,7 +40,7 @@ __all__ = [
     "SentCode",
     "SignIn",
     "add_user",
-    "before_leaving",
+    "before_deletion",
     "begin_two_factor",
     "change_email",
     "change_password",

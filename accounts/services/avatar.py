@@ -5,8 +5,8 @@ from secrets import token_hex
 from django.conf import settings
 
 from accounts.models import Avatar, User
-from accounts.people import person_topic
 from accounts.pictures import square_webp
+from accounts.user_cache import person_topic
 from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from imsystem.limits import Limit

@@ -11,8 +11,8 @@ from accounts.models import RecoveryCode, TwoFactor, User
 from accounts.selectors import recovery_codes_left, two_factor_in_force
 from accounts.totp import read_recovery_code, step_of
 from imsystem.clock import now_ms
+from imsystem.encryption import DecryptionError, decrypt
 from imsystem.limits import GrowingDelay
-from imsystem.sealed import UnreadableError, unseal
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ def _who(user: User) -> tuple[str, str]:
 def app_step(two_factor: TwoFactor, otp: str) -> int | None:
     """The step whose code `otp` is, unless it or a later one was used already; else None."""
     try:
-        secret = unseal(two_factor.secret, purpose=SEALED_FOR)
-    except UnreadableError:
+        secret = decrypt(two_factor.secret, purpose=SEALED_FOR)
+    except DecryptionError:
         # No app can know the code then. Recovery codes are lost with the key as well: what is
         # left is an administrator (`manage.py disable_two_factor`).
         logger.error("a two-factor secret cannot be read: SECRET_KEY has changed")

@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Audience
 from accounts.models import Sex, User
-from accounts.people import person_topic
 from accounts.policies import valid_nickname
+from accounts.user_cache import person_topic
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotAuthenticated
 from imsystem.realtime.events import Changed, user_topic

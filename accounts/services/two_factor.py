@@ -21,8 +21,8 @@ from accounts.totp import (
     qr_code,
 )
 from imsystem.clock import now_ms
+from imsystem.encryption import encrypt
 from imsystem.errors import BadRequest
-from imsystem.sealed import seal
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def begin_two_factor(*, user: User, password: str) -> Enrolment:
     """
     confirm_password(user, password)
     secret = new_secret()
-    _keep_unconfirmed(user, seal(secret, purpose=SEALED_FOR))
+    _keep_unconfirmed(user, encrypt(secret, purpose=SEALED_FOR))
     uri = app_uri(secret, account=user.account)
     return Enrolment(secret, uri, qr_code(uri))
 

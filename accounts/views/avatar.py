@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import services
-from accounts.initials import drawing
+from accounts.default_avatar import drawing
 from accounts.pages import sentence, signed_in_user
 from accounts.selectors import picture
 from accounts.uploads import picture_in_form

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
-from imsystem import metrics
+from imsystem.ops import metrics
 from imsystem.realtime.wire import text_frame
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Connection:
     ) -> None:
         self.user_identity = user_identity
         self.topics: set[str] = set()
-        # The kinds of events (Deliver.about) it does not get; None until that is known: none.
+        # The kinds of events (Deliver.category) it does not get; None until that is known: none.
         self.declines: frozenset[str] | None = None
         self._send = send
         self._abort = abort

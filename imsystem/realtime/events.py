@@ -1,7 +1,7 @@
 """What processes tell each other about live sockets.
 
 Topics say whom: `room:<identity>`, `user:<identity>`, `session:<identity>`. Events are hints: one
-that gets lost shows as a gap in seq or revision, or is found by the sweep (chat/announcer.py).
+that gets lost shows as a gap in seq or revision, or is found by the sweep (chat/sweep.py).
 """
 
 import msgspec
@@ -12,9 +12,9 @@ EVERYTHING = "*"
 class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
     """Send `frame` (one encoded JSON text frame) to every socket of `topic`.
 
-    `seq` and `revision` are those of the message inside, 0 for other frames. A new message has
-    revision 0: these are delivered in order of seq. `skip_user` gets nothing. `about` is the kind
-    of an event that sockets may decline (Connection.declines); these get `instead`, if anything.
+    `seq` and `revision` are those of the message inside, 0 for other frames. New messages have
+    revision 0 and are delivered in order of seq. `skip_user` gets nothing. Sockets may decline a
+    `category` of events (Connection.declines); those that do get `fallback`, if it is not empty.
     """
 
     topic: str
@@ -22,8 +22,8 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
     seq: int = 0
     revision: int = 0
     skip_user: str = ""
-    about: str = ""
-    instead: str = ""
+    category: str = ""
+    fallback: str = ""
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):

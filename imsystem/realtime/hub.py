@@ -14,9 +14,9 @@ from typing import Any, cast
 
 from channels.layers import get_channel_layer
 
-from imsystem import metrics
 from imsystem.ids import new_identity
 from imsystem.loops import PerLoop
+from imsystem.ops import metrics
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.connection import Connection
@@ -44,7 +44,7 @@ class Hub:
 
     The layer delivers at most once and does not tell what it lost. So every hub numbers its
     packets and beats once a second: a missing number shows every loss within about a second.
-    Then `epoch` grows, caches are dropped, and `lost` asks for a sweep (chat/announcer.py).
+    Then `epoch` grows, caches are dropped, and `lost` asks for a sweep (chat/sweep.py).
     """
 
     def __init__(self) -> None:
@@ -181,9 +181,9 @@ class Hub:
         for connection in sockets:
             if connection.user_identity == event.skip_user:
                 continue
-            if event.about and _declined(connection, event.about):
-                if event.instead:
-                    connection.push(event.instead)
+            if event.category and _declined(connection, event.category):
+                if event.fallback:
+                    connection.push(event.fallback)
             else:
                 connection.push_all(frames, wire)
         metrics.fan_out(time.perf_counter() - started)
@@ -342,8 +342,8 @@ def _room_of_new_message(event: ev.Event) -> str | None:
     return cast("ev.Deliver", event).topic if new else None
 
 
-def _declined(connection: Connection, about: str) -> bool:
-    return connection.declines is None or about in connection.declines
+def _declined(connection: Connection, category: str) -> bool:
+    return connection.declines is None or category in connection.declines
 
 
 _observers: list[Observer] = []

@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.services import SentCode
 from accounts.services import codes as code_services
 from imsystem.errors import BadRequest, RateLimited
-from imsystem.outbox import deliver_due
+from imsystem.mail.outbox import deliver_due
 from imsystem.redis import sync_redis
 from tests.accounts.conftest import mailed_code
 from tests.mailbox import delivered

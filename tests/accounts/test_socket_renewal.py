@@ -13,7 +13,7 @@ from accounts import services, tickets
 from accounts.models import DeviceSession, User
 from accounts.services import SignIn
 from accounts.tokens import make_tokens, read_access
-from chat import announcer
+from chat import sweep
 from imsystem.clock import now_ms
 from imsystem.errors import Unavailable
 from imsystem.threads import run_in_thread
@@ -86,9 +86,9 @@ async def lives(socket: Socket) -> bool:
 
 async def ends_at(socket: Socket, moment: int) -> None:
     """Open a millisecond before, closed with 4401 then."""
-    announcer.close_expired(moment - 1)
+    sweep.close_expired(moment - 1)
     assert await lives(socket)
-    announcer.close_expired(moment)
+    sweep.close_expired(moment)
     assert await socket.close_code() == 4401
 
 
@@ -140,7 +140,7 @@ async def test_only_expired_sockets_are_closed(alice: User, opened: Opened) -> N
         late = await run_in_thread(sign_in, alice)
     with time_machine.travel("2026-11-22T10:00:01Z", tick=False):
         first, second = await opened(early.access), await opened(late.access)
-    announcer.close_expired(first.ready["expires_at"])
+    sweep.close_expired(first.ready["expires_at"])
     assert await first.close_code() == 4401
     assert await lives(second)
 
@@ -149,7 +149,7 @@ async def test_the_watch_closes_it_in_time(
     alice: User, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By itself, within WATCH_S."""
-    monkeypatch.setattr(announcer, "WATCH_S", 0.05)
+    monkeypatch.setattr(sweep, "WATCH_S", 0.05)
     with time_machine.travel(now_ms() / 1000 - 899) as clock:
         device = await run_in_thread(sign_in, alice)
         clock.shift(timedelta(seconds=897))
@@ -161,7 +161,7 @@ async def test_what_an_expired_socket_says_is_not_listened_to(
     phone: Device, opened: Opened
 ) -> None:
     socket = await opened(phone.access)
-    announcer.close_expired(socket.ready["expires_at"])
+    sweep.close_expired(socket.ready["expires_at"])
     await socket.say(type="auth.renew", id="x", token=phone.access)
     assert await socket.close_code() == 4401
 
@@ -171,10 +171,10 @@ async def test_the_sweep_ends_sockets_of_expired_device_sessions(
 ) -> None:
     socket = await opened(phone.access)
     await run_in_thread(DeviceSession.objects.update, expires_at=now_ms() + 60_000)
-    await announcer.sweep()
+    await sweep.sweep()
     assert await lives(socket)
     await run_in_thread(DeviceSession.objects.update, expires_at=now_ms())
-    await announcer.sweep()
+    await sweep.sweep()
     assert await socket.close_code() == 4401
 
 
@@ -190,7 +190,7 @@ async def test_a_newer_token_moves_the_end(alice: User, opened: Opened) -> None:
         until = now_ms() + QUARTER_MS
         answer = await socket.ask("auth.renew", token=newer)
         assert answer == {"type": "ack", "id": "x", "expires_at": until}
-        announcer.close_expired(socket.ready["expires_at"])
+        sweep.close_expired(socket.ready["expires_at"])
         assert await lives(socket)
         await ends_at(socket, until)
 

@@ -12,7 +12,7 @@ from channels.testing import WebsocketCommunicator
 
 from accounts.models import DeviceSession, User
 from accounts.services import revoke_all
-from chat import announcer, protocol, snapshot
+from chat import protocol, snapshot, sweep
 from chat.compat.socket import SOCKET_PATHS, Seen
 from chat.models import Message
 from imsystem.asgi import application
@@ -121,7 +121,7 @@ async def test_nothing_but_new_messages_gets_through(cast: Cast) -> None:
         await run_in_thread(
             rooms.update_room, user=cast.owner, room_identity=cast.room.pk, name="Bar"
         )
-        await announcer.sweep()
+        await sweep.sweep()
         assert await seed.silent()
 
 
@@ -254,7 +254,7 @@ async def test_the_socket_opens_when_it_hears_and_not_before(
 
 async def test_silence_is_allowed(cast: Cast) -> None:
     async with seed_socket(cast.owner) as owner, seed_socket(cast.member) as member:
-        announcer.close_silent(time.monotonic() + 10 * announcer.SILENCE_S)
+        sweep.close_silent(time.monotonic() + 10 * sweep.SILENCE_S)
         await owner.say("still there?", cast.room)
         assert await member.hear() == "still there?"
 
@@ -262,10 +262,10 @@ async def test_silence_is_allowed(cast: Cast) -> None:
 async def test_when_the_token_expires_the_socket_ends(cast: Cast) -> None:
     async with seed_socket(cast.owner) as owner:
         thirty_days = now_ms() + 30 * 86_400_000
-        announcer.close_expired(thirty_days - 60_000)
+        sweep.close_expired(thirty_days - 60_000)
         await owner.say("still here", cast.room)
         assert await owner.hear() == "still here"
-        announcer.close_expired(thirty_days)
+        sweep.close_expired(thirty_days)
         assert await owner.close_code() == 4401
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chat import announcer, commands, consumer, draining, protocol
+from chat import commands, consumer, draining, protocol, sweep
 from chat.draining import drain
-from imsystem.realtime.door import current_door
+from imsystem.realtime.admission import current_admission
 from imsystem.threads import run_in_thread
 from tests.conftest import Cast
 from tests.sockets import Socket, communicator_of, socket_of, token_of
@@ -80,12 +80,12 @@ async def test_a_few_at_a_time(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> N
     async with AsyncExitStack() as stack:
         for _ in range(5):
             await stack.enter_async_context(socket_of(cast.member))
-        assert len(announcer.watched()) == 5
+        assert len(sweep.watched()) == 5
         open_then = []
         ending = asyncio.create_task(drain())
         for _ in range(3):
             await asyncio.sleep(0.05)
-            open_then.append(sum(not s.connection.closing for s in announcer.watched()))
+            open_then.append(sum(not s.connection.closing for s in sweep.watched()))
             await asyncio.sleep(0.05)
         await ending
     assert open_then == [3, 1, 0]
@@ -109,7 +109,7 @@ async def test_however_many_it_takes_two_seconds(monkeypatch: pytest.MonkeyPatch
     step = 0.000123  # no other task sleeps as long
     monkeypatch.setattr(draining, "STEP_S", step)
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(announcer, "watched", lambda: [Quick() for _ in range(20_000)])
+    monkeypatch.setattr(sweep, "watched", lambda: [Quick() for _ in range(20_000)])
     await drain()
     assert Quick.ended == 20_000
     assert pauses.count(step) == draining.MAX_STEPS - 1
@@ -120,19 +120,19 @@ async def test_one_that_fails_keeps_none_back(cast: Cast, monkeypatch: pytest.Mo
         raise LookupError
 
     async with socket_of(cast.member) as other:
-        sockets = announcer.watched()
+        sockets = sweep.watched()
 
         class Broken:
             finish = broken
 
-        monkeypatch.setattr(announcer, "watched", lambda: [Broken(), *sockets])
+        monkeypatch.setattr(sweep, "watched", lambda: [Broken(), *sockets])
         await drain()
         assert await _rest(other) == [1012]
 
 
 async def test_who_is_too_many_is_not_let_in(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that can answer a handshake in HTTP does so; any other says 403."""
-    monkeypatch.setattr(current_door(), "sockets", 10**9)
+    monkeypatch.setattr(current_admission(), "sockets", 10**9)
     token = await run_in_thread(token_of, cast.member)
     asked = communicator_of(token)
     asked.scope["extensions"] = {"websocket.http.response": {}}

@@ -8,13 +8,13 @@ from pymongo.errors import AutoReconnect
 
 from chat import journal as journal_module
 from chat import sequence
-from chat.drafts import Draft, Entry, Stored
+from chat.gaps import SETTLE_MS
 from chat.heads import room_head
-from chat.holes import SETTLE_MS
 from chat.journal import Journal
 from chat.payloads import VOID
 from chat.selectors import history
-from chat.sequence import Sequence, stored_head
+from chat.sequence import SequenceAllocator, stored_head
+from chat.submission import Entry, Stored, Submission
 from imsystem.clock import now_ms
 from imsystem.errors import NotFound, Unavailable
 from imsystem.ids import new_identity
@@ -27,8 +27,8 @@ ROOM = "a" * 24
 ALICE, BOB = "b" * 24, "c" * 24
 
 
-def draft(client_id: str, user: str = ALICE, room: str = ROOM, data: str = "hi") -> Draft:
-    return Draft(room, user, client_id, "text", data)
+def submission(client_id: str, user: str = ALICE, room: str = ROOM, data: str = "hi") -> Submission:
+    return Submission(room, user, client_id, "text", data)
 
 
 async def stored(room: str = ROOM) -> list[dict[str, Any]]:
@@ -40,8 +40,8 @@ async def taken(room: str = ROOM) -> list[dict[str, Any]]:
     return await collection("message_basic").find({"room_identity": room}).sort("seq").to_list()
 
 
-async def send(journal: Journal, *drafts: Draft) -> list[Stored]:
-    return await asyncio.gather(*(journal.submit(item) for item in drafts))
+async def send(journal: Journal, *items: Submission) -> list[Stored]:
+    return await asyncio.gather(*(journal.submit(item) for item in items))
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ async def test_200_concurrent_senders_get_one_dense_order() -> None:
 
     async def one(sender: str) -> list[int]:
         return [
-            (await journal.submit(draft(f"c{number}", sender))).message["seq"]
+            (await journal.submit(submission(f"c{number}", sender))).message["seq"]
             for number in range(5)
         ]
 
@@ -69,47 +69,47 @@ async def test_200_concurrent_senders_get_one_dense_order() -> None:
 
 async def test_one_sender_keeps_the_order_of_submitting() -> None:
     journal = Journal()
-    results = await send(journal, *(draft(f"c{number}") for number in range(600)))
+    results = await send(journal, *(submission(f"c{number}") for number in range(600)))
     assert [result.message["seq"] for result in results] == list(range(1, 601))
 
 
 async def test_two_journals_share_a_room_without_a_double() -> None:
     journals = [Journal(), Journal()]
     results = await asyncio.gather(
-        *(journals[number % 2].submit(draft(f"c{number}")) for number in range(300))
+        *(journals[number % 2].submit(submission(f"c{number}")) for number in range(300))
     )
     assert sorted(result.message["seq"] for result in results) == list(range(1, 301))
 
 
 async def test_sending_again_gives_the_first_message_back() -> None:
     journal = Journal()
-    (first,) = await send(journal, draft("c", data="one"))
-    (again,) = await send(journal, draft("c", data="two"))
+    (first,) = await send(journal, submission("c", data="one"))
+    (again,) = await send(journal, submission("c", data="two"))
     assert again == Stored(first.message, duplicate=True)
     assert len(await stored()) == 1
 
 
 async def test_sending_again_while_the_first_is_on_its_way() -> None:
     journal = Journal()
-    first, again = await send(journal, draft("c"), draft("c"))
+    first, again = await send(journal, submission("c"), submission("c"))
     assert (first.duplicate, again.duplicate) == (False, True)
     assert first.message == again.message
 
 
 async def test_sending_again_through_another_process_leaves_no_hole() -> None:
-    (first,) = await send(Journal(), draft("c"))
+    (first,) = await send(Journal(), submission("c"))
     other = Journal()
-    (again,) = await send(other, draft("c"))
+    (again,) = await send(other, submission("c"))
     assert again.duplicate
     assert again.message["identity"] == first.message["identity"]
-    (after,) = await send(other, draft("d"))
+    (after,) = await send(other, submission("d"))
     assert after.message["seq"] == 2
 
 
 async def test_many_repeats_among_new_messages() -> None:
-    old = [draft(f"old{number}") for number in range(20)]
+    old = [submission(f"old{number}") for number in range(20)]
     await send(Journal(), *old)
-    fresh = [draft(f"new{number}") for number in range(20)]
+    fresh = [submission(f"new{number}") for number in range(20)]
     mixed = [item for pair in zip(old, fresh, strict=True) for item in pair]
     results = await send(Journal(), *mixed)
     assert [result.duplicate for result in results] == [True, False] * 20
@@ -126,11 +126,11 @@ async def test_processes_that_meet_in_a_room_leave_no_hole(monkeypatch: pytest.M
 
     async def look_slowly(room: str) -> int:
         monkeypatch.setattr(sequence, "stored_head", find_head)
-        await send(early, *(draft(f"early{number}") for number in range(5)))
+        await send(early, *(submission(f"early{number}") for number in range(5)))
         return await find_head(room)
 
     monkeypatch.setattr(sequence, "stored_head", look_slowly)
-    (result,) = await send(late, draft("late"))
+    (result,) = await send(late, submission("late"))
     assert result.message["seq"] == 6
     assert [row["seq"] for row in await taken()] == [1, 2, 3, 4, 5, 6]
 
@@ -138,10 +138,10 @@ async def test_processes_that_meet_in_a_room_leave_no_hole(monkeypatch: pytest.M
 async def test_a_counter_that_went_back_changes_no_order() -> None:
     """The first numbers it gives are taken, the later ones are free."""
     one, another = Journal(), Journal()
-    await send(one, draft("first"))
-    await send(another, *(draft(f"theirs{number}", BOB) for number in range(5)))
+    await send(one, submission("first"))
+    await send(another, *(submission(f"theirs{number}", BOB) for number in range(5)))
     await async_redis().decrby(f"{KEY_PREFIX}seq:{ROOM}", 3)
-    results = await send(one, *(draft(f"mine{number}") for number in range(5)))
+    results = await send(one, *(submission(f"mine{number}") for number in range(5)))
     seqs = [result.message["seq"] for result in results]
     assert seqs == sorted(seqs)
     numbers = [row["seq"] for row in await taken()]
@@ -151,9 +151,9 @@ async def test_a_counter_that_went_back_changes_no_order() -> None:
 async def test_a_lost_counter_leaves_no_hole() -> None:
     """It begins at 1 again, and several messages at once take it beyond the newest one."""
     journal = Journal()
-    await send(journal, draft("a"), draft("b"))
+    await send(journal, submission("a"), submission("b"))
     await async_redis().delete(f"{KEY_PREFIX}seq:{ROOM}")
-    await send(journal, *(draft(f"c{number}") for number in range(4)))
+    await send(journal, *(submission(f"c{number}") for number in range(4)))
     assert [row["seq"] for row in await taken()] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [row["seq"] for row in await stored()] == [1, 2, 5, 6, 7, 8]
 
@@ -173,8 +173,8 @@ async def test_a_failed_insert_is_settled_when_the_database_is_back(
     monkeypatch.setattr(Journal, "_number", number_and_break)
     monkeypatch.setattr(current_hub(), "publish", lambda event: announced.append(event.seq))
     journal = Journal()
-    drafts = (draft("c1"), draft("c2"))
-    outcomes = await asyncio.gather(*map(journal.submit, drafts), return_exceptions=True)
+    items = (submission("c1"), submission("c2"))
+    outcomes = await asyncio.gather(*map(journal.submit, items), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
     async with asyncio.timeout(5):
         while not announced:
@@ -194,7 +194,7 @@ class Held(Journal):
         self.error: Exception | None = None
 
     async def _insert(self, batch: list[Entry]) -> list[Entry]:
-        self.batches.append([entry.draft.client_id for entry in batch])
+        self.batches.append([entry.submission.client_id for entry in batch])
         await self.gate.wait()
         if self.error:
             raise self.error
@@ -209,9 +209,9 @@ class Held(Journal):
 
 async def test_the_next_are_numbered_while_a_batch_is_stored() -> None:
     journal = Held()
-    first = journal.submit(draft("a1", ALICE))
+    first = journal.submit(submission("a1", ALICE))
     await journal.until_numbered(0)
-    others = [journal.submit(draft(name, ALICE, name * 12)) for name in ("b1", "c1")]
+    others = [journal.submit(submission(name, ALICE, name * 12)) for name in ("b1", "c1")]
     await journal.until_numbered(2)
     journal.gate.set()
     results = await asyncio.gather(first, *others)
@@ -222,12 +222,15 @@ async def test_the_next_are_numbered_while_a_batch_is_stored() -> None:
 async def test_a_room_has_no_second_message_under_way_before_the_first_is_stored() -> None:
     """Else the first could be refused its number and be stored after the second."""
     journal = Held()
-    first = journal.submit(draft("a1", ALICE))
+    first = journal.submit(submission("a1", ALICE))
     await journal.until_numbered(0)
-    second, other = journal.submit(draft("a2", BOB)), journal.submit(draft("b1", room="b" * 24))
+    second, other = (
+        journal.submit(submission("a2", BOB)),
+        journal.submit(submission("b1", room="b" * 24)),
+    )
     await journal.until_numbered(1)
     # Another process takes the number of the first.
-    await send(Journal(), draft("z", user="d" * 24))
+    await send(Journal(), submission("z", user="d" * 24))
     await collection("message_basic").update_one({"client_id": "z"}, {"$set": {"seq": 1}})
     journal.gate.set()
     results = await asyncio.gather(first, second, other)
@@ -241,10 +244,10 @@ async def test_a_room_whose_senders_were_all_removed_is_not_kept_waiting(
     journal, room = Journal(), cast.room.pk
     monkeypatch.setattr(journal_module, "changed_since", lambda room, when: True)
     refused = await asyncio.gather(
-        journal.submit(draft("c", cast.outsider.pk, room)), return_exceptions=True
+        journal.submit(submission("c", cast.outsider.pk, room)), return_exceptions=True
     )
     assert [type(error) for error in refused] == [NotFound]
-    (stored,) = await send(journal, draft("d", cast.owner.pk, room))
+    (stored,) = await send(journal, submission("d", cast.owner.pk, room))
     assert stored.message["seq"] == 2
 
 
@@ -252,16 +255,16 @@ async def test_an_outage_refuses_who_has_a_number_and_frees_the_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     journal = Held()
-    first = journal.submit(draft("a1", ALICE))
+    first = journal.submit(submission("a1", ALICE))
     await journal.until_numbered(0)
-    second = journal.submit(draft("b1", room="b" * 24))
+    second = journal.submit(submission("b1", room="b" * 24))
     await journal.until_numbered(1)
     journal.error = AutoReconnect("gone")
     journal.gate.set()
     outcomes = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
     journal.error = None
-    again = await send(journal, draft("a1", ALICE), draft("b1", room="b" * 24))
+    again = await send(journal, submission("a1", ALICE), submission("b1", room="b" * 24))
     async with asyncio.timeout(5):
         while len(await taken()) + len(await taken("b" * 24)) < 4:
             await asyncio.sleep(0.05)
@@ -271,7 +274,9 @@ async def test_an_outage_refuses_who_has_a_number_and_frees_the_number(
 
 
 async def test_two_users_and_two_rooms_may_use_one_client_id() -> None:
-    results = await send(Journal(), draft("c"), draft("c", user=BOB), draft("c", room="d" * 24))
+    results = await send(
+        Journal(), submission("c"), submission("c", user=BOB), submission("c", room="d" * 24)
+    )
     assert [(result.message["seq"], result.duplicate) for result in results] == [
         (1, False), (2, False), (1, False),
     ]  # fmt: skip
@@ -280,13 +285,13 @@ async def test_two_users_and_two_rooms_may_use_one_client_id() -> None:
 @pytest.mark.parametrize("counter", [None, "1", "5"])
 async def test_a_lost_or_stale_counter_gives_no_seq_twice(counter: str | None) -> None:
     journal = Journal()
-    await send(journal, *(draft(f"c{number}") for number in range(10)))
+    await send(journal, *(submission(f"c{number}") for number in range(10)))
     key = f"{KEY_PREFIX}seq:{ROOM}"
     await async_redis().delete(key)
     if counter is not None:
         await async_redis().set(key, counter)
     same, fresh = await asyncio.gather(
-        send(journal, draft("same process")), send(Journal(), draft("fresh process"))
+        send(journal, submission("same process")), send(Journal(), submission("fresh process"))
     )
     assert {same[0].message["seq"], fresh[0].message["seq"]} == {11, 12}
 
@@ -297,7 +302,7 @@ async def test_a_counter_lost_under_load_gives_no_seq_twice(repeat: int) -> None
 
     async def one(number: int) -> None:
         for turn in range(5):
-            await journals[number % 2].submit(draft(f"c{number}-{turn}"))
+            await journals[number % 2].submit(submission(f"c{number}-{turn}"))
 
     async def lose() -> None:
         await asyncio.sleep(0.005 * (repeat + 1))
@@ -319,7 +324,7 @@ async def test_the_drivers_own_second_try_is_no_duplicate() -> None:
         await collection("message_basic").insert_many([dict(entry.document) for entry in batch])
 
     journal._number = number_and_insert  # type: ignore[method-assign]
-    results = await send(journal, draft("c1"), draft("c2"))
+    results = await send(journal, submission("c1"), submission("c2"))
     assert [(result.message["seq"], result.duplicate) for result in results] == [
         (1, False), (2, False),
     ]  # fmt: skip
@@ -327,11 +332,11 @@ async def test_the_drivers_own_second_try_is_no_duplicate() -> None:
 
 async def test_an_unused_number_is_sealed_and_never_used(cast: Cast) -> None:
     room, owner = cast.room.pk, cast.owner.pk
-    numbers = Sequence()
+    numbers = SequenceAllocator()
     journal = Journal()
-    await send(journal, draft("c1", owner, room))
+    await send(journal, submission("c1", owner, room))
     assert await numbers.allocate({room: 1}) == {room: 2}  # its process dies here
-    await send(journal, draft("c3", owner, room))
+    await send(journal, submission("c3", owner, room))
 
     page = await history(user_identity=owner, room_identity=room)
     assert ([m["seq"] for m in page["messages"]], page["complete_to"]) == ([1, 3], 1)
@@ -351,9 +356,9 @@ async def test_a_hole_longer_than_a_page_does_not_stop_readers(cast: Cast) -> No
     """As after an outage in which hundreds of numbers were taken in vain."""
     room, owner = cast.room.pk, cast.owner.pk
     journal = Journal()
-    await send(journal, draft("c1", owner, room))
+    await send(journal, submission("c1", owner, room))
     await async_redis().incrby(f"{KEY_PREFIX}seq:{room}", 700)
-    await send(journal, draft("c702", owner, room))
+    await send(journal, submission("c702", owner, room))
 
     async def reached(after: int) -> int:
         page = await history(user_identity=owner, room_identity=room, after=after, limit=100)
@@ -367,7 +372,7 @@ async def test_a_hole_longer_than_a_page_does_not_stop_readers(cast: Cast) -> No
 
 
 async def test_the_head_is_found_without_counter_and_checkpoint() -> None:
-    await send(Journal(), *(draft(f"c{number}") for number in range(30)))
+    await send(Journal(), *(submission(f"c{number}") for number in range(30)))
     await async_redis().flushdb()
     assert await stored_head(ROOM) == 30
     assert (await room_head(ROOM)).last_seq == 30
@@ -381,8 +386,8 @@ async def test_a_failed_batch_tells_everybody_who_waits(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(journal, "_number", refuse)
     outcomes = await asyncio.gather(
-        *(journal.submit(draft(f"c{number}")) for number in range(300)), return_exceptions=True
+        *(journal.submit(submission(f"c{number}")) for number in range(300)), return_exceptions=True
     )
     assert {type(outcome) for outcome in outcomes} == {Unavailable}
     monkeypatch.undo()
-    assert (await journal.submit(draft("c0"))).message["seq"] == 1
+    assert (await journal.submit(submission("c0"))).message["seq"] == 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chat.holes import SETTLE_MS, old_holes
+from chat.gaps import SETTLE_MS, classify_gaps
 from chat.selectors import page_bounds
 
 NOW = 10_000_000
@@ -46,17 +46,17 @@ def messages(*seqs: int, age: int = 0) -> list[dict[str, Any]]:
 
 
 def test_a_page_without_holes() -> None:
-    assert old_holes(messages(3, 4, 5), 2, 5, NOW) == ([], [])
+    assert classify_gaps(messages(3, 4, 5), 2, 5, NOW) == ([], [])
 
 
 def test_a_young_hole_may_still_be_filled() -> None:
-    assert old_holes(messages(3, 5, age=SETTLE_MS), 2, 5, NOW) == ([], [4])
+    assert classify_gaps(messages(3, 5, age=SETTLE_MS), 2, 5, NOW) == ([], [4])
 
 
 def test_a_hole_is_settled_by_an_old_message_after_it() -> None:
-    assert old_holes(messages(3, 5, age=SETTLE_MS + 1), 2, 5, NOW) == ([4], [])
+    assert classify_gaps(messages(3, 5, age=SETTLE_MS + 1), 2, 5, NOW) == ([4], [])
 
 
 def test_a_hole_is_not_settled_by_old_messages_before_it() -> None:
     page = messages(3, age=SETTLE_MS + 1) + messages(5)
-    assert old_holes(page, 2, 6, NOW) == ([], [4, 6])
+    assert classify_gaps(page, 2, 6, NOW) == ([], [4, 6])

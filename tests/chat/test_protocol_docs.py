@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from chat import deltas, protocol
+from chat import catch_up, protocol
 from chat.payloads import MessagePayload
 from rooms.payloads import MemberPayload, RoomPayload, RoomSummary
 
@@ -65,7 +65,7 @@ def test_every_event_has_an_example_with_its_fields() -> None:
 def test_a_sync_answer_has_all_its_fields() -> None:
     (answer,) = [frame for frame in examples("ack") if "rooms" in frame]
     for delta in answer["rooms"].values():
-        assert set(delta) == fields_of(deltas.RoomDelta)
+        assert set(delta) == fields_of(catch_up.RoomCatchUp)
 
 
 def test_every_error_code_is_listed() -> None:

@@ -8,9 +8,9 @@ import pytest
 from accounts import privacy
 from accounts import services as accounts
 from accounts.models import User
-from chat.announcer import sweep
 from chat.presence import current_presence
 from chat.services import mark_read, send_message
+from chat.sweep import sweep
 from imsystem.loops import run_on_loop
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub
@@ -177,8 +177,8 @@ async def test_sockets_that_are_not_ready_get_no_receipts(cast: Cast) -> None:
         connection.declines = None
         room = ev.room_topic(cast.room.pk)
         a, b, c = (f'{{"type": "{name}"}}' for name in "abc")
-        current_hub().apply(ev.Deliver(room, a, about="receipt"))
-        current_hub().apply(ev.Deliver(room, a, about="receipt", instead=b))
+        current_hub().apply(ev.Deliver(room, a, category="receipt"))
+        current_hub().apply(ev.Deliver(room, a, category="receipt", fallback=b))
         current_hub().apply(ev.Deliver(room, c))
         assert [(await socket.hear())["type"] for _ in range(2)] == ["b", "c"]
 

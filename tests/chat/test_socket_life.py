@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import DeviceSession, User
 from accounts.services import revoke_all
-from chat import announcer, consumer, snapshot
+from chat import consumer, snapshot, sweep
 from chat.journal import Journal
 from imsystem.mongo.clients import collection
 from imsystem.threads import run_in_thread
@@ -84,10 +84,10 @@ async def test_what_a_closed_socket_still_says_is_not_listened_to(cast: Cast) ->
 
 async def test_a_silent_socket_is_closed_with_4408(cast: Cast) -> None:
     async with socket_of(cast.member) as silent:
-        (watched,) = announcer._watched()
-        announcer.close_silent(watched.last_heard + announcer.SILENCE_S)
+        (watched,) = sweep._watched()
+        sweep.close_silent(watched.last_heard + sweep.SILENCE_S)
         assert (await silent.ask("ping"))["type"] == "ack"
-        announcer.close_silent(watched.last_heard + announcer.SILENCE_S + 0.001)
+        sweep.close_silent(watched.last_heard + sweep.SILENCE_S + 0.001)
         assert await silent.close_code() == 4408
 
 
@@ -97,12 +97,12 @@ async def test_the_sweep_tells_heads_and_mends_what_was_not_announced(cast: Cast
     async with socket_of(cast.owner) as owner, heads_too as member:
         await say_hello(owner, cast)
         await member.hear_until("message.created")
-        await announcer.sweep()
+        await sweep.sweep()
         heads = {cast.room.pk: {"seq": 1, "revision": 0}}
         assert await member.hear() == {"type": "room.heads", "rooms": heads}
 
         await collection("user_room").delete_one({"user_identity": cast.member.pk})
-        await announcer.sweep()
+        await sweep.sweep()
         removed = await member.hear_until("room.removed")
         assert removed == {
             "type": "room.removed", "room_identity": cast.room.pk, "reason": "removed",
@@ -112,7 +112,7 @@ async def test_the_sweep_tells_heads_and_mends_what_was_not_announced(cast: Cast
 async def test_the_sweep_closes_sockets_whose_device_was_revoked_unheard(cast: Cast) -> None:
     async with socket_of(cast.member) as member:
         await run_in_thread(_revoke_silently, cast.member)
-        await announcer.sweep()
+        await sweep.sweep()
         assert await member.close_code() == 4401
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chat import announcer, commands, protocol
-from imsystem.realtime.door import current_door
+from chat import commands, protocol, sweep
+from imsystem.realtime.admission import current_admission
 from imsystem.realtime.hub import current_hub
 from imsystem.threads import run_in_thread
 from tests.conftest import Cast
@@ -16,12 +16,12 @@ TURNS, AT_ONCE = 5, 20
 
 
 def traces() -> dict[str, int]:
-    hub, door = current_hub(), current_door()
+    hub, door = current_hub(), current_admission()
     return {
         "tasks": len(asyncio.all_tasks()),
         "sockets": len(hub.connections),
         "topics": len(hub._topics),
-        "watched": len(announcer.watched()),
+        "watched": len(sweep.watched()),
         "counted": door.sockets + door.handshakes,
         "users": len(door._of_user),
         "addresses": len(door._of_ip),
@@ -62,11 +62,11 @@ async def test_a_hundred_sockets_leave_no_trace(cast: Cast) -> None:
     """Five hundred: tests/hostile/test_floods.py, from outside."""
     token = await run_in_thread(token_of, cast.member)
     # One user may not connect so often; what is tested is what is left.
-    current_door()._connects_of_user._buckets.clear()
+    current_admission()._connects_of_user._buckets.clear()
     async with socket_of(cast.owner):  # one stays, and is counted in both
         before = await _before()
         for _ in range(TURNS):
-            current_door()._connects_of_user._buckets.clear()
+            current_admission()._connects_of_user._buckets.clear()
             await asyncio.gather(*(_come_and_go(token, number) for number in range(AT_ONCE)))
         assert await _left(before) == {}
         assert traces()["sockets"] == before["sockets"] == 1

@@ -19,7 +19,7 @@ from tests.faults.targets import forgiven
 from tests.system.clients import Client, Patience, until
 from tests.system.people import Person
 
-# A number that nobody knows to be unused is a hole after 3 s (chat.holes.SETTLE_MS).
+# A number that nobody knows to be unused is a hole after 3 s (chat.gaps.SETTLE_MS).
 SETTLED_WITHIN_S = forgiven(10.0)
 CLIENT = Patience(connect=3.0, answer=20.0, pulse=1.0, silence=2.0)
 

@@ -182,8 +182,9 @@ def test_an_unknown_proxy_is_told_and_not_sent_around_in_circles(tmp_path: Path)
 
 
 class TestRefusals:
-    """97: what would be open to everybody does not start at all. tests/imsystem/test_checks.py has
-    all that is refused."""
+    """97: what would be open to everybody does not start at all.
+
+    tests/imsystem/ops/test_checks.py has all that is refused."""
 
     @pytest.mark.parametrize(
         ("changes", "reason"),

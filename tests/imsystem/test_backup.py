@@ -14,7 +14,7 @@ from accounts.models import User
 from chat import services as chat
 from chat.backup import readers
 from chat.models import Message
-from chat.sequence import Sequence
+from chat.sequence import SequenceAllocator
 from imsystem.backup import plan, writer
 from imsystem.backup.archive import Part, opened, read_manifest
 from imsystem.mongo.clients import collection
@@ -198,7 +198,7 @@ async def test_a_number_nobody_used_is_sealed(cast: Cast, monkeypatch: pytest.Mo
     monkeypatch.setattr("chat.backup.SETTLE_MS", 100)
     fields = {"user_identity": cast.owner.pk, "room_identity": cast.room.pk}
     await chat.send_message(**fields, client_id="1", data="1")
-    await Sequence().allocate({cast.room.pk: 1})
+    await SequenceAllocator().allocate({cast.room.pk: 1})
     await chat.send_message(**fields, client_id="3", data="3")
     found = await rest("message_basic", dict(readers()))
     assert [(message["seq"], message["kind"]) for message in found] == [

@@ -17,8 +17,8 @@ from accounts.models import Avatar
 from accounts.sessions import open_session
 from imsystem.backup import restorer, target
 from imsystem.backup.archive import File, Manifest, Part, opened, read_manifest
-from imsystem.diagnosis import Failed, check_restore
 from imsystem.embedded.prepare import prepare
+from imsystem.ops.diagnosis import Failed, check_restore
 from tests.backups import (
     SECOND,
     PowerCutError,

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client, RequestFactory
 from django.views.defaults import server_error
 
-from imsystem.storage import ModuleManifestStorage
+from imsystem.http.storage import ModuleManifestStorage
 from tests.conftest import Cast
 from tests.pages.conftest import browser, text
 

@@ -4,9 +4,9 @@ import pytest
 
 from accounts.models import User
 from imsystem.threads import run_in_thread
-from rooms import announce, leaving, services
+from rooms import account_deletion, announce, services
+from rooms.account_deletion import leave_all_groups
 from rooms.choices import Role
-from rooms.leaving import leave_all_groups
 from rooms.models import Departure, Member, Room
 from tests.conftest import Cast, new_user
 from tests.rooms.bodies import member_body
@@ -89,14 +89,14 @@ def test_interrupted_and_repeated(cast: Cast, monkeypatch: pytest.MonkeyPatch, c
 def test_an_heir_who_leaves_at_this_moment_is_passed_over(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    succession = leaving._succession
+    succession = account_deletion._succession
 
     def too_late(owner: Member) -> list[Member]:
         found = succession(owner)
         Member.objects.filter(pk=found[0].pk).delete()
         return found
 
-    monkeypatch.setattr(leaving, "_succession", too_late)
+    monkeypatch.setattr(account_deletion, "_succession", too_late)
     Member.objects.filter(room=cast.room, user=cast.member).update(created_at=1)
     leave_all_groups(cast.owner)
     assert roles(cast.room) == {cast.member.pk: "owner", cast.muted.pk: "member"}

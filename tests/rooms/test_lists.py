@@ -169,7 +169,7 @@ def test_the_list_costs_four_reads_however_many_rooms(
         return find_in(name, *args)
 
     monkeypatch.setattr("rooms.loading.find_in", counted)
-    monkeypatch.setattr("accounts.people.find_in", counted)
+    monkeypatch.setattr("accounts.user_cache.find_in", counted)
     with counted_queries() as queries:
         assert len(selectors.room_list(alice)) == 2 * rooms
         assert read == ["user_room", "room_basic", "user_room", "user_basic"]

@@ -11,7 +11,7 @@ from typing import Self
 from tests.system.clients import Client, until
 from tests.system.people import Person
 
-# A number that was taken when nobody could hear the answer is a hole for chat.holes.SETTLE_MS.
+# A number that was taken when nobody could hear the answer is a hole for chat.gaps.SETTLE_MS.
 SETTLED_WITHIN_S = 30.0
 
 

@@ -1,0 +1,48 @@
+"""My profile, and other people's."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import payloads, selectors, services
+from accounts.requests import ApiRequest
+from accounts.serializers import (
+    AccountQuery,
+    OwnUserSerializer,
+    PersonSerializer,
+    ProfileBody,
+    UserListSerializer,
+)
+from imsystem.http.api import body_of, query_of
+
+
+class MeView(APIView):
+    @extend_schema(responses=OwnUserSerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """My own profile."""
+        return Response(payloads.own_user(request.user))
+
+    @extend_schema(request=ProfileBody, responses=OwnUserSerializer)
+    def patch(self, request: ApiRequest) -> Response:
+        """Change my profile and privacy settings."""
+        user = services.update_profile(user=request.user, **body_of(request, ProfileBody))
+        return Response(payloads.own_user(user))
+
+
+class UserView(APIView):
+    @extend_schema(responses=PersonSerializer)
+    def get(self, request: ApiRequest, user_identity: str) -> Response:
+        """Somebody's public profile, and whether they are online if I may know."""
+        user = selectors.user_by_identity(user_identity)
+        online = selectors.online_as_seen(request.user, user)
+        return Response(payloads.person(user, online=online))
+
+
+class UsersView(APIView):
+    @extend_schema(
+        operation_id="users_list", parameters=[AccountQuery], responses=UserListSerializer
+    )
+    def get(self, request: ApiRequest) -> Response:
+        """The person with exactly this account name: one result, or none."""
+        user = selectors.find_by_account(query_of(request, AccountQuery)["account"])
+        return Response({"results": [payloads.public_user(user)] if user else []})

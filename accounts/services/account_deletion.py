@@ -1,0 +1,96 @@
+"""Leaving for good: personal data goes, messages stay as those of a "deleted user"."""
+
+from collections.abc import Callable
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import make_password
+from django.contrib.contenttypes.models import ContentType
+from django.utils.translation import gettext_lazy as _
+
+from accounts import mails
+from accounts.canonical import DELETED_PREFIX
+from accounts.choices import Audience
+from accounts.models import Avatar, DeviceSession, RecoveryCode, Sex, TwoFactor, User
+from accounts.services.devices import revoke_all
+from accounts.services.reauth import confirm
+from accounts.user_cache import person_topic
+from imsystem.clock import now_ms
+from imsystem.errors import Forbidden
+from imsystem.realtime.events import Changed
+from imsystem.realtime.publish import publish_from_thread
+
+Leave = Callable[[User], None]
+
+_leaves: list[Leave] = []
+
+
+def before_deletion(leave: Leave) -> Leave:
+    """Registers what the apps above do when somebody leaves, before their data goes.
+
+    It may be called again for the same user, when the first time was interrupted.
+    """
+    _leaves.append(leave)
+    return leave
+
+
+def delete_own_account(*, user: User, password: str, otp: str = "") -> None:
+    """The user leaves. Raises BadRequest at `password`, Forbidden for the last administrator."""
+    confirm(user, password, otp)
+    delete_account(user=user)
+
+
+def delete_account(*, user: User) -> None:
+    """Ends an account: signs out everywhere, leaves all groups, erases all personal data.
+
+    In this order, so that an interruption leaves an account that nobody can use; calling it again
+    does the rest, and does nothing to one that is deleted. Raises Forbidden, and changes nothing,
+    for the last active superuser.
+    """
+    if User.objects.filter(pk=user.pk, deleted_at__isnull=False).exists():
+        return
+    _deactivate(user)
+    for leave in _leaves:
+        leave(user)
+    mails.send_account_deleted(to=user.email)
+    _erase(user)
+    user.refresh_from_db()
+
+
+def _deactivate(user: User) -> None:
+    active = User.objects.filter(pk=user.pk, is_active=True)
+    ended = active.update(is_active=False, updated_at=now_ms()) == 1
+    # Afterwards: of two who leave at the same moment, not both may think the other stays.
+    if ended and user.is_superuser and not _superusers_left():
+        User.objects.filter(pk=user.pk).update(is_active=True, updated_at=now_ms())
+        raise Forbidden(_("This is the only administrator. Make somebody else one first."))
+    revoke_all(user=user)
+
+
+def _superusers_left() -> bool:
+    return User.objects.filter(is_superuser=True, is_active=True).exists()
+
+
+def _erase(user: User) -> None:
+    for model in (Avatar, TwoFactor, RecoveryCode, DeviceSession):
+        model.objects.filter(user_id=user.pk).delete()
+    user.groups.clear()
+    user.user_permissions.clear()
+    name = f"{DELETED_PREFIX}{user.pk}"
+    users = ContentType.objects.get_for_model(User)
+    LogEntry.objects.filter(content_type=users, object_id=user.pk).update(object_repr=name)
+    now = now_ms()
+    User.objects.filter(pk=user.pk, deleted_at=None).update(
+        account=name,
+        email=f"{name}@deleted.invalid",
+        nickname="",
+        sex=Sex.UNKNOWN,
+        avatar="",
+        password=make_password(None),
+        password_set_at=now,
+        is_staff=False,
+        is_superuser=False,
+        who_may_add=Audience.NOBODY,
+        deleted_at=now,
+        updated_at=now,
+    )
+    publish_from_thread(Changed(person_topic(user.pk)))

@@ -1,0 +1,111 @@
+"""What a client lacks that was away: the answer to `sync`, of a bounded size."""
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import TypedDict
+
+from chat.heads import room_heads
+from chat.payloads import MessagePayload, message_payload
+from chat.selectors import complete_range, page_bounds
+from imsystem.errors import NotFound
+from imsystem.mongo.clients import collection
+from rooms.access import access
+from rooms.heads import Head
+
+# One answer: so many messages of one room, and of all rooms together, of so many characters.
+ROOM_PAGE = 200
+MAX_MESSAGES = 2_000
+MAX_CHARACTERS = 500_000
+# Revisions looked through at once; several changes of one message count once.
+CHANGES_WINDOW = 500
+
+
+class RoomCatchUp(TypedDict):
+    """What a client lacks of a room. Ask again while `has_more`."""
+
+    messages: list[MessagePayload]
+    changed: list[MessagePayload]
+    last_seq: int
+    revision: int
+    complete_to: int
+    has_more: bool
+
+
+class _Space:
+    """What is left of one answer. The first message goes in whatever its length."""
+
+    def __init__(self) -> None:
+        self.messages = MAX_MESSAGES
+        self._characters = MAX_CHARACTERS
+
+    @property
+    def left(self) -> bool:
+        return self.messages > 0 and self._characters > 0
+
+    def take(self, messages: Sequence[MessagePayload]) -> int:
+        """How many of them, from the first on, go in."""
+        for index, message in enumerate(messages):
+            if not self.left:
+                return index
+            self.messages -= 1
+            self._characters -= len(message["data"])
+        return len(messages)
+
+
+async def changes_since(
+    *, user_identity: str, known: Mapping[str, tuple[int, int]]
+) -> tuple[dict[str, RoomCatchUp], list[str]]:
+    """What a client lacks: {room: (seq, revision)} it has -> (deltas, rooms it is not in)."""
+    mine: list[str] = []
+    removed: list[str] = []
+    for room in known:
+        try:
+            await access(user_identity, room)
+        except NotFound:
+            removed.append(room)
+        else:
+            mine.append(room)
+    heads, space = await room_heads(mine), _Space()
+    return {room: await _delta(room, *known[room], heads[room], space) for room in mine}, removed
+
+
+async def _delta(room: str, seq: int, revision: int, head: Head, space: _Space) -> RoomCatchUp:
+    limit = min(ROOM_PAGE, space.messages) if space.left else 0
+    lower, upper = page_bounds(head.last_seq, None, seq, None, limit)
+    messages, final = await complete_range(room, lower, upper, head.last_seq)
+    count = space.take(messages)
+    if count < len(messages):
+        upper = messages[count]["seq"] - 1
+    changed, reached = await _changed(room, revision, head.revision, lower, space)
+    return {
+        "messages": messages[:count],
+        "changed": changed,
+        "last_seq": head.last_seq,
+        "revision": reached,
+        "complete_to": min(final, upper),
+        "has_more": upper < head.last_seq or reached < head.revision,
+    }
+
+
+async def _changed(
+    room: str, revision: int, head_revision: int, up_to_seq: int, space: _Space
+) -> tuple[list[MessagePayload], int]:
+    """Messages up to a seq that changed after `revision`, and the revision this brings one to.
+
+    Later messages come in their present form anyway.
+    """
+    window = CHANGES_WINDOW if space.left else 0
+    reached = min(revision + window, head_revision)
+    if revision >= reached:
+        return [], max(reached, 0)
+    found = (
+        await collection("message_basic")
+        .find({"room_identity": room, "revision": {"$gt": revision, "$lte": reached}})
+        .to_list()
+    )
+    found.sort(key=itemgetter("revision"))  # here for the reason in selectors.py
+    changed = [message_payload(row) for row in found if row["seq"] <= up_to_seq]
+    count = space.take(changed)
+    if count < len(changed):
+        reached = changed[count]["revision"] - 1
+    return changed[:count], reached

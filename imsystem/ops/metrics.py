@@ -1,0 +1,136 @@
+"""What Prometheus may read at /metrics: each stage of a message, sockets, deliveries, requests.
+
+Prometheus' own client keeps the numbers. With several workers they share a directory (`up` sets
+PROMETHEUS_MULTIPROC_DIR), and whichever answers tells the numbers of all.
+"""
+
+import hmac
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from imsystem.errors import NotAuthenticated
+from imsystem.http.problems import problem_response
+
+Observe = Callable[[float], None]
+
+# Seconds: from a decoded frame (microseconds) to the deadline of a database call (5 s).
+_BUCKETS = (
+    0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 5,
+)  # fmt: skip
+
+_stage = Histogram(
+    "imsystem_message_stage_seconds",
+    "How long a message spends where: decode, gate (may they send?), wait (until it is numbered), "
+    "counter (its number, from Redis), insert (MongoDB), ack (all of it, up to the ack), "
+    "fan_out (one event to this process's sockets)",
+    ["stage"],
+    buckets=_BUCKETS,
+)
+decode: Observe = _stage.labels("decode").observe
+gate: Observe = _stage.labels("gate").observe
+wait: Observe = _stage.labels("wait").observe
+counter: Observe = _stage.labels("counter").observe
+insert: Observe = _stage.labels("insert").observe
+ack: Observe = _stage.labels("ack").observe
+fan_out: Observe = _stage.labels("fan_out").observe
+
+batch: Observe = Histogram(
+    "imsystem_journal_batch_messages",
+    "Messages that were stored together",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 256),
+).observe
+stored: Callable[..., None] = Counter("imsystem_messages_stored_total", "Messages stored").inc
+deliveries: Callable[..., None] = Counter(
+    "imsystem_deliveries_total", "Frames handed to sockets for events"
+).inc
+lost_packets: Callable[..., None] = Counter(
+    "imsystem_hub_lost_packets_total", "Packets of other processes that the channel layer lost"
+).inc
+refusals = Counter("imsystem_command_errors_total", "Commands answered with an error", ["code"])
+sockets = Gauge("imsystem_sockets", "Open sockets", multiprocess_mode="livesum")
+closed = Counter("imsystem_sockets_closed_total", "Sockets closed by the server", ["code"])
+_requests = Histogram(
+    "imsystem_http_request_seconds",
+    "HTTP requests by route and status",
+    ["method", "route", "status"],
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
+
+
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+
+class MetricsMiddleware:
+    """Notes each request by its route's pattern, not by its address: that may name people."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started = time.perf_counter()
+        response = self.get_response(request)
+        route = request.resolver_match.route if request.resolver_match else ""
+        # Anybody can make methods up, and each would be kept for ever.
+        method = request.method if request.method in _METHODS else "other"
+        labels = _requests.labels(method, route, str(response.status_code))
+        labels.observe(time.perf_counter() - started)
+        return response
+
+
+def view(request: HttpRequest) -> HttpResponse:
+    """The numbers, for who has METRICS_TOKEN as a bearer token, and for staff in a browser."""
+    user: Any = request.user
+    if not _has_token(request) and not user.is_staff:
+        if user.is_authenticated:
+            raise Http404
+        return problem_response(NotAuthenticated())
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def exposition() -> bytes:
+    """The numbers of all workers in Prometheus' text format."""
+    return generate_latest(_registry())
+
+
+def _has_token(request: HttpRequest) -> bool:
+    given = request.headers.get("Authorization", "").encode()
+    wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
+    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given, wanted)
+
+
+def _registry() -> CollectorRegistry:
+    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if directory is None:
+        return REGISTRY
+    _forget_the_dead(Path(directory))
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _forget_the_dead(directory: Path) -> None:
+    """A killed worker has no sockets any more; what it counted stays counted."""
+    for path in directory.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]
+        except PermissionError:
+            continue

@@ -1,0 +1,159 @@
+"""Who may open one more socket here. Counted in this process: no database is asked, so that a
+flood of handshakes costs nobody else anything."""
+
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+from django.conf import settings
+
+from imsystem.env import UNLIMITED, Rate
+from imsystem.errors import RateLimited, Unavailable
+from imsystem.loops import PerLoop
+from imsystem.realtime.buckets import Buckets
+from imsystem.realtime.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+CLOSE_FLOODING = 4429
+CLOSE_TOO_MANY = 4409
+# An address that is full is full for a while: somebody has to close a socket first.
+FULL_RETRY_S = 30
+WARN_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many sockets there may be at once; 0 for as many as come."""
+
+    per_user: int
+    per_ip: int
+    per_process: int
+    handshakes: int
+
+
+def _caps() -> Caps:
+    return Caps(
+        settings.SOCKETS_PER_USER,
+        settings.SOCKETS_PER_IP,
+        settings.SOCKETS_PER_PROCESS,
+        settings.HANDSHAKES_AT_ONCE,
+    )
+
+
+def in_force(rate: Rate) -> Rate:
+    """The rate, unless RATE_LIMITS=off lifts all."""
+    return rate if settings.RATE_LIMITS else UNLIMITED
+
+
+class Admission:
+    """One a process and event loop."""
+
+    def __init__(self, caps: Caps, per_ip: Rate, per_user: Rate) -> None:
+        self.sockets = 0
+        self.handshakes = 0
+        self._caps = caps
+        self._of_ip: Counter[str] = Counter()
+        # Oldest first: dicts keep their order.
+        self._of_user: dict[str, dict[Connection, None]] = {}
+        self._connects_of_ip = Buckets(per_ip)
+        self._connects_of_user = Buckets(per_user)
+        self._warned_at = -math.inf
+
+    def enter(self, ip: str) -> None:
+        """Lets a handshake in; `leave` must follow. Raises RateLimited for its address ("": not
+        known, not counted), Unavailable when the process is full."""
+        if _reached(self.sockets, self._caps.per_process):
+            self._warn("this process has %d sockets and takes no more", self.sockets)
+            raise Unavailable
+        if _reached(self.handshakes, self._caps.handshakes):
+            raise Unavailable
+        if ip:
+            self._check_ip(ip)
+            self._of_ip[ip] += 1
+        self.sockets += 1
+        self.handshakes += 1
+
+    def _check_ip(self, ip: str) -> None:
+        if _reached(self._of_ip[ip], self._caps.per_ip):
+            hint = "%s has %d sockets and gets no more; a proxy belongs into TRUSTED_PROXIES"
+            self._warn(hint, ip, self._of_ip[ip])
+            raise RateLimited(FULL_RETRY_S)
+        wait_s = self._connects_of_ip.take(ip, time.monotonic())
+        if wait_s:
+            raise RateLimited(math.ceil(wait_s))
+
+    def shaken(self) -> None:
+        """A handshake is over, whatever came of it."""
+        self.handshakes -= 1
+
+    def leave(self, ip: str) -> None:
+        self.sockets -= 1
+        if ip:
+            self._of_ip[ip] -= 1
+            if not self._of_ip[ip]:
+                del self._of_ip[ip]
+
+    def admit(self, connection: Connection) -> None:
+        """A socket whose user is known; `dismiss` must follow. When the user has too many, the
+        oldest is closed: it is the one that may be dead. Raises RateLimited, and `dismiss` must
+        not follow, for a user who connects too often."""
+        user = connection.user_identity
+        wait_s = self._connects_of_user.take(user, time.monotonic())
+        if wait_s:
+            raise RateLimited(math.ceil(wait_s))
+        sockets = self._of_user.setdefault(user, {})
+        while _reached(len(sockets), self._caps.per_user):
+            oldest = next(iter(sockets))
+            del sockets[oldest]
+            oldest.cut(CLOSE_TOO_MANY)
+        sockets[connection] = None
+
+    def dismiss(self, connection: Connection) -> None:
+        sockets = self._of_user.get(connection.user_identity, {})
+        sockets.pop(connection, None)
+        if not sockets:
+            self._of_user.pop(connection.user_identity, None)
+
+    def _warn(self, text: str, *arguments: object) -> None:
+        """Once a minute: a flood must not fill the log, too."""
+        now = time.monotonic()
+        if now - self._warned_at > WARN_EVERY_S:
+            self._warned_at = now
+            logger.warning(text, *arguments)
+
+
+def _reached(count: int, cap: int) -> bool:
+    return 0 < cap <= count
+
+
+def _make() -> Admission:
+    return Admission(
+        _caps(), in_force(settings.CONNECTS_PER_IP), in_force(settings.CONNECTS_PER_USER)
+    )
+
+
+current_admission: Callable[[], Admission] = PerLoop(_make)
+
+
+def source_of(client: object) -> str:
+    """The address that limits count, of an ASGI scope's `client`: of IPv6 the network of 64 bits,
+    all of which somebody has. "" when it is not known (a Unix socket)."""
+    try:
+        return _network(str(client[0]).partition("%")[0])  # type: ignore[index]
+    except (TypeError, ValueError, IndexError):
+        return ""
+
+
+@lru_cache(maxsize=4_000)  # a proxy or an office has many
+def _network(host: str) -> str:
+    address = ip_address(host)
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address)
