@@ -106,7 +106,7 @@ def test_requests_are_counted_by_route_not_by_address(cast: Cast) -> None:
 
 def test_several_workers_are_told_as_one(tmp_path: Path) -> None:
     code = (
-        "import django; django.setup(); from imsystem import metrics;"
+        "import django; django.setup(); from imsystem.ops import metrics;"
         "metrics.stored(3); metrics.sockets.inc();"
         "import sys; sys.stdout.write(metrics.exposition().decode()) if len(sys.argv) > 1 else 0"
     )
