@@ -12,7 +12,6 @@ from PIL import Image, ImageCms, ImageOps
 
 from imsystem.errors import BadRequest, Unavailable
 
-MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 # Only the first frame is shown; what has more is a film, or made to waste our time.
 MAX_FRAMES = 1_000

@@ -11,7 +11,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import UnsupportedMediaType
 
-from accounts.pictures import MAX_BYTES
+from imsystem.client_limits import AVATAR_BYTES
 from imsystem.errors import BadRequest, TooLarge
 
 FIELDS = ("avatar", "file")
@@ -31,7 +31,7 @@ def picture_in_body(request: HttpRequest) -> bytes:
     form = kind == "multipart/form-data"
     if not form and not kind.startswith("image/"):
         raise UnsupportedMediaType(kind)
-    body = _read(request, MAX_BYTES + (FORM_BYTES if form else 0))
+    body = _read(request, AVATAR_BYTES + (FORM_BYTES if form else 0))
     return picture_in_form(_files(request, body)) if form else body
 
 
@@ -41,7 +41,7 @@ def picture_in_form(files: MultiValueDict[str, Any]) -> bytes:
     parts = [part for name in names for part in files.getlist(name)]
     if len(parts) != 1 or names[0] not in FIELDS:
         raise BadRequest(errors={"avatar": [_("Send exactly one picture.")]})
-    if parts[0].size > MAX_BYTES:
+    if parts[0].size > AVATAR_BYTES:
         raise TooLarge(TOO_LARGE)
     data: bytes = parts[0].read()
     return data

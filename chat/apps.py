@@ -13,8 +13,10 @@ class ChatConfig(AppConfig):
         from chat.online import online_among
         from chat.sequence import forget_counters
         from imsystem.backup.plan import after_restore, provide_readers
+        from imsystem.http.server_info import provide_features
         from rooms.heads import provide_heads
 
+        provide_features("edit", "recall", "reply", "receipts", "presence", "typing", "sync")
         provide_heads(room_heads)
         provide_presence(online_among)
         contribute("messages", exported_messages)

@@ -15,6 +15,7 @@ from django.utils import translation
 from accounts import ws_auth
 from accounts.ws_auth import BadOrigin, SocketUser
 from chat import checkpoint, commands, presence, protocol, snapshot, sweep
+from imsystem.client_limits import FRAME_BYTES
 from imsystem.env import Rate
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited, Unavailable
 from imsystem.ids import new_identity
@@ -324,7 +325,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     def parse(self, text: str | None) -> protocol.Command:
         if text is None:
             raise protocol.Rejected(protocol.BadFrame())
-        if len(text) > protocol.MAX_FRAME_BYTES:  # servers refuse most of these with 1009
+        if len(text) > FRAME_BYTES:  # servers refuse most of these with 1009
             raise protocol.Rejected(protocol.BadFrame())
         started = time.perf_counter()
         frame = protocol.parse(text)

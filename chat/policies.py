@@ -3,26 +3,27 @@
 import re
 from typing import Any
 
+from django.conf import settings
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from imsystem.client_limits import MESSAGE_LENGTH
 from imsystem.errors import BadRequest, Forbidden, TooLarge
 from imsystem.text import is_blank
 from rooms.choices import Role
 from rooms.policies import RANK, Access, may_send
 
-# Also when every character is escaped (a pair of \\uXXXX, 12 bytes) the message fits a frame.
-MAX_DATA = 5_000
-EDIT_WINDOW_MS = 15 * 60 * 1000
-RECALL_WINDOW_MS = 2 * 60 * 1000
 CLIENT_KINDS = frozenset({"text"})
 CLIENT_ID_PATTERN = r"[!-~]{1,64}"  # printable ASCII without the space
 _CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
 
 
 def valid_data(data: str) -> str:
-    """The text, as it came; BadRequest when nothing of it can be seen, TooLarge over MAX_DATA."""
-    if len(data) > MAX_DATA:
-        raise TooLarge(_("A message has at most 5,000 characters."))
+    """Returns the text unchanged. Raises BadRequest if nothing of it is visible, or TooLarge."""
+    if len(data) > MESSAGE_LENGTH:
+        raise TooLarge(
+            format_lazy(_("A message has at most {most} characters."), most=f"{MESSAGE_LENGTH:,}")
+        )
     if "\x00" in data or is_blank(data):
         raise BadRequest(errors={"data": [_("Write something first.")]})
     return data
@@ -43,18 +44,18 @@ def valid_kind(kind: str) -> str:
 
 
 def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
-    """Own text, within 15 minutes by the server's clock, unless muted or recalled."""
+    """Own text, within EDIT_WINDOW_S by the server's clock, unless muted or recalled."""
     may_send(access, now)
     if message["user_identity"] != access.user_identity:
         raise Forbidden(_("You can edit your own messages only."))
     if message["recalled_at"] is not None:
         raise Forbidden(_("This message was recalled."))
-    if now - message["created_at"] > EDIT_WINDOW_MS:
-        raise Forbidden(_("Messages can be edited for 15 minutes."))
+    if now - message["created_at"] > settings.EDIT_WINDOW_S * 1_000:
+        raise Forbidden(_("This message is too old to be edited."))
 
 
 def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
-    """Own messages within 2 minutes; owners and admins any message of the room at any time.
+    """Own messages within RECALL_WINDOW_S; owners and admins any message of the room at any time.
 
     What is recalled may be recalled again: whoever did not hear the answer asks once more.
     """
@@ -62,5 +63,6 @@ def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
         return
     if message["user_identity"] != access.user_identity:
         raise Forbidden(_("You can recall your own messages only."))
-    if message["recalled_at"] is None and now - message["created_at"] > RECALL_WINDOW_MS:
-        raise Forbidden(_("Messages can be recalled for 2 minutes."))
+    too_old = now - message["created_at"] > settings.RECALL_WINDOW_S * 1_000
+    if too_old and message["recalled_at"] is None:
+        raise Forbidden(_("This message is too old to be recalled."))

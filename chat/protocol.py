@@ -14,7 +14,6 @@ from imsystem.ids import IDENTITY_PATTERN
 from imsystem.realtime.frames import encode
 
 SUBPROTOCOL = "im.v1"
-MAX_FRAME_BYTES = 64 * 1024
 MAX_SYNC_ROOMS = 1_000
 MAX_TOKEN = 4_096  # ours have 350 characters
 MAX_SEQ = 2**53 - 1  # what a JavaScript number holds exactly

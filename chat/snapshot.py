@@ -13,6 +13,7 @@ from accounts.payloads import own_user
 from accounts.privacy import settings_of
 from accounts.providers import online_among
 from accounts.ws_auth import SocketUser, owner_of
+from imsystem.client_limits import HEARTBEAT_S
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.events import room_topic, session_topic, user_topic
 from imsystem.realtime.frames import encode
@@ -23,8 +24,6 @@ from rooms.loading import memberships
 from rooms.models import Member
 from rooms.payloads import RoomPayload
 from rooms.selectors import rooms_of, rooms_with_heads
-
-HEARTBEAT_S = 25
 
 
 async def subscribe(connection: Connection, session_identity: str) -> list[Member]:

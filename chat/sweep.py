@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from accounts.privacy import FIELDS, privacy_from
 from chat.heads import room_heads
 from chat.presence import current_presence
-from chat.snapshot import HEARTBEAT_S
+from imsystem.client_limits import HEARTBEAT_S
 from imsystem.clock import now_ms
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import find_in

@@ -177,6 +177,12 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "user_id",
     "UPDATE_LAST_LOGIN": False,
 }
+# Who may register: open (anybody), invite (only with an invitation) or closed (nobody).
+REGISTRATION: str = env.str("REGISTRATION", default="open").strip().lower()
+# The e-mail domains that may register; none for any. Subdomains are domains of their own.
+REGISTRATION_DOMAINS: list[str] = [
+    domain for text in env.list("REGISTRATION_DOMAINS", default=[]) if (domain := text.strip())
+]
 # The routes of the original system (docs/compatibility.md).
 SEED_ROUTES: bool = env.bool("SEED_ROUTES", default=True)
 RATE_LIMITS: bool = env.str("RATE_LIMITS", default="on").lower() != "off"
@@ -198,6 +204,9 @@ SOCKETS_PER_PROCESS: int = env.int("SOCKETS_PER_PROCESS", default=20_000)
 HANDSHAKES_AT_ONCE: int = env.int("HANDSHAKES_AT_ONCE", default=2_000)
 ROOMS_PER_USER: int = env.int("ROOMS_PER_USER", default=1_000)
 MEMBERS_PER_ROOM: int = env.int("MEMBERS_PER_ROOM", default=5_000)
+# How long one may edit and recall one's own messages, in seconds; 0 for never.
+EDIT_WINDOW_S: int = env.int("EDIT_WINDOW_S", default=900)
+RECALL_WINDOW_S: int = env.int("RECALL_WINDOW_S", default=120)
 # Where tests make the process fail (imsystem/ops/failpoints.py). Refused unless DEBUG is on.
 FAILPOINTS = env.str("FAILPOINTS", default="")
 

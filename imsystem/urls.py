@@ -8,6 +8,7 @@ from django.views.i18n import JSONCatalog
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from imsystem.http import handlers
+from imsystem.http.server_info import ServerInfoView
 from imsystem.ops import health, metrics
 
 api_urls: list[URLPattern | URLResolver] = [
@@ -15,6 +16,7 @@ api_urls: list[URLPattern | URLResolver] = [
     path("", include("chat.api_urls")),
     path("", include("rooms.api_urls")),
     path("", include("accounts.api_urls")),
+    path("server/", ServerInfoView.as_view()),
     path("health/live/", health.live),
     path("health/ready/", health.ready),
 ]

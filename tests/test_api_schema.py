@@ -28,6 +28,7 @@ ROUTES = {
     "POST auth/two-factor/recovery-codes/": {"200"},
     "POST auth/two-factor/disable/": {"204"},
     "POST auth/ticket/": {"201"},
+    "GET server/": {"200"},
     "GET auth/sessions/": {"200"},
     "DELETE auth/sessions/": {"204"},
     "PATCH auth/sessions/{session_identity}/": {"200"},
@@ -60,7 +61,7 @@ ROUTES = {
     "DELETE messages/{message_identity}/": {"200"},
     "POST rooms/{room_identity}/read/": {"200"},
 }
-OPEN = {"code", "register", "login", "refresh", "logout", "reset"}
+OPEN = {"GET server", "code", "register", "login", "refresh", "logout", "reset"}
 # For monitors, not for clients.
 UNDOCUMENTED = {"health/live/", "health/ready/"}
 

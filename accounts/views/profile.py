@@ -13,7 +13,7 @@ from accounts import services, sessions
 from accounts.forms import PasswordForm, ProfileForm
 from accounts.pages import render_form, service_errors, signed_in_user
 from accounts.payloads import own_user
-from accounts.pictures import MAX_BYTES
+from imsystem.client_limits import AVATAR_BYTES
 
 
 @never_cache
@@ -28,7 +28,7 @@ def profile(request: HttpRequest) -> HttpResponse:
             services.update_profile(user=user, **form.cleaned_data)
             messages.success(request, _("Saved."))
             return redirect("accounts:profile")
-    shown = {"me": own_user(user), "has_picture": bool(user.avatar), "max_bytes": MAX_BYTES}
+    shown = {"me": own_user(user), "has_picture": bool(user.avatar), "max_bytes": AVATAR_BYTES}
     return render_form(request, "accounts/profile.html", form, **shown)
 
 

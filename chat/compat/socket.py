@@ -13,6 +13,7 @@ from accounts.ws_auth import SocketUser
 from chat import protocol
 from chat.compat.auth import authenticate
 from chat.consumer import ChatConsumer
+from imsystem.client_limits import FRAME_BYTES
 from imsystem.ids import new_identity
 from imsystem.realtime.connection import Connection
 
@@ -110,7 +111,7 @@ class SeedConsumer(ChatConsumer):
         self.connection = Connection(user.user_identity, self.send_text, self.abort)
 
     def parse(self, text: str | None) -> protocol.Command:
-        if text is None or len(text) > protocol.MAX_FRAME_BYTES:
+        if text is None or len(text) > FRAME_BYTES:
             raise protocol.Rejected(protocol.BadFrame())
         try:
             said = _said.decode(text)

@@ -15,6 +15,7 @@ import time
 
 import uvicorn
 
+from imsystem.client_limits import FRAME_BYTES
 from imsystem.embedded import UpError
 from imsystem.embedded.control import REFUSED, say_ready, wait_for_turn
 from imsystem.embedded.http import HttpProtocol
@@ -22,7 +23,6 @@ from imsystem.embedded.prepare import prepare
 from imsystem.embedded.setup import setup_django
 from imsystem.embedded.websocket import WebSocketProtocol
 
-MAX_FRAME_BYTES = 64 * 1024
 # Whoever said nothing for so long is asked, and has so long to answer: a line that died is known
 # after 50 s. Clients say something each 25 s (chat/snapshot.py); those of the original never do.
 PING_S = 30.0
@@ -90,7 +90,7 @@ def configuration() -> uvicorn.Config:
         # On websockets-sansio: 83,000 deliveries/s into a room of 200; Daphne 14,000 (2 cores, same
         # consumer).
         ws=WebSocketProtocol,
-        ws_max_size=MAX_FRAME_BYTES,
+        ws_max_size=FRAME_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PONG_WITHIN_S,
         ws_per_message_deflate=False,

@@ -13,7 +13,8 @@ from django.test.client import encode_multipart
 
 from accounts import services
 from accounts.models import Avatar, User
-from accounts.pictures import MAX_BYTES, SIDE
+from accounts.pictures import SIDE
+from imsystem.client_limits import AVATAR_BYTES
 from imsystem.errors import NotAuthenticated
 from imsystem.ids import is_identity
 from tests.api import NO_CREDENTIALS, Api, bad_request, initial, problem
@@ -257,10 +258,10 @@ def test_five_megabytes_and_not_one_byte_more(api: Api, as_form: bool) -> None:
     def send(data: bytes) -> HttpResponse:
         return put_form(api, part("avatar", data)) if as_form else put(api, data, "image/jpeg")
 
-    assert send(padded(MAX_BYTES)).status_code == 200
+    assert send(padded(AVATAR_BYTES)).status_code == 200
     before = world()
     for more in (1, 20_000, 3_000_000):
-        answer = send(padded(MAX_BYTES + more))
+        answer = send(padded(AVATAR_BYTES + more))
         assert (answer.status_code, answer.json()) == (413, TOO_LARGE)
     assert world() == before
 

@@ -221,8 +221,8 @@ def test_a_recall_is_whole_and_twice_is_no_error(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("method", "body", "window", "detail"),
     [
-        ("PATCH", {"data": "x"}, 15 * MINUTE, "Messages can be edited for 15 minutes."),
-        ("DELETE", None, 2 * MINUTE, "Messages can be recalled for 2 minutes."),
+        ("PATCH", {"data": "x"}, 15 * MINUTE, "This message is too old to be edited."),
+        ("DELETE", None, 2 * MINUTE, "This message is too old to be recalled."),
     ],
 )
 def test_both_sides_of_a_window(
@@ -238,6 +238,18 @@ def test_both_sides_of_a_window(
         answer = Api(cast.member).call(method, f"messages/{late['identity']}/", body)
     assert (answer.status_code, answer.json()) == (403, forbidden(detail))
     assert stored(cast) == before
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"data": "x"}), ("DELETE", None)])
+def test_the_operator_sets_the_windows(cast: Cast, settings: Any, method: str, body: Any) -> None:
+    settings.EDIT_WINDOW_S = settings.RECALL_WINDOW_S = 5
+    with at(NOON):
+        message = send(cast, cast.member)
+    path = f"messages/{message['identity']}/"
+    with at(NOON + 5_001):
+        assert Api(cast.member).call(method, path, body).status_code == 403
+    with at(NOON + 5_000):
+        assert Api(cast.member).call(method, path, body).status_code == 200
 
 
 def test_owner_and_admins_recall_at_any_time(cast: Cast) -> None:

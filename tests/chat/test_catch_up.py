@@ -8,9 +8,9 @@ import pytest
 
 from chat import catch_up, commands
 from chat.catch_up import ROOM_PAGE, RoomCatchUp, changes_since
-from chat.policies import MAX_DATA
 from chat.selectors import complete_range
 from chat.services import edit_message, send_message
+from imsystem.client_limits import MESSAGE_LENGTH
 from imsystem.realtime.frames import encode
 from imsystem.threads import run_in_thread
 from rooms import services as rooms
@@ -57,7 +57,7 @@ async def all_of(cast: Cast, known: Known) -> tuple[list[str], list[str]]:
 
 async def test_a_page_of_the_longest_messages_is_read_at_once(cast: Cast) -> None:
     """Without a cursor what does not fit an answer of MongoDB (16 MB) would be missing."""
-    await say(cast, *["😀" * MAX_DATA] * ROOM_PAGE)
+    await say(cast, *["😀" * MESSAGE_LENGTH] * ROOM_PAGE)
     messages, complete_to = await complete_range(cast.room.pk, 0, ROOM_PAGE, ROOM_PAGE)
     assert [message["seq"] for message in messages] == list(range(1, ROOM_PAGE + 1))
     assert complete_to == ROOM_PAGE

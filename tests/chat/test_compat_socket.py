@@ -12,10 +12,11 @@ from channels.testing import WebsocketCommunicator
 
 from accounts.models import DeviceSession, User
 from accounts.services import revoke_all
-from chat import protocol, snapshot, sweep
+from chat import snapshot, sweep
 from chat.compat.socket import SOCKET_PATHS, Seen
 from chat.models import Message
 from imsystem.asgi import application
+from imsystem.client_limits import FRAME_BYTES
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
 from imsystem.mongo.clients import collection
@@ -292,7 +293,7 @@ BAD_FRAMES = [
     '{"message": "x", "room_identity": {"$ne": ""}}',
     '{"message": "x", "room_identity": "../x"}',
     f'{{"message": "x", "room_identity": "{ROOM}\\n"}}',
-    f'{{"message": "x", "room_identity": "{ROOM}"{" " * protocol.MAX_FRAME_BYTES}}}',
+    f'{{"message": "x", "room_identity": "{ROOM}"{" " * FRAME_BYTES}}}',
 ]
 
 

@@ -88,7 +88,7 @@ def test_owner_and_admins_recall_anything_at_any_time(role: str) -> None:
 
 
 def test_the_longest_message_fits_a_frame_however_it_is_escaped() -> None:
-    from chat.protocol import MAX_FRAME_BYTES
+    from imsystem.client_limits import FRAME_BYTES, MESSAGE_LENGTH
 
     escaped_pair = len("\\ud83d\\ude00")
-    assert policies.MAX_DATA * escaped_pair + 1_000 < MAX_FRAME_BYTES
+    assert MESSAGE_LENGTH * escaped_pair + 1_000 < FRAME_BYTES

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chat.snapshot import HEARTBEAT_S
+from imsystem.client_limits import HEARTBEAT_S
 from imsystem.mongo.clients import collection
 from imsystem.threads import run_in_thread
 from rooms import services as rooms

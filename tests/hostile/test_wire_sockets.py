@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from imsystem.client_limits import FRAME_BYTES
 from imsystem.embedded.http import HEAD_WITHIN_S
-from imsystem.embedded.web import MAX_FRAME_BYTES
 from imsystem.embedded.websocket import MAX_IDLE_PER_S
 from tests.hostile.scene import WITHIN_S, Scene, case
 from tests.hostile.target import PASSWORD
@@ -44,9 +44,9 @@ ENDS = [
     case(11, "half-a-letter", 1007, frame(b"\xe4\xbd")),
     case(11, "over-fragments", 1007, frame(b"\xe4\xbd", fin=False) + frame(b"x", 0)),
     case(11, "close-reason", 1007, frame(b"\x03\xe8\xff", CLOSE)),
-    case(12, "limit-and-one", 1009, frame(padded(MAX_FRAME_BYTES + 1))),
+    case(12, "limit-and-one", 1009, frame(padded(FRAME_BYTES + 1))),
     case(12, "two-mebibytes", 1009, frame(b"x" * 2 * 1024 * 1024)),
-    case(12, "binary", 1009, frame(b"x" * (MAX_FRAME_BYTES + 1), BINARY)),
+    case(12, "binary", 1009, frame(b"x" * (FRAME_BYTES + 1), BINARY)),
     case(12, "in-two-fragments", 1009, frame(b"x" * 40_000, fin=False) + frame(b"x" * 40_000, 0)),
     case(12, "claims-two-gigabytes", 1009, frame(claimed=2**31)),
     case(12, "claims-2-to-the-62", 1009, frame(claimed=2**62)),
@@ -87,8 +87,8 @@ def test_what_ends_a_socket(scene: Scene, code: int, data: bytes) -> None:
 
 
 GOES_ON = [
-    case(12, "limit-less-one", frame(padded(MAX_FRAME_BYTES - 1))),
-    case(12, "limit", frame(padded(MAX_FRAME_BYTES))),
+    case(12, "limit-less-one", frame(padded(FRAME_BYTES - 1))),
+    case(12, "limit", frame(padded(FRAME_BYTES))),
     case(12, "limit-in-two", frame(padded(60_000)[:40_000], fin=False)
          + frame(padded(60_000)[40_000:], 0)),
     case(13, "one-byte-fragments", frame(b"{", fin=False) + b"".join(

@@ -31,6 +31,7 @@ GET     /healthz                               open       open
 GET     /readyz                                open       open
 GET     /metrics                               401        404
 GET     /api/v1/health/live/                   open       open
+GET     /api/v1/server/                        open       open
 GET     /api/v1/health/ready/                  open       open
 GET     /api/schema/                           open       open
 GET     /api/docs/                             open       open

@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts import services
 from accounts.models import Avatar, User
-from accounts.pictures import MAX_BYTES
+from imsystem.client_limits import AVATAR_BYTES
 from rooms import services as rooms
 from tests.conftest import Cast
 from tests.images import BLUE, picture
@@ -66,7 +66,7 @@ def test_a_picture_is_uploaded_and_removed_without_javascript(cast: Cast) -> Non
     [
         (b"hello", "avatar", "This is no picture we can read."),
         (b"", "avatar", "This is no picture we can read."),
-        (bytes(MAX_BYTES + 1), "avatar", "Use a picture of at most 5 MB."),
+        (bytes(AVATAR_BYTES + 1), "avatar", "Use a picture of at most 5 MB."),
         (b"hello", "other", "Send exactly one picture."),
     ],
 )

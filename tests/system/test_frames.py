@@ -7,7 +7,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from chat.protocol import MAX_FRAME_BYTES
+from imsystem.client_limits import FRAME_BYTES
 from tests.system.people import Person, register
 from tests.system.system import System
 
@@ -56,9 +56,9 @@ async def test_a_frame_of_64_kib_is_taken_and_one_byte_more_is_1009(
     async with socket(system, person.token) as big, socket(system, person.token) as other:
         for client in (big, other):
             assert json.loads(await client.recv())["type"] == "ready"
-        await big.send(ping_of(MAX_FRAME_BYTES))
+        await big.send(ping_of(FRAME_BYTES))
         assert json.loads(await big.recv()) == {"type": "ack", "id": "1"}
-        await big.send(ping_of(MAX_FRAME_BYTES + 1))
+        await big.send(ping_of(FRAME_BYTES + 1))
         assert await close_code(big) == 1009
         await other.send(ping_of(100))
         assert json.loads(await other.recv()) == {"type": "ack", "id": "1"}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Locator, expect
 
-from accounts.pictures import MAX_BYTES
+from imsystem.client_limits import AVATAR_BYTES
 from tests.images import BLUE, GREEN, picture
 from tests.system.browser import Visitor, chromium, launched, visit
 from tests.system.people import Person, register
@@ -76,7 +76,7 @@ async def chunked(person: Person, size: int) -> httpx.Response:
     return await person.api.put(ROUTE, content=chunks(size), headers=kind)
 
 
-@pytest.mark.parametrize("size", [MAX_BYTES + 1, 20 * MB, 40 * MB])
+@pytest.mark.parametrize("size", [AVATAR_BYTES + 1, 20 * MB, 40 * MB])
 async def test_what_is_too_large_gets_413_and_leaves_nothing(
     system: System, people: list[Person], size: int
 ) -> None:
@@ -195,7 +195,7 @@ async def test_a_picture_from_the_profile_to_the_chat(two: Two) -> None:
 
 
 async def test_a_picture_that_is_too_large_is_made_smaller(two: Two) -> None:
-    large = picture("JPEG", colour=GREEN) + bytes(MAX_BYTES)
+    large = picture("JPEG", colour=GREEN) + bytes(AVATAR_BYTES)
     present = await upload(two.alice, "large.jpg", "image/jpeg", large)
     assert await colour(present) == "green"
     # A format that the server does not take, but the browser can read.
