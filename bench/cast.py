@@ -120,6 +120,7 @@ def fill(rooms: Sequence[str], writer: Person, count: int) -> None:
 
 
 def _documents(rooms: Sequence[str], writer: Person, count: int) -> Iterator[dict[str, Any]]:
+    from chat.kinds import Content
     from chat.payloads import new_document
     from imsystem.clock import now_ms
 
@@ -130,8 +131,6 @@ def _documents(rooms: Sequence[str], writer: Person, count: int) -> Iterator[dic
                 user_identity=writer.identity,
                 client_id=f"fill.{seq}",
                 seq=seq,
-                kind="text",
-                data=f"{seq} {TEXT}",
-                reply_to=None,
+                content=Content(data=f"{seq} {TEXT}"),
                 now=now_ms(),
             )

@@ -41,9 +41,7 @@ async def send(user_identity: str, frame: protocol.MessageSend) -> asyncio.Futur
         user_identity=user_identity,
         room_identity=frame.room_identity,
         client_id=frame.client_id,
-        data=frame.data,
-        kind=frame.kind,
-        reply_to=frame.reply_to,
+        content=frame,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pymongo.errors import BulkWriteError
 
+from chat.kinds import Content
 from chat.payloads import VOID, new_document
 from imsystem.clock import now_ms
 from imsystem.mongo.clients import Document, collection
@@ -20,6 +21,8 @@ SETTLE_MS = 3_000
 # How many seqs are looked through at once for the message after a hole.
 WINDOW = 500
 
+_NOTHING = Content(kind=VOID, data="")
+
 
 def _void(room_identity: str, seq: int, now: int) -> Document:
     return new_document(
@@ -27,9 +30,7 @@ def _void(room_identity: str, seq: int, now: int) -> Document:
         user_identity="",
         client_id=f"void:{seq}",
         seq=seq,
-        kind=VOID,
-        data="",
-        reply_to=None,
+        content=_NOTHING,
         now=now,
     )
 

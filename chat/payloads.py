@@ -1,18 +1,19 @@
-"""A message as JSON for REST, socket and pages, and as a new document: one builder each."""
+"""The builders of a message's JSON (REST, socket and pages) and of its document."""
 
 from typing import Any, NotRequired, TypedDict
 
+from chat.kinds import Content, Identity
 from imsystem.ids import new_identity
 
 VOID = "void"
 
 
 class MessagePayload(TypedDict):
-    """A message. Times in Unix milliseconds by the server's clock; null: never."""
+    """A message as clients get it. Times are Unix milliseconds by the server's clock, or null."""
 
-    identity: str
-    room_identity: str
-    user_identity: str
+    identity: Identity
+    room_identity: Identity
+    user_identity: Identity
     seq: int
     revision: int
     client_id: str
@@ -22,12 +23,12 @@ class MessagePayload(TypedDict):
     updated_at: int
     edited_at: int | None
     recalled_at: int | None
-    reply_to: str | None
+    reply_to: Identity | None
     duplicate: NotRequired[bool]
 
 
 def message_payload(document: dict[str, Any]) -> MessagePayload:
-    """The payload of a message_basic document."""
+    """Returns the payload of a message_basic document."""
     return {
         "identity": document["_id"],
         "room_identity": document["room_identity"],
@@ -51,12 +52,10 @@ def new_document(
     user_identity: str,
     client_id: str,
     seq: int,
-    kind: str,
-    data: str,
-    reply_to: str | None,
+    content: Content,
     now: int,
 ) -> dict[str, Any]:
-    """A message_basic document as it is first stored, at `now` (Unix ms)."""
+    """Returns the document that is inserted for a new message, at `now` (Unix ms)."""
     return {
         "_id": new_identity(),
         "user_identity": user_identity,
@@ -64,9 +63,9 @@ def new_document(
         "seq": seq,
         "revision": 0,
         "client_id": client_id,
-        "kind": kind,
-        "data": data,
-        "reply_to": reply_to,
+        "kind": content.kind,
+        "data": content.data,
+        "reply_to": content.reply_to,
         "edited_at": None,
         "recalled_at": None,
         "created_at": now,

@@ -1,4 +1,4 @@
-"""What may be said, and until when it may be changed. Pure functions."""
+"""Who may send, edit and recall what, and until when. Pure functions."""
 
 import re
 from typing import Any
@@ -13,7 +13,6 @@ from imsystem.text import is_blank
 from rooms.choices import Role
 from rooms.policies import RANK, Access, may_send
 
-CLIENT_KINDS = frozenset({"text"})
 CLIENT_ID_PATTERN = r"[!-~]{1,64}"  # printable ASCII without the space
 _CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
 
@@ -30,17 +29,11 @@ def valid_data(data: str) -> str:
 
 
 def valid_client_id(client_id: str) -> str:
-    """The client's name for a message; BadRequest unless it is 1 to 64 printable ASCII."""
+    """Returns the client's own id of a message. Raises BadRequest unless it consists of 1 to 64
+    printable ASCII characters."""
     if _CLIENT_ID.fullmatch(client_id) is None:
         raise BadRequest(errors={"client_id": [_("Use 1 to 64 letters, digits and signs.")]})
     return client_id
-
-
-def valid_kind(kind: str) -> str:
-    """The kinds a client may send. `system` messages are the server's."""
-    if kind not in CLIENT_KINDS:
-        raise BadRequest(errors={"kind": [_("This kind of message cannot be sent.")]})
-    return kind
 
 
 def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
@@ -57,7 +50,7 @@ def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
 def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
     """Own messages within RECALL_WINDOW_S; owners and admins any message of the room at any time.
 
-    What is recalled may be recalled again: whoever did not hear the answer asks once more.
+    A recalled message may be recalled again, because a client that missed the answer asks again.
     """
     if access.rank >= RANK[Role.ADMIN]:
         return

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from django.utils.translation import gettext_lazy as _
 
+from chat.kinds import Content, Identity
 from chat.policies import CLIENT_ID_PATTERN
 from imsystem.errors import AppError, BadRequest
-from imsystem.ids import IDENTITY_PATTERN
 from imsystem.realtime.frames import encode
 
 SUBPROTOCOL = "im.v1"
@@ -20,7 +20,6 @@ MAX_SEQ = 2**53 - 1  # what a JavaScript number holds exactly
 
 # The patterns are anchored: msgspec searches, it does not match whole strings.
 CommandId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Identity = Annotated[str, msgspec.Meta(pattern=rf"\A{IDENTITY_PATTERN}\Z")]
 ClientId = Annotated[str, msgspec.Meta(pattern=rf"\A{CLIENT_ID_PATTERN}\Z")]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
@@ -46,13 +45,12 @@ class _Envelope(msgspec.Struct):
     id: Any = None
 
 
-class MessageSend(msgspec.Struct, frozen=True):
+class MessageSend(Content, frozen=True, kw_only=True):
+    """A content with an address: the frame itself is handed on as the content of the message."""
+
     id: CommandId
     room_identity: Identity
     client_id: ClientId
-    data: str
-    kind: str = "text"
-    reply_to: Identity | None = None
 
 
 class MessageEdit(msgspec.Struct, frozen=True):

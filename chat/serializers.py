@@ -1,17 +1,75 @@
-"""Shapes of the message API. Rules are in services.py and policies.py."""
+"""The shapes of the message API. The rules are in services.py, policies.py and kinds/.
 
-from typing import Any
+What a message holds is declared once, in chat/kinds/content.py and chat/payloads.py; the fields
+here are derived from there.
+"""
 
+from collections.abc import Mapping
+from typing import Any, NotRequired, get_args, get_origin, get_type_hints
+
+import msgspec
 from rest_framework import serializers
 
+from chat.kinds import Content, Identity
+from chat.payloads import MessagePayload
 from chat.protocol import MAX_SEQ
 from chat.selectors import DEFAULT_PAGE, MAX_PAGE
 from imsystem.http.fields import (
     IdentityField,
     QueryIntegerField,
+    StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
 )
+
+_SENT: Mapping[Any, type[serializers.Field[Any, Any, Any, Any]]] = {
+    Identity: IdentityField,
+    str: StrictCharField,
+    int: StrictIntegerField,
+    bool: StrictBooleanField,
+}
+_SHOWN: Mapping[Any, type[serializers.Field[Any, Any, Any, Any]]] = {
+    Identity: IdentityField,
+    str: serializers.CharField,
+    int: serializers.IntegerField,
+    bool: serializers.BooleanField,
+}
+Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
+
+
+def _nullable(annotation: Any) -> tuple[Any, bool]:
+    """Splits `X | None` into X and True."""
+    options = get_args(annotation)
+    if type(None) not in options:
+        return annotation, False
+    (bare,) = (option for option in options if option is not type(None))
+    return bare, True
+
+
+def _content_fields() -> Fields:
+    """Returns the fields of a request that sends a Content."""
+    found: Fields = {}
+    for field in msgspec.structs.fields(Content):
+        bare, nullable = _nullable(field.type)
+        more: dict[str, Any] = {"allow_null": True} if nullable else {}
+        if bare is str:
+            more["allow_blank"] = field.required  # the kind's own check says what is missing
+        if not field.required:
+            more |= {"required": False, "default": field.default}
+        found[field.name] = _SENT[bare](**more)
+    return found
+
+
+def _message_fields() -> Fields:
+    """Returns the fields of a message as clients get it."""
+    found: Fields = {}
+    for name, annotation in get_type_hints(MessagePayload, include_extras=True).items():
+        bare, nullable = _nullable(annotation)
+        more: dict[str, Any] = {"allow_null": True} if nullable else {}
+        if get_origin(bare) is NotRequired:
+            (bare,), more["required"] = get_args(bare), False
+        found[name] = _SHOWN[bare](**more)
+    return found
 
 
 class HistoryQuery(serializers.Serializer[Any]):
@@ -23,9 +81,9 @@ class HistoryQuery(serializers.Serializer[Any]):
 
 class SendBody(serializers.Serializer[Any]):
     client_id = StrictCharField(allow_blank=True)
-    data = StrictCharField(allow_blank=True)  # type: ignore[assignment]
-    kind = StrictCharField(required=False, default="text", help_text="text")
-    reply_to = IdentityField(required=False, allow_null=True, default=None)
+
+    def get_fields(self) -> Fields:
+        return {**super().get_fields(), **_content_fields()}
 
 
 class EditBody(serializers.Serializer[Any]):
@@ -42,22 +100,10 @@ class ReadSerializer(serializers.Serializer[Any]):
 
 
 class MessageSerializer(serializers.Serializer[Any]):
-    """A message. Times in Unix milliseconds."""
+    """A message. Times are Unix milliseconds. `duplicate` is there only in the answer to a send."""
 
-    identity = IdentityField()
-    room_identity = IdentityField()
-    user_identity = IdentityField()
-    seq = serializers.IntegerField()
-    revision = serializers.IntegerField()
-    client_id = serializers.CharField()
-    kind = serializers.CharField()
-    data = serializers.CharField()  # type: ignore[assignment]
-    created_at = serializers.IntegerField()
-    updated_at = serializers.IntegerField()
-    edited_at = serializers.IntegerField(allow_null=True)
-    recalled_at = serializers.IntegerField(allow_null=True)
-    reply_to = IdentityField(allow_null=True)
-    duplicate = serializers.BooleanField(required=False, help_text="only after sending again")
+    def get_fields(self) -> Fields:
+        return _message_fields()
 
 
 class HistorySerializer(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ from accounts.privacy import RECEIPT, privacy_of
 from chat import policies
 from chat.heads import room_head
 from chat.journal import current_journal
+from chat.kinds import Content, check_edit, check_sent
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import message_document
 from chat.submission import Stored, Submission
@@ -40,29 +41,34 @@ async def submit_message(
     user_identity: str,
     room_identity: str,
     client_id: str,
-    data: str,
-    kind: str = "text",
-    reply_to: str | None = None,
+    content: Content,
 ) -> "asyncio.Future[Stored]":
-    """Checks a message and puts it in line; the future tells when it is stored.
+    """Checks a message and queues it; the future is done when the message is stored.
 
-    Raises NotFound (not a member), Muted, BadRequest, TooLarge. Sending the same client_id again
-    gives the first message back, whatever the rest says.
+    Raises NotFound (not a member), Muted, BadRequest or TooLarge. A client_id that was sent before
+    gives the first message back, whatever the content is now.
     """
     standing = await access(user_identity, room_identity)
     may_send(standing, now_ms())
     policies.valid_client_id(client_id)
-    policies.valid_kind(kind)
-    policies.valid_data(data)
-    if reply_to is not None:
-        await _must_be_in_room(reply_to, room_identity)
-    submission = Submission(room_identity, user_identity, client_id, kind, data, reply_to)
+    content = check_sent(content)
+    if content.reply_to is not None:
+        await _must_be_in_room(content.reply_to, room_identity)
+    submission = Submission(room_identity, user_identity, client_id, content)
     return current_journal().submit(submission)
 
 
-async def send_message(**fields: Any) -> Stored:
-    """submit_message, and waits until the message is stored."""
-    return await (await submit_message(**fields))
+async def send_message(
+    *, user_identity: str, room_identity: str, client_id: str, **fields: Any
+) -> Stored:
+    """Sends a message and waits until it is stored. `fields` are those of Content."""
+    stored = await submit_message(
+        user_identity=user_identity,
+        room_identity=room_identity,
+        client_id=client_id,
+        content=Content(**fields),
+    )
+    return await stored
 
 
 async def _must_be_in_room(message_identity: str, room_identity: str) -> None:
@@ -77,11 +83,11 @@ async def _must_be_in_room(message_identity: str, room_identity: str) -> None:
 async def edit_message(*, user_identity: str, message_identity: str, data: str) -> MessagePayload:
     """Changes the text of an own message. Raises NotFound, Forbidden, Muted, BadRequest, and
     Unavailable when the room changes too fast."""
-    policies.valid_data(data)
 
     async def edit() -> MessagePayload:
         document, standing = await _message_of_member(user_identity, message_identity)
         now = now_ms()
+        check_edit(document, data)
         policies.may_edit(standing, document, now)
         if document["data"] == data:
             return message_payload(document)

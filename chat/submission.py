@@ -1,9 +1,10 @@
-"""A message on its way from a sender to the disk (journal.py)."""
+"""A message on its way from its sender to the disk (journal.py)."""
 
 import asyncio
 import time
 from dataclasses import dataclass, field
 
+from chat.kinds import Content
 from chat.payloads import MessagePayload, new_document
 from imsystem.errors import AppError
 from imsystem.mongo.clients import Document
@@ -15,29 +16,27 @@ Sender = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A message that was checked and may be stored."""
+    """A message that has passed all checks and may be stored."""
 
     room_identity: str
     user_identity: str
     client_id: str
-    kind: str
-    data: str
-    reply_to: str | None = None
+    content: Content
 
     @property
     def key(self) -> Key:
-        """The same key sent again, on any transport, is the same message."""
+        """Identifies the message: whatever is sent again with this key is the same message."""
         return (self.room_identity, self.user_identity, self.client_id)
 
     @property
     def sender(self) -> Sender:
-        """Whose messages keep their order."""
+        """Identifies the sender in the room. Messages of one sender keep their order."""
         return (self.room_identity, self.user_identity)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored message. `duplicate`: it was stored by an earlier send with the same key."""
+    """A stored message. `duplicate` says that an earlier send with the same key stored it."""
 
     message: MessagePayload
     duplicate: bool = False
@@ -45,8 +44,11 @@ class Stored:
 
 @dataclass(slots=True)
 class Entry:
-    """A submission in line. `document` is empty until it has a number; `allowed` is when its sender
-    was last found to be allowed to send it; `since` is when it got in line (time.perf_counter)."""
+    """A submission in the queue of the journal.
+
+    `document` is empty until the message has its number. `allowed` is the moment when the sender's
+    access was last checked. `since` is when the entry was queued (time.perf_counter).
+    """
 
     submission: Submission
     future: "asyncio.Future[Stored]"
@@ -56,36 +58,34 @@ class Entry:
     since: float = field(default_factory=time.perf_counter)
 
     def number(self, seq: int, now: int) -> None:
-        """Makes the document that is stored under this seq."""
+        """Builds the document that will be stored with this seq."""
         submission = self.submission
         self.document = new_document(
             room_identity=submission.room_identity,
             user_identity=submission.user_identity,
             client_id=submission.client_id,
             seq=seq,
-            kind=submission.kind,
-            data=submission.data,
-            reply_to=submission.reply_to,
+            content=submission.content,
             now=now,
         )
 
     def refuse(self, error: BaseException) -> None:
-        """Answers with an error, unless it has been answered or its sender has gone."""
+        """Answers the sender with an error, unless it has an answer already or is gone."""
         refuse(self.future, error)
 
 
 def refuse(future: "asyncio.Future[Stored]", error: BaseException) -> None:
-    """Sets the error of a future that may be settled already."""
+    """Sets the error of a future that may be done already."""
     if not future.done():
         future.set_exception(error)
-        future.exception()  # marks it as seen: a sender that left must not log
+        future.exception()  # marks it as retrieved, or a sender that is gone would cause a log line
 
 
 def repeat(
     first: "asyncio.Future[Stored]", future: "asyncio.Future[Stored]", lost: AppError
 ) -> None:
-    """Gives the second sender of a message in flight what the first one gets; `lost` when that
-    was cancelled."""
+    """Answers a repeated send of a message in flight like the first send, or with `lost` if the
+    first one was cancelled."""
     if future.done():
         return
     error = lost if first.cancelled() else first.exception()

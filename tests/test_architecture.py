@@ -14,7 +14,7 @@ COMPOSITION = {"imsystem/asgi.py", "imsystem/urls.py"}
 LAYERS = [
     {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers", "totp",
      "clients", "signing"},
-    {"policies", "protocol", "payloads", "default_avatar", "pictures"},
+    {"policies", "kinds", "protocol", "payloads", "default_avatar", "pictures"},
     {"models"},
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "selectors", "submission",
      "journal", "gaps", "known_devices", "uncertain_writes", "providers", "privacy", "online",
@@ -23,7 +23,7 @@ LAYERS = [
      "export", "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "commands", "admin", "sweep",
      "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls",
-     "avatar_urls", "uploads", "compat", "draining"},
+     "avatar_urls", "uploads", "compat", "draining", "templatetags"},
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from accounts.ws_auth import SocketUser
 from chat import protocol
 from chat.compat.auth import authenticate
 from chat.consumer import ChatConsumer
+from chat.kinds import Identity
 from imsystem.client_limits import FRAME_BYTES
 from imsystem.ids import new_identity
 from imsystem.realtime.connection import Connection
@@ -26,7 +27,7 @@ class _Said(msgspec.Struct, frozen=True):
     """What a client sends."""
 
     message: str
-    room_identity: protocol.Identity
+    room_identity: Identity
 
 
 # --- what the hub sends, as far as it matters here ------------------------------------------

@@ -11,6 +11,7 @@ from chat import sequence
 from chat.gaps import SETTLE_MS
 from chat.heads import room_head
 from chat.journal import Journal
+from chat.kinds import Content
 from chat.payloads import VOID
 from chat.selectors import history
 from chat.sequence import SequenceAllocator, stored_head
@@ -28,7 +29,7 @@ ALICE, BOB = "b" * 24, "c" * 24
 
 
 def submission(client_id: str, user: str = ALICE, room: str = ROOM, data: str = "hi") -> Submission:
-    return Submission(room, user, client_id, "text", data)
+    return Submission(room, user, client_id, Content(data=data))
 
 
 async def stored(room: str = ROOM) -> list[dict[str, Any]]:

@@ -35,12 +35,6 @@ def test_a_text_over_the_limit_is_too_large() -> None:
         policies.valid_data("x" * 5_001)
 
 
-@pytest.mark.parametrize("kind", ["system", "void", "image", "", "TEXT"])
-def test_other_kinds_cannot_be_sent(kind: str) -> None:
-    with pytest.raises(BadRequest):
-        policies.valid_kind(kind)
-
-
 def test_an_own_message_is_edited_until_15_minutes() -> None:
     policies.may_edit(access(), message(age=15 * 60_000), NOW)
     with pytest.raises(Forbidden):

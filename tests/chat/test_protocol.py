@@ -30,12 +30,14 @@ def send(**changes: Any) -> str:
 
 
 def test_a_message_is_parsed() -> None:
-    assert protocol.parse(send()) == protocol.MessageSend("1", ROOM, "c", "x")
+    assert protocol.parse(send()) == protocol.MessageSend(
+        id="1", room_identity=ROOM, client_id="c", data="x"
+    )
 
 
 def test_fields_nobody_asked_for_are_ignored() -> None:
     frame = protocol.parse(send(seq=9, user_identity="me", created_at=1, is_admin=True))
-    assert frame == protocol.MessageSend("1", ROOM, "c", "x")
+    assert frame == protocol.MessageSend(id="1", room_identity=ROOM, client_id="c", data="x")
 
 
 @pytest.mark.parametrize(

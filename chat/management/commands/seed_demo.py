@@ -23,6 +23,7 @@ from rich.table import Table
 from accounts.models import User
 from accounts.selectors import find_by_sign_in_name
 from accounts.services import add_user
+from chat.kinds import Content
 from chat.management.commands import _demo_texts as texts
 from chat.services import mark_read, submit_message
 from imsystem.env import env
@@ -179,7 +180,7 @@ async def _say(conversation: Conversation, lines: Sequence[tuple[int, tuple[int,
                 user_identity=speaker.identity,
                 room_identity=conversation.room_identity,
                 client_id=f"demo-{number}",
-                data=text,
+                content=Content(data=text),
             )
         except (NotFound, Forbidden):
             continue

@@ -1,0 +1,14 @@
+"""Template filters for messages of any kind."""
+
+from django import template
+
+from chat import kinds
+
+register = template.Library()
+register.filter("preview", kinds.preview)
+
+
+@register.filter
+def kind_template(message: kinds.registry.Said | None) -> str:
+    """Returns the template for a message; without one, the template for text."""
+    return kinds.template_of(message["kind"] if message else "text")
