@@ -18,11 +18,11 @@ from accounts.forms import AdminLoginForm
 from accounts.models import DeviceSession, User
 from accounts.policies import valid_nickname
 from accounts.selectors import two_factor_in_force
-from accounts.user_cache import person_topic
 from imsystem.admin import BasicAdmin, local_time
 from imsystem.errors import BadRequest, Forbidden
 from imsystem.realtime.events import Changed
 from imsystem.realtime.publish import publish_from_thread
+from imsystem.realtime.topics import profile_topic
 
 if TYPE_CHECKING:
     UserModelForm = forms.ModelForm[User]
@@ -93,7 +93,7 @@ class UserAdmin(BasicAdmin):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
-        publish_from_thread(Changed(person_topic(obj.pk)))
+        publish_from_thread(Changed(profile_topic(obj.pk)))
         if not obj.is_active:
             services.revoke_all(user=obj)
 

@@ -9,17 +9,13 @@ from imsystem.mongo.clients import Document, find_in
 from imsystem.mongo.instances import instance
 from imsystem.mongo.shared_reads import SharedReads
 from imsystem.realtime.followed import followed
+from imsystem.realtime.topics import Scope
 
 # What others are shown of a person (payloads.public_user), and what decides it (policies.py).
 SHOWN = (
     *("account", "nickname", "sex", "avatar", "created_at", "deleted_at"),
     *("who_may_add", "who_sees_online", "read_receipts"),
 )
-PERSON = "person:"  # the topic of what somebody shows of themselves, but for their settings
-
-
-def person_topic(identity: str) -> str:
-    return f"{PERSON}{identity}"
 
 
 async def _read_people(identities: Sequence[str]) -> dict[str, User]:
@@ -27,7 +23,7 @@ async def _read_people(identities: Sequence[str]) -> dict[str, User]:
     return {row["_id"]: instance(User, row) for row in found}
 
 
-_people = followed(_read_people, PERSON, "user:")
+_people = followed(_read_people, Scope.PROFILE, Scope.USER)
 
 
 async def people(identities: Sequence[str]) -> dict[str, User]:

@@ -22,18 +22,14 @@ from imsystem.ids import new_identity
 from imsystem.loops import PerLoop
 from imsystem.ops import metrics
 from imsystem.outage import is_outage
-from imsystem.realtime.admission import CLOSE_FLOODING, current_admission, in_force, source_of
+from imsystem.realtime import close_codes
+from imsystem.realtime.admission import current_admission, in_force, source_of
 from imsystem.realtime.buckets import Bucket, Buckets
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
-from imsystem.realtime.publish import CLOSE_NOT_AUTHENTICATED
 
 logger = logging.getLogger(__name__)
-
-CLOSE_ORIGIN = 4403
-CLOSE_TRY_LATER = 1013
-CLOSE_RESTART = 1012
 
 # Commands of one socket that are being carried out. Beyond it, the socket is not read from.
 MAX_IN_FLIGHT = 64
@@ -122,13 +118,13 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             async with asyncio.timeout(HANDSHAKE_WITHIN_S):
                 user = await self.authenticate()
         except BadOrigin:
-            code = CLOSE_ORIGIN
+            code = close_codes.BAD_ORIGIN
         except NotAuthenticated:
-            code = CLOSE_NOT_AUTHENTICATED
+            code = close_codes.NOT_AUTHENTICATED
         except Exception as exc:
             if not is_outage(exc) and not isinstance(exc, Unavailable):
                 logger.exception("a handshake failed")
-            code = CLOSE_TRY_LATER
+            code = close_codes.TRY_LATER
         else:
             await self.accept()
             return user
@@ -167,7 +163,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             current_admission().admit(self.connection)
         except RateLimited as exc:
             self.connection.release(protocol.error_frame(exc))
-            self.connection.close(CLOSE_FLOODING)
+            self.connection.close(close_codes.FLOODING)
             return
         sweep.watch(self)
         try:
@@ -175,11 +171,11 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             presence.current_presence().arrived(user.user_identity)
             await self.read_frames(receive)
         except NotAuthenticated:
-            self.connection.close(CLOSE_NOT_AUTHENTICATED)
+            self.connection.close(close_codes.NOT_AUTHENTICATED)
         except Exception as exc:
             if not is_outage(exc) and not isinstance(exc, Unavailable):
                 logger.exception("a socket failed")
-            self.connection.close(CLOSE_TRY_LATER)
+            self.connection.close(close_codes.TRY_LATER)
         finally:
             sweep.unwatch(self)
             current_admission().dismiss(self.connection)
@@ -251,7 +247,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.frames.shut()
         if self.answers:
             await asyncio.wait(self.answers, timeout=LAST_ANSWERS_S)
-        self.connection.close(CLOSE_RESTART)
+        self.connection.close(close_codes.RESTART)
 
     def understood(self, text: str | None) -> protocol.Command | None:
         """The command in a text frame; None for what is none, which is refused."""
@@ -335,13 +331,13 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     def count_bad_frame(self) -> None:
         self.bad_frames += 1
         if self.bad_frames >= MAX_BAD_FRAMES:
-            self.connection.close(CLOSE_FLOODING)
+            self.connection.close(close_codes.FLOODING)
 
     def refuse(self, exc: Exception, command_id: str | None) -> None:
         """Sends the error frame; what nobody expected is logged and told as `internal`. Too many
         refusals of what comes too fast end the socket."""
         if isinstance(exc, RateLimited) and not self.refusals.take(self.last_heard):
-            self.connection.cut(CLOSE_FLOODING)
+            self.connection.cut(close_codes.FLOODING)
             self.stop_reading()
             return
         if is_outage(exc):

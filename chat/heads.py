@@ -18,6 +18,7 @@ from imsystem.mongo.shared_reads import SharedReads
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
+from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
 from rooms.heads import Head
 
 MAX_CACHED = 50_000
@@ -82,11 +83,15 @@ def _advance(head: Head, event: ev.Deliver) -> Head:
     return Head(event.seq, revision, _decode(event.frame)["message"])
 
 
-@observe
-def _follow(event: ev.Event) -> None:
-    if isinstance(event, ev.Deliver) and event.seq:
-        _heads().on_event(event.topic.removeprefix("room:"), event)
-    elif isinstance(event, ev.Changed) and event.topic == ev.EVERYTHING:
+@observe(ev.Deliver)
+def _follow(event: ev.Deliver) -> None:
+    if event.seq and (room := identity_in(event.topic, Scope.ROOM)) is not None:
+        _heads().on_event(room, event)
+
+
+@observe(ev.Changed)
+def _forget(event: ev.Changed) -> None:
+    if event.topic == EVERYTHING:
         _heads().clear()
 
 

@@ -29,9 +29,10 @@ from imsystem.mongo.clients import Document, collection
 from imsystem.ops import metrics
 from imsystem.ops.failpoints import failpoint
 from imsystem.outage import is_outage
-from imsystem.realtime.events import Deliver, room_topic
+from imsystem.realtime.events import Deliver
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import room_topic
 from rooms.access import access, changed_since
 from rooms.policies import may_send
 

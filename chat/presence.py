@@ -22,6 +22,7 @@ from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import Hub, current_hub, observe
+from imsystem.realtime.topics import Scope, identity_in, room_topic, user_topic
 from imsystem.threads import run_in_thread
 from rooms.choices import Kind
 from rooms.selectors import FoundRooms, online_as_seen, rooms_without_heads
@@ -83,7 +84,7 @@ class Presence:
         return user in self._here or user in self._coming or self._has_socket(user)
 
     def _has_socket(self, user: str) -> bool:
-        return bool(self._hub.sockets_of(ev.user_topic(user)))
+        return bool(self._hub.sockets_of(user_topic(user)))
 
     # --- the work --------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Presence:
         found = await run_in_thread(_user_and_rooms, user)
         if found is None or not self._knows(user):
             return
-        sockets = self._hub.sockets_of(ev.user_topic(user))
+        sockets = self._hub.sockets_of(user_topic(user))
         privacy = settings_of(found.viewer)
         for connection in sockets:
             connection.declines = privacy.declines
@@ -220,7 +221,7 @@ def _events(user: str, rooms: Sequence[str], is_online: bool) -> list[ev.Deliver
     """`presence` of one user for the other side of each of these rooms."""
     frame = encode("presence", user_identity=user, online=is_online)
     return [
-        ev.Deliver(ev.room_topic(room), frame, skip_user=user, category=PRESENCE) for room in rooms
+        ev.Deliver(room_topic(room), frame, skip_user=user, category=PRESENCE) for room in rooms
     ]
 
 
@@ -247,9 +248,9 @@ async def _direct_rooms(users: Sequence[str]) -> Mapping[str, list[str]]:
 current_presence = PerLoop(lambda: Presence(current_hub()))
 
 
-@observe
-def _follow(event: ev.Event) -> None:
-    """New settings of somebody. Processes without sockets (commands) have nobody to tell."""
-    here = current_presence.made()
-    if here and isinstance(event, ev.Changed) and event.topic.startswith("user:"):
-        here.changed(event.topic.removeprefix("user:"))
+@observe(ev.Changed)
+def _follow(event: ev.Changed) -> None:
+    """Takes notice of a user's new settings. Processes without sockets (commands) tell nobody."""
+    here, user = current_presence.made(), identity_in(event.topic, Scope.USER)
+    if here and user is not None:
+        here.changed(user)

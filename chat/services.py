@@ -22,9 +22,10 @@ from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound, Unavailable
 from imsystem.limits import Limit
 from imsystem.mongo.clients import Document, collection, mongo_client
-from imsystem.realtime.events import Deliver, room_topic, user_topic
+from imsystem.realtime.events import Deliver
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import room_topic, user_topic
 from rooms.access import access
 from rooms.policies import Access, may_send
 

@@ -15,9 +15,9 @@ from accounts.providers import online_among
 from accounts.ws_auth import SocketUser, owner_of
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.realtime.connection import Connection
-from imsystem.realtime.events import room_topic, session_topic, user_topic
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import room_topic, session_topic, user_topic
 from rooms.access import changed_since, checked_now, remember
 from rooms.heads import heads
 from rooms.loading import memberships

@@ -18,10 +18,12 @@ from imsystem.client_limits import HEARTBEAT_S
 from imsystem.clock import now_ms
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import find_in
-from imsystem.realtime.events import Close, room_topic, session_topic, user_topic
+from imsystem.realtime import close_codes
+from imsystem.realtime.connection import Connection
+from imsystem.realtime.events import Close
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import Hub, current_hub
-from imsystem.realtime.publish import CLOSE_NOT_AUTHENTICATED
+from imsystem.realtime.topics import Scope, identity_in, room_topic, session_topic, user_topic
 from rooms.heads import Head
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 SWEEP_S = 30.0
 RETRY_S = 2.0
-CLOSE_HEARTBEAT = 4408
 SILENCE_S = 2.5 * HEARTBEAT_S
 WATCH_S = 1.0
 AT_ONCE = 500
@@ -43,9 +44,9 @@ async def sweep() -> None:
     await _correct_sessions(hub)
     await _correct_rooms(hub)
     await _correct_settings(hub)
-    heads = await room_heads(_local(hub, "room:"))
+    heads = await room_heads(hub.identities(Scope.ROOM))
     for number, connection in enumerate(list(hub.connections)):
-        rooms = [topic.removeprefix("room:") for topic in connection.topics]
+        rooms = _rooms_of(connection)
         known = {room: _state(heads[room]) for room in rooms if room in heads}
         if known:
             connection.push(encode("room.heads", rooms=known))
@@ -58,7 +59,7 @@ def _state(head: Head) -> dict[str, int]:
 
 
 async def _correct_rooms(hub: Hub) -> None:
-    users = _local(hub, "user:")
+    users = hub.identities(Scope.USER)
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
         hub.moved.clear()
@@ -66,43 +67,41 @@ async def _correct_rooms(hub: Hub) -> None:
         rows = await find_in("user_room", "user_identity", some, fields)
         rooms: defaultdict[str, set[str]] = defaultdict(set)
         for row in rows:
-            rooms[row["user_identity"]].add(room_topic(row["room_identity"]))
+            rooms[row["user_identity"]].add(row["room_identity"])
         for user in some:
             if user_topic(user) not in hub.moved:
                 _correct_user(hub, user, rooms[user])
 
 
-def _local(hub: Hub, prefix: str) -> list[str]:
-    return [topic.removeprefix(prefix) for topic in hub.topics(prefix)]
+def _rooms_of(connection: Connection) -> list[str]:
+    found = (identity_in(topic, Scope.ROOM) for topic in connection.topics)
+    return [room for room in found if room is not None]
 
 
 def _correct_user(hub: Hub, user: str, right: set[str]) -> None:
     for connection in hub.sockets_of(user_topic(user)):
-        present = {topic for topic in connection.topics if topic.startswith("room:")}
-        for topic in right - present:
-            hub.subscribe(connection, topic)
-        for topic in present - right:
-            hub.unsubscribe(connection, topic)
-            removed = encode(
-                "room.removed", room_identity=topic.removeprefix("room:"), reason="removed"
-            )
-            connection.push(removed)
+        present = set(_rooms_of(connection))
+        for room in right - present:
+            hub.subscribe(connection, room_topic(room))
+        for room in present - right:
+            hub.unsubscribe(connection, room_topic(room))
+            connection.push(encode("room.removed", room_identity=room, reason="removed"))
 
 
 async def _correct_sessions(hub: Hub) -> None:
     """Ends the sockets of device sessions that ended without this process hearing of it."""
-    sessions = _local(hub, "session:")
+    sessions = hub.identities(Scope.SESSION)
     for start in range(0, len(sessions), AT_ONCE):
         some = sessions[start : start + AT_ONCE]
         in_force = {"revoked_at": None, "expires_at": {"$gt": now_ms()}}
         alive = await find_in("device_session", "_id", some, {"_id": 1}, **in_force)
         for session in set(some) - {row["_id"] for row in alive}:
-            hub.apply(Close(session_topic(session), CLOSE_NOT_AUTHENTICATED))
+            hub.apply(Close(session_topic(session), close_codes.NOT_AUTHENTICATED))
 
 
 async def _correct_settings(hub: Hub) -> None:
     """Finds privacy settings that changed without this process hearing of it."""
-    users = _local(hub, "user:")
+    users = hub.identities(Scope.USER)
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
         for row in await find_in("user_basic", "_id", some, FIELDS):
@@ -153,7 +152,7 @@ def close_silent(now: float) -> None:
     """Closes with 4408 what was silent for too long. `now` as time.monotonic()."""
     for socket in list(_watched()):
         if now - socket.last_heard > SILENCE_S and not socket.may_be_silent:
-            socket.connection.close(CLOSE_HEARTBEAT)
+            socket.connection.close(close_codes.HEARTBEAT)
 
 
 def close_expired(now: int) -> None:
@@ -164,7 +163,7 @@ def close_expired(now: int) -> None:
     """
     for socket in list(_watched()):
         if now >= socket.user.expires_at_ms:
-            socket.connection.close(CLOSE_NOT_AUTHENTICATED)
+            socket.connection.close(close_codes.NOT_AUTHENTICATED)
 
 
 async def _watch_for_ever() -> None:

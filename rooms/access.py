@@ -13,6 +13,7 @@ from imsystem.ids import is_identity
 from imsystem.mongo.clients import collection
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
+from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
 from rooms.models import Member
 from rooms.policies import Access
 
@@ -103,16 +104,14 @@ def changed_since(room_identity: str, moment: tuple[float, int]) -> bool:
 _changed_at: dict[str, float] = {}
 
 
-@observe
-def _forget(event: ev.Event) -> None:
-    if not isinstance(event, ev.Changed):
-        return
-    if event.topic == ev.EVERYTHING:
+@observe(ev.Changed)
+def _forget(event: ev.Changed) -> None:
+    if event.topic == EVERYTHING:
         _cache.clear()
         return
-    if not event.topic.startswith("room:"):
+    room_identity = identity_in(event.topic, Scope.ROOM)
+    if room_identity is None:
         return
-    room_identity = event.topic.removeprefix("room:")
     _cache.pop(room_identity, None)
     _changed_at.pop(room_identity, None)  # the oldest change is the first one
     if len(_changed_at) >= MAX_CACHED_ROOMS:

@@ -5,17 +5,10 @@ from collections.abc import Sequence
 from accounts.models import User
 from accounts.privacy import RECEIPT
 from accounts.providers import online_from_thread
-from imsystem.realtime.events import (
-    Changed,
-    Deliver,
-    Event,
-    Join,
-    Part,
-    room_topic,
-    user_topic,
-)
+from imsystem.realtime.events import Changed, Deliver, Event, Join, Part
 from imsystem.realtime.frames import encode
 from imsystem.realtime.publish import publish_from_thread
+from imsystem.realtime.topics import room_topic, user_topic
 from rooms.choices import Kind
 from rooms.heads import Head
 from rooms.models import Member, Room

@@ -8,6 +8,7 @@ from imsystem.mongo.clients import Document, find_in
 from imsystem.mongo.instances import instance
 from imsystem.mongo.shared_reads import SharedReads
 from imsystem.realtime.followed import followed
+from imsystem.realtime.topics import Scope
 from rooms.models import Member, Room
 
 # A user is in some rooms, a room may be in the list of each of its members.
@@ -38,9 +39,9 @@ async def _read_pairs(rooms: Sequence[str]) -> dict[str, list[str]]:
 _memberships = PerLoop(lambda: SharedReads(_read_memberships))
 
 # Kept for half a minute. Their last_seq and revision are old: rooms/heads.py knows the present.
-known_rooms = followed(_read_rooms, "room:")
+known_rooms = followed(_read_rooms, Scope.ROOM)
 # Who is in a direct room (identities).
-pairs = followed(_read_pairs, "room:")
+pairs = followed(_read_pairs, Scope.ROOM)
 
 
 async def memberships(user_identity: str) -> list[Member]:

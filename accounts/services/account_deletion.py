@@ -13,11 +13,11 @@ from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, Sex, TwoFactor, User
 from accounts.services.devices import revoke_all
 from accounts.services.reauth import confirm
-from accounts.user_cache import person_topic
 from imsystem.clock import now_ms
 from imsystem.errors import Forbidden
 from imsystem.realtime.events import Changed
 from imsystem.realtime.publish import publish_from_thread
+from imsystem.realtime.topics import profile_topic
 
 Leave = Callable[[User], None]
 
@@ -93,4 +93,4 @@ def _erase(user: User) -> None:
         deleted_at=now,
         updated_at=now,
     )
-    publish_from_thread(Changed(person_topic(user.pk)))
+    publish_from_thread(Changed(profile_topic(user.pk)))

@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.choices import Audience
 from accounts.models import Sex, User
 from accounts.policies import valid_nickname
-from accounts.user_cache import person_topic
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotAuthenticated
-from imsystem.realtime.events import Changed, user_topic
+from imsystem.realtime.events import Changed
 from imsystem.realtime.publish import publish_from_thread
+from imsystem.realtime.topics import profile_topic, user_topic
 
 
 def update_profile(
@@ -31,7 +31,7 @@ def update_profile(
         changes["sex"] = _valid_sex(sex)
     privacy = _privacy_changes(who_may_add, who_sees_online, read_receipts)
     _store(user, changes | privacy)
-    publish_from_thread(Changed(user_topic(user.pk) if privacy else person_topic(user.pk)))
+    publish_from_thread(Changed(user_topic(user.pk) if privacy else profile_topic(user.pk)))
     return user
 
 

@@ -11,10 +11,9 @@ from websockets.protocol import State as ConnectionState
 from websockets.streams import StreamReader
 
 from imsystem.embedded.inbox import Inbox
+from imsystem.realtime import close_codes
 from imsystem.realtime.wire import only_text_frame
 
-CLOSE_BAD_TEXT = 1007
-CLOSE_FLOODING = 4429
 # Frames that say nothing: pings, pongs, empty fragments. Clients send a ping every 20 s or so.
 MAX_IDLE_PER_S = 100
 TOO_LONG = (
@@ -127,7 +126,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         try:
             self.queue.put_nowait({"type": "websocket.receive", "text": text.decode()})
         except UnicodeDecodeError:
-            self._fail(CLOSE_BAD_TEXT, "no UTF-8")
+            self._fail(close_codes.BAD_TEXT, "no UTF-8")
             return
         if not self.read_paused and self.queue.several():
             self.read_paused = True  # until receive() has taken them all
@@ -142,7 +141,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._idle += 1
         if self._idle <= MAX_IDLE_PER_S:
             return True
-        self._fail(CLOSE_FLOODING, "too many frames")
+        self._fail(close_codes.FLOODING, "too many frames")
         return False
 
     def _fail(self, code: int, reason: str) -> None:

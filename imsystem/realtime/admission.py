@@ -15,13 +15,12 @@ from django.conf import settings
 from imsystem.env import UNLIMITED, Rate
 from imsystem.errors import RateLimited, Unavailable
 from imsystem.loops import PerLoop
+from imsystem.realtime import close_codes
 from imsystem.realtime.buckets import Buckets
 from imsystem.realtime.connection import Connection
 
 logger = logging.getLogger(__name__)
 
-CLOSE_FLOODING = 4429
-CLOSE_TOO_MANY = 4409
 # An address that is full is full for a while: somebody has to close a socket first.
 FULL_RETRY_S = 30
 WARN_EVERY_S = 60.0
@@ -111,7 +110,7 @@ class Admission:
         while _reached(len(sockets), self._caps.per_user):
             oldest = next(iter(sockets))
             del sockets[oldest]
-            oldest.cut(CLOSE_TOO_MANY)
+            oldest.cut(close_codes.TOO_MANY_SOCKETS)
         sockets[connection] = None
 
     def dismiss(self, connection: Connection) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from imsystem.ops import metrics
+from imsystem.realtime import close_codes
+from imsystem.realtime.topics import Topic
 from imsystem.realtime.wire import text_frame
 
 logger = logging.getLogger(__name__)
@@ -15,7 +17,6 @@ Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 # Takes the bytes of whole frames. False: not now, send them the other way.
 WriteFrames = Callable[[bytes], bool]
 
-CLOSE_TOO_FAR_BEHIND = 4413
 # Beyond what the server's write buffer (64 KiB) and the kernel hold already. A frame in line takes
 # 250 bytes besides its text.
 MAX_WAITING_BYTES = 1024 * 1024
@@ -65,7 +66,7 @@ class Connection:
         write_frames: WriteFrames | None = None,
     ) -> None:
         self.user_identity = user_identity
-        self.topics: set[str] = set()
+        self.topics: set[Topic] = set()
         # The kinds of events (Deliver.category) it does not get; None until that is known: none.
         self.declines: frozenset[str] | None = None
         self._send = send
@@ -142,7 +143,7 @@ class Connection:
         """Counts what is there, not what comes: one long answer alone is no reason to cut."""
         if self._waiting_bytes >= MAX_WAITING_BYTES or len(self._waiting) >= MAX_WAITING_FRAMES:
             logger.info("socket of %s is too far behind and is cut", self.user_identity)
-            self.cut(CLOSE_TOO_FAR_BEHIND)
+            self.cut(close_codes.TOO_FAR_BEHIND)
             return
         self._waiting.append(message)
         self._waiting_bytes += size

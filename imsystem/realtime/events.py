@@ -1,23 +1,24 @@
 """What processes tell each other about live sockets.
 
-Topics say whom: `room:<identity>`, `user:<identity>`, `session:<identity>`. Events are hints: one
-that gets lost shows as a gap in seq or revision, or is found by the sweep (chat/sweep.py).
+Each event names the sockets it is for by a topic. Events are hints: a lost one shows as a gap in
+seq or revision, or the sweep finds what it was about (chat/sweep.py).
 """
 
 import msgspec
 
-EVERYTHING = "*"
+from imsystem.realtime.topics import Topic
 
 
 class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
-    """Send `frame` (one encoded JSON text frame) to every socket of `topic`.
+    """Send `frame`, an encoded JSON text frame, to every socket of `topic`.
 
-    `seq` and `revision` are those of the message inside, 0 for other frames. New messages have
-    revision 0 and are delivered in order of seq. `skip_user` gets nothing. Sockets may decline a
-    `category` of events (Connection.declines); those that do get `fallback`, if it is not empty.
+    `seq` and `revision` are those of the message inside, and 0 for other frames. New messages have
+    revision 0 and are delivered in order of seq. The sockets of `skip_user` get nothing. Sockets
+    may decline a `category` of events (Connection.declines); they get `fallback` instead, unless
+    it is empty.
     """
 
-    topic: str
+    topic: Topic
     frame: str
     seq: int = 0
     revision: int = 0
@@ -27,40 +28,39 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):
-    """The sockets of topic `who` (a user) now also belong to `topic` (a room), which has `seq`
-    messages so far."""
+    """Add the sockets of topic `who` (a user) to `topic` (a room), which has `seq` messages so
+    far."""
 
-    who: str
-    topic: str
+    who: Topic
+    topic: Topic
     seq: int = 0
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, tag="part"):
-    """The sockets of topic `who` no longer belong to `topic`."""
+    """Take the sockets of topic `who` out of `topic`."""
 
-    who: str
-    topic: str
+    who: Topic
+    topic: Topic
 
 
 class Close(msgspec.Struct, frozen=True, array_like=True, tag="close"):
     """Close every socket of `topic` with `code`."""
 
-    topic: str
+    topic: Topic
     code: int
 
 
 class Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
-    """Whatever is cached about `topic` (a room's members and roles, a user's settings) is out of
-    date.
+    """Drop what is cached about `topic` (a room's members and roles, a user's settings).
 
-    EVERYTHING instead of a topic: events were lost, so no cache that follows them is right.
+    The topic EVERYTHING means that events were lost, so no cache that follows them is right.
     """
 
-    topic: str
+    topic: Topic
 
 
 class Beat(msgspec.Struct, frozen=True, array_like=True, tag="beat"):
-    """A hub's own pulse through the channel layer: that it comes back shows the layer works."""
+    """A hub's own pulse. When it comes back, the channel layer works."""
 
 
 Event = Deliver | Join | Part | Close | Changed | Beat
@@ -70,22 +70,10 @@ _decoder = msgspec.msgpack.Decoder(list[Event])
 
 
 def encode(events: list[Event]) -> bytes:
-    """Events as bytes for the channel layer."""
+    """Returns the events as bytes for the channel layer."""
     return _encoder.encode(events)
 
 
 def decode(data: bytes) -> list[Event]:
-    """The reverse; raises msgspec.MsgspecError for what is not ours."""
+    """Reverses `encode`. Raises msgspec.MsgspecError for data that is not ours."""
     return _decoder.decode(data)
-
-
-def room_topic(identity: str) -> str:
-    return f"room:{identity}"
-
-
-def user_topic(identity: str) -> str:
-    return f"user:{identity}"
-
-
-def session_topic(identity: str) -> str:
-    return f"session:{identity}"

@@ -1,7 +1,7 @@
 """Documents kept in memory as long as the hub tells when they change.
 
-While the channel layer is ill nothing is told, so nothing is kept either; and because a change may
-be stored a moment before it is told, nothing is kept longer than KEPT_S.
+While the channel layer is down nothing is told, so nothing is kept. A change may be stored a
+moment before it is told, so nothing is kept longer than KEPT_S either.
 """
 
 import time
@@ -13,6 +13,7 @@ from imsystem.loops import PerLoop
 from imsystem.mongo.shared_reads import SharedReads
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
+from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
 
 T = TypeVar("T")
 
@@ -23,17 +24,17 @@ Read = Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]
 
 
 class Followed(Generic[T]):
-    """Of one event loop. `read` is given keys and returns what there is of them; `prefixes` are
-    those of the topics (`room:`) that, with a key behind them, name what changes."""
+    """The cache of one event loop. `read` gets identities and returns what it finds of them. A
+    change of a topic whose scope is among `scopes` drops the value of the topic's identity."""
 
-    def __init__(self, read: Read[T], *prefixes: str) -> None:
+    def __init__(self, read: Read[T], *scopes: Scope) -> None:
         self._reads = SharedReads(read)
-        self._prefixes = prefixes
+        self._scopes = scopes
         self._kept: OrderedDict[str, tuple[T, float]] = OrderedDict()  # when it was asked for
         self._changed_at: OrderedDict[str, float] = OrderedDict()
 
     async def get(self, keys: Sequence[str]) -> dict[str, T]:
-        """What there is of the keys. It belongs to everybody: not to be changed."""
+        """Returns what there is of the keys. The values are shared: do not change them."""
         hub = current_hub()
         hub.start()  # from now on this process hears of changes
         started, epoch = time.monotonic(), hub.epoch
@@ -57,12 +58,12 @@ class Followed(Generic[T]):
                 _put(self._kept, key, (value, started))
 
     def forget(self, event: ev.Changed) -> None:
-        """Drops what the event is about."""
-        if event.topic == ev.EVERYTHING:
+        """Drops the value that the event is about."""
+        if event.topic == EVERYTHING:
             self._kept.clear()
-        for prefix in self._prefixes:
-            if event.topic.startswith(prefix):
-                key = event.topic.removeprefix(prefix)
+        for scope in self._scopes:
+            key = identity_in(event.topic, scope)
+            if key is not None:
                 self._kept.pop(key, None)
                 _put(self._changed_at, key, time.monotonic())
 
@@ -77,13 +78,13 @@ def _put(kept: OrderedDict[str, V], key: str, value: V) -> None:
         kept.popitem(last=False)
 
 
-def followed(read: Read[T], *prefixes: str) -> PerLoop[Followed[T]]:
-    """A Followed for each event loop, told of changes by its hub."""
-    per_loop = PerLoop(lambda: Followed(read, *prefixes))
+def followed(read: Read[T], *scopes: Scope) -> PerLoop[Followed[T]]:
+    """Returns a Followed for each event loop. The loop's hub tells it of changes."""
+    per_loop = PerLoop(lambda: Followed(read, *scopes))
 
-    @observe
-    def forget(event: ev.Event) -> None:
-        if isinstance(event, ev.Changed) and (kept := per_loop.made()) is not None:
+    @observe(ev.Changed)
+    def forget(event: ev.Changed) -> None:
+        if (kept := per_loop.made()) is not None:
             kept.forget(event)
 
     return per_loop

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from channels.layers import get_channel_layer
 
@@ -22,6 +22,7 @@ from imsystem.realtime import events as ev
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.frames import in_writes
 from imsystem.realtime.ordering import RoomOrder
+from imsystem.realtime.topics import EVERYTHING, Scope, Topic, identity_in
 from imsystem.realtime.wire import text_frame
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ SEND_TIMEOUT_S = 2.0
 MAX_OUTGOING = 10_000
 MAX_HUBS = 1_000
 
-Observer = Callable[[ev.Event], None]
+E = TypeVar("E", bound=ev.Event)
 
 
 class Hub:
@@ -55,7 +56,7 @@ class Hub:
         self.lost = asyncio.Event()
         # Users whose rooms changed since the sweep emptied this: what it read of them is old.
         self.moved: set[str] = set()
-        self._topics: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._topics: defaultdict[Topic, set[Connection]] = defaultdict(set)
         self._order = RoomOrder(self._send_messages)
         self._outgoing: list[ev.Event] = []
         self._wake = asyncio.Event()
@@ -69,7 +70,7 @@ class Hub:
 
     # --- local sockets ---------------------------------------------------------------------
 
-    def add(self, connection: Connection, topics: Iterable[str]) -> None:
+    def add(self, connection: Connection, topics: Iterable[Topic]) -> None:
         """Registers a socket; from now on it gets what is delivered to `topics`."""
         self.start()
         if connection not in self.connections:
@@ -86,11 +87,11 @@ class Hub:
         for topic in list(connection.topics):
             self.unsubscribe(connection, topic)
 
-    def subscribe(self, connection: Connection, topic: str) -> None:
+    def subscribe(self, connection: Connection, topic: Topic) -> None:
         connection.topics.add(topic)
         self._topics[topic].add(connection)
 
-    def unsubscribe(self, connection: Connection, topic: str) -> None:
+    def unsubscribe(self, connection: Connection, topic: Topic) -> None:
         connection.topics.discard(topic)
         members = self._topics.get(topic)
         if members is not None:
@@ -99,16 +100,17 @@ class Hub:
                 del self._topics[topic]
                 self._order.forget(topic)
 
-    def begin(self, topic: str, seq: int) -> None:
+    def begin(self, topic: Topic, seq: int) -> None:
         """The room has `seq` messages: those that follow are delivered in order from there."""
         if topic in self._topics:
             self._order.begin(topic, seq)
 
-    def topics(self, prefix: str) -> list[str]:
-        """The topics with this prefix ("room:") that have a local socket."""
-        return [topic for topic in self._topics if topic.startswith(prefix)]
+    def identities(self, scope: Scope) -> list[str]:
+        """Returns the identities of this scope (rooms, users) that have a local socket."""
+        found = (identity_in(topic, scope) for topic in self._topics)
+        return [identity for identity in found if identity is not None]
 
-    def sockets_of(self, topic: str) -> list[Connection]:
+    def sockets_of(self, topic: Topic) -> list[Connection]:
         """The local sockets of a topic, as a list that may be walked while they change."""
         return list(self._topics.get(topic, ()))
 
@@ -139,7 +141,7 @@ class Hub:
             elif topic in self._topics:
                 self._order.put(cast("list[ev.Deliver]", together))
             for event in together:
-                for observer in _observers:
+                for observer in _observers.get(type(event), ()):
                     observer(event)
 
     def _carry_out(self, event: ev.Event) -> None:
@@ -332,11 +334,11 @@ class Hub:
 
     def _lost_events(self) -> None:
         self.epoch += 1
-        self.apply(ev.Changed(ev.EVERYTHING))
+        self.apply(ev.Changed(EVERYTHING))
         self.lost.set()
 
 
-def _room_of_new_message(event: ev.Event) -> str | None:
+def _room_of_new_message(event: ev.Event) -> Topic | None:
     """Its topic; None for everything else."""
     new = isinstance(event, ev.Deliver) and event.seq and not event.revision
     return cast("ev.Deliver", event).topic if new else None
@@ -346,13 +348,18 @@ def _declined(connection: Connection, category: str) -> bool:
     return connection.declines is None or category in connection.declines
 
 
-_observers: list[Observer] = []
+_observers: dict[type[Any], list[Callable[[Any], None]]] = {}
 
 
-def observe(observer: Observer) -> Observer:
-    """Decorator: `observer` is called with every event of every hub, after it was applied."""
-    _observers.append(observer)
-    return observer
+def observe(kind: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+    """Decorator: calls the function with every event of this class, in every hub, after the event
+    has been carried out on the local sockets."""
+
+    def register(observer: Callable[[E], None]) -> Callable[[E], None]:
+        _observers.setdefault(kind, []).append(observer)
+        return observer
+
+    return register
 
 
 current_hub = PerLoop(Hub)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from imsystem.realtime.events import Deliver
+from imsystem.realtime.topics import Topic
 
 HOLD_S = 0.25
 
@@ -19,10 +20,10 @@ class RoomOrder:
 
     def __init__(self, deliver: Callable[[list[Deliver]], None]) -> None:
         self._deliver = deliver
-        self._last: dict[str, int] = {}
-        self._held: dict[str, dict[int, Deliver]] = {}
+        self._last: dict[Topic, int] = {}
+        self._held: dict[Topic, dict[int, Deliver]] = {}
 
-    def begin(self, topic: str, seq: int) -> None:
+    def begin(self, topic: Topic, seq: int) -> None:
         """The room had `seq` messages when the first local socket came to it. Without that the
         first event is delivered at once, and may not be the first message."""
         self._last.setdefault(topic, seq)
@@ -44,7 +45,7 @@ class RoomOrder:
         self._held.setdefault(event.topic, {})[event.seq] = event
         asyncio.get_running_loop().call_later(HOLD_S, self._give_up, event)
 
-    def forget(self, topic: str) -> None:
+    def forget(self, topic: Topic) -> None:
         """The last local socket of the room has gone."""
         self._last.pop(topic, None)
         self._held.pop(topic, None)
@@ -53,7 +54,7 @@ class RoomOrder:
         self._last[event.topic] = max(event.seq, self._last.get(event.topic, 0))
         ready.append(event)
 
-    def _pass_followers(self, topic: str, ready: list[Deliver]) -> None:
+    def _pass_followers(self, topic: Topic, ready: list[Deliver]) -> None:
         held = self._held.get(topic)
         while held and (event := held.pop(self._last[topic] + 1, None)):
             self._pass(event, ready)

@@ -4,12 +4,12 @@ import logging
 
 from imsystem.errors import Unavailable
 from imsystem.loops import run_on_loop
-from imsystem.realtime.events import Close, Event, session_topic
+from imsystem.realtime import close_codes
+from imsystem.realtime.events import Close, Event
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import session_topic
 
 logger = logging.getLogger(__name__)
-
-CLOSE_NOT_AUTHENTICATED = 4401
 
 
 def publish_from_thread(*events: Event) -> None:
@@ -28,4 +28,4 @@ def publish_from_thread(*events: Event) -> None:
 def close_sockets(*session_identities: str) -> None:
     """Closes the sockets of these device sessions in every process, with 4401."""
     topics = map(session_topic, session_identities)
-    publish_from_thread(*(Close(topic, CLOSE_NOT_AUTHENTICATED) for topic in topics))
+    publish_from_thread(*(Close(topic, close_codes.NOT_AUTHENTICATED) for topic in topics))

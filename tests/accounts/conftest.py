@@ -11,7 +11,7 @@ from accounts.codes import Purpose
 from accounts.models import User
 from imsystem.ids import new_identity
 from imsystem.realtime import hub
-from imsystem.realtime.events import Close, Event
+from imsystem.realtime.events import Close
 from tests.mailbox import delivered_to
 
 PASSWORD = "correct horse battery"
@@ -64,10 +64,9 @@ def closed() -> Iterator[list[str]]:
     """The topics whose sockets were told to close."""
     topics: list[str] = []
 
-    def note(event: Event) -> None:
-        if isinstance(event, Close):
-            topics.append(event.topic)
+    @hub.observe(Close)
+    def note(event: Close) -> None:
+        topics.append(event.topic)
 
-    hub.observe(note)
     yield topics
-    hub._observers.remove(note)
+    hub._observers[Close].remove(note)

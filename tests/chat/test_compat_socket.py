@@ -21,9 +21,10 @@ from imsystem.clock import now_ms
 from imsystem.ids import new_identity
 from imsystem.mongo.clients import collection
 from imsystem.realtime.connection import MAX_WAITING_BYTES
-from imsystem.realtime.events import Deliver, room_topic
+from imsystem.realtime.events import Deliver
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import room_topic
 from imsystem.threads import run_in_thread
 from rooms import services as rooms
 from rooms.models import Room

@@ -1,5 +1,6 @@
 """Read receipts: told to the others, unless one of the two sides has them off."""
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -14,6 +15,7 @@ from chat.sweep import sweep
 from imsystem.loops import run_on_loop
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import room_topic, user_topic
 from imsystem.threads import run_in_thread
 from rooms import services
 from rooms.models import Member
@@ -173,9 +175,9 @@ async def test_events_about_members_show_no_more(cast: Cast, member_shows: bool)
 async def test_sockets_that_are_not_ready_get_no_receipts(cast: Cast) -> None:
     """Their settings are not known yet. What they miss, the list of members has."""
     async with socket_of(cast.owner) as socket:
-        (connection,) = current_hub().sockets_of(ev.user_topic(cast.owner.pk))
+        (connection,) = current_hub().sockets_of(user_topic(cast.owner.pk))
         connection.declines = None
-        room = ev.room_topic(cast.room.pk)
+        room = room_topic(cast.room.pk)
         a, b, c = (f'{{"type": "{name}"}}' for name in "abc")
         current_hub().apply(ev.Deliver(room, a, category="receipt"))
         current_hub().apply(ev.Deliver(room, a, category="receipt", fallback=b))
@@ -185,13 +187,13 @@ async def test_sockets_that_are_not_ready_get_no_receipts(cast: Cast) -> None:
 
 def test_reading_asks_for_the_settings_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    read = privacy._read
+    find_in = privacy.find_in
 
-    async def count(user_identity: str) -> privacy.Privacy:
-        asked.append(user_identity)
-        return await read(user_identity)
+    async def count(name: str, field: str, values: Sequence[str], *rest: Any) -> Any:
+        asked.extend(values)
+        return await find_in(name, field, values, *rest)
 
-    monkeypatch.setattr(privacy, "_read", count)
+    monkeypatch.setattr(privacy, "find_in", count)
     for seq in range(3):
         run_on_loop(mark_read(user_identity=cast.member.pk, room_identity=cast.room.pk, seq=seq))
     assert asked == [cast.member.pk]

@@ -9,8 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from imsystem.env import UNLIMITED, Rate, rate
 from imsystem.errors import RateLimited, Unavailable
 from imsystem.realtime import buckets
-from imsystem.realtime.admission import CLOSE_TOO_MANY, Admission, Caps, source_of
+from imsystem.realtime.admission import Admission, Caps, source_of
 from imsystem.realtime.buckets import Bucket, Buckets
+from imsystem.realtime.close_codes import TOO_MANY_SOCKETS
 from imsystem.realtime.connection import Connection
 
 NO_CAPS = Caps(per_user=0, per_ip=0, per_process=0, handshakes=0)
@@ -125,7 +126,7 @@ class TestDoor:
         alices, bob = [Peer("alice") for _ in range(4)], Peer("bob")
         for peer in (alices[0], bob, *alices[1:]):
             some.admit(peer.connection)
-        closed = [[CLOSE_TOO_MANY], [CLOSE_TOO_MANY], [], []]
+        closed = [[TOO_MANY_SOCKETS], [TOO_MANY_SOCKETS], [], []]
         assert [peer.codes for peer in alices] == closed
         assert bob.codes == []
         for peer in (*alices, bob):

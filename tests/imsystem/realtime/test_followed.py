@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from imsystem.realtime import followed as module
-from imsystem.realtime.events import EVERYTHING, Changed
+from imsystem.realtime.events import Changed
 from imsystem.realtime.followed import Followed, followed
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import EVERYTHING, Scope
 
 
 class Source:
@@ -31,7 +32,7 @@ async def _a_healthy_layer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kept_of(source: Source) -> Followed[int]:
-    return followed(source.read, "room:", "also:")()
+    return followed(source.read, Scope.ROOM, Scope.PROFILE)()
 
 
 async def test_what_was_read_is_kept() -> None:
@@ -52,7 +53,7 @@ async def test_what_is_not_there_is_asked_for_again() -> None:
     assert source.reads == 2
 
 
-@pytest.mark.parametrize("topic", ["room:a", "also:a", EVERYTHING])
+@pytest.mark.parametrize("topic", ["room:a", "profile:a", EVERYTHING])
 async def test_a_change_is_followed(topic: str) -> None:
     source = Source()
     kept = kept_of(source)
