@@ -23,10 +23,11 @@ from imsystem.loops import PerLoop
 from imsystem.outage import is_outage
 from imsystem.realtime.buckets import Bucket, Buckets
 from imsystem.realtime.connection import Connection
-from imsystem.realtime.door import CLOSE_FLOODING, current_door, in_force, source_of
+from imsystem.realtime.door import CLOSE_FLOODING, current_door, in_force
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.publish import CLOSE_NOT_AUTHENTICATED
+from imsystem.sources import source_of_client
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.finishing = False
         self.prepare_limits()
         await receive()  # websocket.connect
-        source = source_of(scope.get("client"))
+        source = source_of_client(scope.get("client"))
         try:
             current_door().enter(source)
         except AppError as exc:

@@ -6,6 +6,7 @@ from accounts.services.administrators import (
     change_account,
     is_last_administrator,
 )
+from accounts.services.attempts import PASSWORD_FAILURES
 from accounts.services.avatar import remove_avatar, set_avatar
 from accounts.services.codes import SentCode, send_code
 from accounts.services.devices import (
@@ -21,7 +22,6 @@ from accounts.services.passwords import change_password, reset_password
 from accounts.services.profile import update_profile
 from accounts.services.registration import add_user, create_user, insert_user, register
 from accounts.services.signing_in import (
-    PASSWORD_FAILURES,
     SignIn,
     check_credentials,
     refresh,
