@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,13 +16,11 @@ from accounts import services
 from accounts.canonical import valid_account, valid_email
 from accounts.forms import AdminLoginForm
 from accounts.models import DeviceSession, User
-from accounts.policies import valid_nickname
+from accounts.pages import sentence, signed_in_user
+from accounts.policies import fixed_fields, may_administer, valid_nickname
 from accounts.selectors import two_factor_in_force
 from imsystem.admin import BasicAdmin, local_time
 from imsystem.errors import BadRequest, Forbidden
-from imsystem.realtime.events import Changed
-from imsystem.realtime.publish import publish_from_thread
-from imsystem.realtime.topics import profile_topic
 
 if TYPE_CHECKING:
     UserModelForm = forms.ModelForm[User]
@@ -31,15 +29,23 @@ else:
 
 admin.site.login_form = AdminLoginForm
 
+# What the form of a user stores; groups and permissions are stored by Django (save_related).
+CHANGEABLE = ("account", "email", "nickname", "sex", "is_active", "is_staff", "is_superuser")
+
+OWN_PAGES = _("For your own account, use the pages of your account.")
+
 
 class UserForm(UserModelForm):
     """The canonical forms and the rules of registration, as field errors."""
 
     class Meta:
         model = User
-        fields = ("account", "email", "nickname", "sex", "is_active", "is_staff", "is_superuser")
+        fields = CHANGEABLE
 
     def clean_account(self) -> str:
+        """A name that `createsuperuser` gave may be a reserved one: it can be kept."""
+        if self.cleaned_data["account"] == self.instance.account:
+            return self.instance.account
         return self._free("account", _clean(valid_account, self.cleaned_data["account"]))
 
     def clean_email(self) -> str:
@@ -83,19 +89,31 @@ class UserAdmin(BasicAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Only superusers make staff: otherwise staff could make themselves superusers."""
-        fixed = super().get_readonly_fields(request, obj)
-        if isinstance(request.user, User) and request.user.is_superuser:
-            return fixed
-        return (*fixed, "is_staff", "is_superuser", "groups", "user_permissions")
+        """Also what the rule on accounts keeps from whoever asks: no form takes such a field."""
+        fixed = fixed_fields(signed_in_user(request), obj)
+        return (*super().get_readonly_fields(request, obj), *sorted(fixed - {"password"}))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """A refusal of the services is told above the form, which then shows what is stored."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (BadRequest, Forbidden) as exc:
+            self.message_user(request, sentence(exc), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
             obj.set_unusable_password()
-        super().save_model(request, obj, form, change)
-        publish_from_thread(Changed(profile_topic(obj.pk)))
-        if not obj.is_active:
-            services.revoke_all(user=obj)
+            services.insert_user(obj)
+            return
+        given = {name: form.cleaned_data[name] for name in CHANGEABLE if name in form.cleaned_data}
+        services.change_account(actor=signed_in_user(request), user=obj, **given)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deactivate instead: rooms and messages name their people."""
@@ -127,7 +145,8 @@ class UserAdmin(BasicAdmin):
                 "checkbox": ACTION_CHECKBOX_NAME,
             }
             return TemplateResponse(request, "admin/accounts/user/two_factor_off.html", context)
-        switched = [user for user in list(queryset) if services.remove_two_factor(user=user)]
+        others = [user for user in list(queryset) if not self._is_own(request, user)]
+        switched = [user for user in others if services.remove_two_factor(user=user)]
         for user in switched:
             self.log_change(request, user, gettext("Two-factor authentication switched off."))
         names = ", ".join(user.account for user in switched) or "-"
@@ -149,8 +168,20 @@ class UserAdmin(BasicAdmin):
             }
             return TemplateResponse(request, "admin/accounts/user/delete_data.html", context)
         for user in list(queryset):
-            self._delete_one(request, user)
+            if not self._is_own(request, user):
+                self._delete_one(request, user)
         return None
+
+    def _is_own(self, request: HttpRequest, user: User) -> bool:
+        """One's own page asks for password and second factor; an action must not be the way
+        around it for somebody who found the browser open."""
+        if user.pk != request.user.pk:
+            return False
+        text = OWN_PAGES
+        if services.is_last_administrator(user):
+            text = services.ONLY_ADMINISTRATOR
+        self.message_user(request, text, messages.ERROR)
+        return True
 
     def _delete_one(self, request: HttpRequest, user: User) -> None:
         account = user.account
@@ -187,6 +218,11 @@ class DeviceSessionAdmin(BasicAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
+        """Devices of superusers and staff are signed out by superusers; owners have their page."""
+        allowed = obj is None or may_administer(signed_in_user(request), obj.user)
+        return allowed and super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: DeviceSession) -> None:
         services.sign_out(session=obj)

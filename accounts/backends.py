@@ -12,6 +12,7 @@ from accounts.errors import BadCredentials, BadOtp, OtpRequired
 from accounts.models import User
 from accounts.services import check_credentials
 from accounts.sessions import client_ip
+from accounts.trusted_devices import token_of
 
 
 class AccountBackend(ModelBackend):
@@ -30,8 +31,13 @@ class AccountBackend(ModelBackend):
         if account is None or password is None:
             return None
         try:
-            ip = client_ip(request) if request else ""
-            return check_credentials(account=account, password=password, ip=ip, otp=otp)
+            return check_credentials(
+                account=account,
+                password=password,
+                ip=client_ip(request) if request else "",
+                device_token=token_of(request) if request else "",
+                otp=otp,
+            )
         except (BadCredentials, BadOtp, OtpRequired):
             return None
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from accounts.clients import client_of
 from accounts.models import DeviceSession
+from imsystem.sources import source_of
 
 # A script that signs in for every run and never out must not fill the list, or the database.
 MAX_LIVE = 200
@@ -12,12 +13,12 @@ KEPT_MS = 90 * 24 * 3600 * 1000
 
 
 def is_new(session: DeviceSession, earlier: Sequence[DeviceSession]) -> bool:
-    """No earlier session had the same client and the same address.
+    """No earlier session had the same client and came from the same source.
 
     False for a person's very first one: they have just registered.
     """
-    here = (session.ip, client_of(session.device))
-    known = ((before.ip, client_of(before.device)) for before in earlier)
+    here = (source_of(session.ip), client_of(session.device))
+    known = ((source_of(before.ip), client_of(before.device)) for before in earlier)
     return bool(earlier) and here not in known
 
 
@@ -25,8 +26,10 @@ def surplus(session: DeviceSession, earlier: Sequence[DeviceSession]) -> list[st
     """The live sessions beyond MAX_LIVE, `session` counted: first those that look like it, so
     that no script signs the phone out; then those that were not used for longest."""
 
+    here = source_of(session.ip)
+
     def goes_last(before: DeviceSession) -> tuple[bool, int]:
-        alike = (before.device, before.ip) == (session.device, session.ip)
+        alike = before.device == session.device and source_of(before.ip) == here
         return not alike, before.last_used_at
 
     live = sorted((before for before in earlier if before.ended_at is None), key=goes_last)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.errors import BadCredentials
 from accounts.sessions import browser_device_session, follow_sign_out, is_signed_in, touch
+from accounts.trusted_devices import add_cookie, trust
 from imsystem.http.middleware import error_response
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -32,6 +33,7 @@ class DeviceSessionMiddleware:
                 self._check(request)
             response = self.get_response(request)
             follow_sign_out(request)
+            add_cookie(request, response)
         except Exception as exc:
             request.user = AnonymousUser()  # the page of the error must not ask again
             answer = error_response(request, exc)
@@ -52,4 +54,5 @@ class DeviceSessionMiddleware:
         request.device_session = session  # type: ignore[attr-defined]
         request.user = session.user
         if touch(session):
-            request.session.modified = True  # who comes back keeps the cookie
+            request.session.modified = True  # who comes back keeps the cookies
+            trust(request, session.user)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 NICKNAME_LENGTH = 64
 
+# The flags by which somebody may sign in, open the administration, and do anything there.
+STANDING = ("is_active", "is_staff", "is_superuser")
+RIGHTS = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
+SIGN_IN_DATA = frozenset({"account", "email", "password", "is_active"})
+
 # Letters and symbols that are drawn as nothing: Hangul fillers, the Braille blank.
 _BLANK_LETTERS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
 # These reverse the text that follows, also outside the name ("gpj.exe"); line separators break it.
@@ -70,3 +75,25 @@ def may_see_online(viewer: "User", user: "User", *, contact: bool) -> bool:
         return True
     hides = viewer.who_sees_online == Audience.NOBODY
     return not hides and includes(user.who_sees_online, contact=contact)
+
+
+def may_administer(actor: "User", user: "User") -> bool:
+    """Whether `actor`, in the administration, may touch what `user` signs in with: name, address,
+    devices. Whoever reads the address can set a password, and then has the rights of `user`: those
+    of superusers and staff are the business of superusers only."""
+    return actor.is_superuser or not (user.is_staff or user.is_superuser)
+
+
+def fixed_fields(actor: "User", user: "User | None") -> frozenset[str]:
+    """The fields of an account that `actor` may not set in the administration; `user` is None for
+    an account that is being added.
+
+    Rights are given and taken by superusers only. One's own address is changed on the own page,
+    which asks for the password and the second factor; a browser that was left open has neither.
+    """
+    fixed = frozenset[str]() if actor.is_superuser else RIGHTS
+    if user is None:
+        return fixed
+    if not may_administer(actor, user):
+        return fixed | SIGN_IN_DATA
+    return fixed | {"email"} if actor.pk == user.pk else fixed

@@ -7,13 +7,14 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
-from accounts import known_devices, mails
+from accounts import known_devices, known_sources, mails, trusted_devices
 from accounts.clients import client_name
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession, User
 from accounts.selectors import live_session
 from imsystem.clock import now_ms
 from imsystem.realtime.publish import close_sockets
+from imsystem.sources import address_of, source_of
 
 DEVICE_SESSION_KEY = "device_session"  # in Django's session
 # last_used_at is for people; a write for every page view would be too much.
@@ -21,8 +22,9 @@ TOUCH_AFTER_MS = 10 * 60 * 1000
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The peer's address. X-Forwarded-For is the server's business: it knows its proxies."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """The peer's address, "" when it has none. X-Forwarded-For is the server's business: it knows
+    its proxies."""
+    return address_of(str(request.META.get("REMOTE_ADDR", "")))
 
 
 def device_name(request: HttpRequest) -> str:
@@ -52,6 +54,7 @@ def open_session(session: DeviceSession) -> DeviceSession:
     ).exists():
         revoke([session.identity])
         raise BadCredentials
+    known_sources.remember(user, source_of(session.ip))
     _clear_away(session, earlier)
     return session
 
@@ -161,3 +164,4 @@ def _session_of_browser(request: HttpRequest, user: User) -> DeviceSession:
 def _bind(request: HttpRequest, session: DeviceSession) -> None:
     request.session[DEVICE_SESSION_KEY] = session.identity
     request.device_session = session  # type: ignore[attr-defined]
+    trusted_devices.trust(request, session.user)

@@ -23,11 +23,12 @@ from imsystem.loops import PerLoop
 from imsystem.ops import metrics
 from imsystem.outage import is_outage
 from imsystem.realtime import close_codes
-from imsystem.realtime.admission import current_admission, in_force, source_of
+from imsystem.realtime.admission import current_admission, in_force
 from imsystem.realtime.buckets import Bucket, Buckets
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from imsystem.sources import source_of_client
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.finishing = False
         self.prepare_limits()
         await receive()  # websocket.connect
-        source = source_of(scope.get("client"))
+        source = source_of_client(scope.get("client"))
         try:
             current_admission().enter(source)
         except AppError as exc:

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any, Self
 
 from django.conf import settings
-from django.utils.crypto import salted_hmac
 from limits import RateLimitItemPerSecond
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -18,7 +17,7 @@ from imsystem.clock import now_ms
 from imsystem.env import Rate
 from imsystem.errors import RateLimited
 from imsystem.outage import is_outage
-from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.redis import KEY_PREFIX, secret_name, sync_redis
 
 _lifted: ContextVar[bool] = ContextVar("lifted", default=False)
 
@@ -87,7 +86,58 @@ class Limit:
             _limiter().clear(self._item, *self._identifiers(key))
 
     def _identifiers(self, key: tuple[str, ...]) -> tuple[str, str]:
-        return self._name, _secret_name(key)
+        return self._name, secret_name(*key)
+
+
+# One step, so that parallel uses do not slip through. The value is the time at which the allowance
+# will be whole again (the generic cell rate algorithm); ARGV: now, ms a use, ms the whole takes.
+_ALLOW = """
+local now, step, whole = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local whole_at = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local wait = whole_at + step - now - whole
+if wait > 0 then return math.ceil(wait) end
+redis.call('SET', KEYS[1], string.format('%.0f', whole_at + step), 'PX', math.ceil(whole))
+return 0
+"""
+_GIVE_BACK = """
+local whole_at = tonumber(redis.call('GET', KEYS[1]) or '0') - tonumber(ARGV[2])
+if whole_at > tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], string.format('%.0f', whole_at), 'KEEPTTL')
+else
+  redis.call('DEL', KEYS[1])
+end
+return 0
+"""
+
+
+class Allowance:
+    """`amount` uses at once, refilled evenly over `window_s`: what is taken can be given back.
+
+    For failures: each try takes one before it is judged, so that parallel tries do not slip
+    through, and one that turns out to be no failure gives it back. RATE_LIMITS=off lifts it.
+    """
+
+    def __init__(self, name: str, *, amount: int, window_s: int) -> None:
+        self._name = name
+        whole_ms = window_s * 1000
+        self._arguments = (str(whole_ms // amount), str(whole_ms))
+
+    def take(self, *key: str) -> None:
+        """Takes one; raises RateLimited, and takes nothing, when there is none."""
+        if not settings.RATE_LIMITS or _lifted.get():
+            return
+        wait_ms = self._run(_ALLOW, key)
+        if wait_ms:
+            raise RateLimited(math.ceil(wait_ms / 1000))
+
+    def give_back(self, *key: str) -> None:
+        """Undoes one `take`."""
+        if settings.RATE_LIMITS and not _lifted.get():
+            self._run(_GIVE_BACK, key)
+
+    def _run(self, script: str, key: tuple[str, ...]) -> Any:
+        name = f"{KEY_PREFIX}limit:allowance:{self._name}:{secret_name(*key)}"
+        return sync_redis().eval(script, 1, name, str(now_ms()), *self._arguments)
 
 
 # One step, so that parallel tries do not slip through: 0 to go on, else the milliseconds to wait.
@@ -116,7 +166,7 @@ class GrowingDelay:
 
     def take(self, *key: str) -> None:
         """Counts one try; raises RateLimited, and counts nothing, while the wait is not over."""
-        if not settings.RATE_LIMITS:
+        if not settings.RATE_LIMITS or _lifted.get():
             return
         script = (_TRY, 1, self._key(key), str(now_ms()), *self._arguments)
         wait_ms: Any = sync_redis().eval(*script)
@@ -129,9 +179,4 @@ class GrowingDelay:
             sync_redis().delete(self._key(key))
 
     def _key(self, key: tuple[str, ...]) -> str:
-        return f"{KEY_PREFIX}delay:{self._name}:{_secret_name(key)}"
-
-
-def _secret_name(key: tuple[str, ...]) -> str:
-    """Keys hold addresses and names of people: Redis gets only a hash of them."""
-    return salted_hmac("limits", "\0".join(key), algorithm="sha256").hexdigest()
+        return f"{KEY_PREFIX}delay:{self._name}:{secret_name(*key)}"

@@ -2,6 +2,7 @@
 
 import redis.asyncio
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 from django_redis import get_redis_connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -31,3 +32,9 @@ def sync_redis() -> "redis.Redis":
     """The shared blocking client (django-redis's pool); values are bytes."""
     client: redis.Redis = get_redis_connection("default")
     return client
+
+
+def secret_name(*parts: str) -> str:
+    """A hash for a key that would hold names, addresses or codes: whoever reads Redis learns none
+    of them, and cannot try them out without SECRET_KEY."""
+    return salted_hmac("limits", "\0".join(parts), algorithm="sha256").hexdigest()

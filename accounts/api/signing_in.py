@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import payloads, services, sessions
+from accounts import payloads, services, sessions, trusted_devices
 from accounts.api.open import OpenView
 from accounts.codes import Purpose
 from accounts.requests import ApiRequest
@@ -24,7 +24,8 @@ from accounts.services import SignIn
 from imsystem.http.api import body_of
 
 
-def _signed_in(sign_in: SignIn, status: int) -> Response:
+def _signed_in(request: Request, sign_in: SignIn, status: int) -> Response:
+    trusted_devices.trust(request._request, sign_in.user)
     body = {
         "user": payloads.own_user(sign_in.user),
         "access": sign_in.access,
@@ -57,7 +58,7 @@ class RegisterView(OpenView):
             ip=sessions.client_ip(request._request),
             device=sessions.device_name(request._request),
         )
-        return _signed_in(sign_in, 201)
+        return _signed_in(request, sign_in, 201)
 
 
 class LoginView(OpenView):
@@ -71,9 +72,10 @@ class LoginView(OpenView):
             **body_of(request, LoginBody),
             ip=sessions.client_ip(request._request),
             device=sessions.device_name(request._request),
+            device_token=trusted_devices.token_of(request._request),
             with_tokens=True,
         )
-        return _signed_in(sign_in, 200)
+        return _signed_in(request, sign_in, 200)
 
 
 class RefreshView(OpenView):
@@ -96,7 +98,9 @@ class ResetPasswordView(OpenView):
     @extend_schema(request=ResetPasswordBody, responses={204: None}, auth=[])
     def post(self, request: Request) -> Response:
         """Set a new password with a code from the mail. Signs out everywhere."""
-        services.reset_password(**body_of(request, ResetPasswordBody))
+        ip = sessions.client_ip(request._request)
+        user = services.reset_password(**body_of(request, ResetPasswordBody), ip=ip)
+        trusted_devices.trust(request._request, user)
         return Response(status=204)
 
 

@@ -2,6 +2,12 @@
 to write."""
 
 from accounts.services.account_deletion import before_deletion, delete_account, delete_own_account
+from accounts.services.administrators import (
+    ONLY_ADMINISTRATOR,
+    change_account,
+    is_last_administrator,
+)
+from accounts.services.attempts import PASSWORD_FAILURES
 from accounts.services.avatar import remove_avatar, set_avatar
 from accounts.services.codes import SentCode, send_code
 from accounts.services.devices import (
@@ -14,9 +20,8 @@ from accounts.services.export import contribute, export_data, export_name
 from accounts.services.otp import check_otp
 from accounts.services.passwords import change_password, reset_password
 from accounts.services.profile import update_profile
-from accounts.services.registration import add_user, create_user, register
+from accounts.services.registration import add_user, create_user, insert_user, register
 from accounts.services.signing_in import (
-    PASSWORD_FAILURES,
     SignIn,
     check_credentials,
     refresh,
@@ -35,6 +40,7 @@ from accounts.services.two_factor import (
 )
 
 __all__ = [
+    "ONLY_ADMINISTRATOR",
     "PASSWORD_FAILURES",
     "Enrolment",
     "SentCode",
@@ -42,6 +48,7 @@ __all__ = [
     "add_user",
     "before_deletion",
     "begin_two_factor",
+    "change_account",
     "change_email",
     "change_password",
     "check_credentials",
@@ -54,6 +61,8 @@ __all__ = [
     "disable_two_factor",
     "export_data",
     "export_name",
+    "insert_user",
+    "is_last_administrator",
     "new_recovery_codes",
     "refresh",
     "register",

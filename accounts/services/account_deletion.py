@@ -5,16 +5,15 @@ from collections.abc import Callable
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
-from django.utils.translation import gettext_lazy as _
 
 from accounts import mails
 from accounts.canonical import DELETED_PREFIX
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, Sex, TwoFactor, User
+from accounts.services.administrators import store_standing
 from accounts.services.devices import revoke_all
 from accounts.services.reauth import confirm
 from imsystem.clock import now_ms
-from imsystem.errors import Forbidden
 from imsystem.realtime.events import Changed
 from imsystem.realtime.publish import publish_from_thread
 from imsystem.realtime.topics import profile_topic
@@ -57,17 +56,8 @@ def delete_account(*, user: User) -> None:
 
 
 def _deactivate(user: User) -> None:
-    active = User.objects.filter(pk=user.pk, is_active=True)
-    ended = active.update(is_active=False, updated_at=now_ms()) == 1
-    # Afterwards: of two who leave at the same moment, not both may think the other stays.
-    if ended and user.is_superuser and not _superusers_left():
-        User.objects.filter(pk=user.pk).update(is_active=True, updated_at=now_ms())
-        raise Forbidden(_("This is the only administrator. Make somebody else one first."))
+    store_standing(user.pk, {"is_active": False}, judged={"is_active": True})
     revoke_all(user=user)
-
-
-def _superusers_left() -> bool:
-    return User.objects.filter(is_superuser=True, is_active=True).exists()
 
 
 def _erase(user: User) -> None:

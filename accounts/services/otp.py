@@ -9,49 +9,41 @@ from accounts import mails
 from accounts.errors import BadOtp, OtpRequired
 from accounts.models import RecoveryCode, TwoFactor, User
 from accounts.selectors import recovery_codes_left, two_factor_in_force
+from accounts.services.attempts import Tries, otp_tries, otp_tries_of
 from accounts.totp import read_recovery_code, step_of
 from imsystem.clock import now_ms
 from imsystem.encryption import DecryptionError, decrypt
-from imsystem.limits import GrowingDelay
 
 logger = logging.getLogger(__name__)
 
 SEALED_FOR = "two-factor"
-# Three codes of a million are good at any moment. Five guesses at once, then after 1, 2, 4, ... 60
-# minutes: about 30 in the first day, a chance of 1 in 10,000 for who has the password already.
-OTP_FAILURES = GrowingDelay("otp", free=5, first_s=60, longest_s=3_600)
 
 
-def check_otp(user: User, otp: str) -> None:
+def check_otp(user: User, otp: str, *, ip: str = "", device_token: str = "") -> None:
     """Returns when `user` has no two-factor authentication, or when `otp` is a good code of their
-    app or a recovery code, which is used up by this.
+    app or a recovery code, which is used up by this. For the sign-in.
 
     Raises OtpRequired when none is given, which counts as no failure; BadOtp for a wrong one, and
     RateLimited after too many of those.
     """
+    _check(user, otp, otp_tries(user, ip=ip, device_token=device_token))
+
+
+def check_own_otp(user: User, otp: str) -> None:
+    """The same for somebody who is signed in."""
+    _check(user, otp, otp_tries_of(user))
+
+
+def _check(user: User, otp: str, tries: Tries) -> None:
     two_factor = two_factor_in_force(user)
     if two_factor is None:
         return
     if not otp.strip():
         raise OtpRequired(user)
-    count_try(user)
+    tries.take()
     if not (_use_app_code(two_factor, otp) or _use_recovery_code(user, otp)):
         raise BadOtp
-    forgive_tries(user)
-
-
-def count_try(user: User) -> None:
-    """Counts before the check, so that parallel guesses do not slip through; RateLimited."""
-    OTP_FAILURES.take(*_who(user))
-
-
-def forgive_tries(user: User) -> None:
-    OTP_FAILURES.forgive(*_who(user))
-
-
-def _who(user: User) -> tuple[str, str]:
-    # Who guesses here has the password. Its owner sets a new one by code, and has a new count.
-    return user.identity, str(user.password_set_at)
+    tries.forgive()
 
 
 def app_step(two_factor: TwoFactor, otp: str) -> int | None:

@@ -1,16 +1,19 @@
 """Setting another password."""
 
-from accounts import codes
+from accounts import codes, known_sources
 from accounts.canonical import valid_email
 from accounts.codes import Purpose
 from accounts.models import DeviceSession, User
 from accounts.policies import check_password_rules
+from accounts.services.attempts import start_anew
 from accounts.services.devices import revoke_all
 from accounts.services.reauth import confirm_password
+from imsystem.sources import source_of
 
 
-def reset_password(*, email: str, code: str, password: str) -> None:
-    """Sets a new password for the owner of `email` and signs them out everywhere."""
+def reset_password(*, email: str, code: str, password: str, ip: str = "") -> User:
+    """Sets a new password for the owner of `email` and signs them out everywhere. From where they
+    did it they are let in again, however many strangers try passwords meanwhile."""
     email = valid_email(email)
     check_password_rules(password, User(email=email))
     with codes.consumed(purpose=Purpose.RESET, email=email, code=code):
@@ -21,6 +24,8 @@ def reset_password(*, email: str, code: str, password: str) -> None:
         check_password_rules(password, user)
         _set_password(user, password)
         revoke_all(user=user)
+        known_sources.remember(user, source_of(ip))
+    return user
 
 
 def change_password(
@@ -36,3 +41,4 @@ def change_password(
 def _set_password(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password", "password_set_at"])
+    start_anew(user)

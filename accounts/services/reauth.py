@@ -4,8 +4,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import BadOtp, OtpRequired
 from accounts.models import User
-from accounts.services.otp import check_otp
-from accounts.services.signing_in import PASSWORD_FAILURES, password_matches
+from accounts.services.attempts import password_tries_of
+from accounts.services.otp import check_own_otp
+from accounts.services.signing_in import password_matches
 from imsystem.errors import BadRequest
 
 
@@ -16,7 +17,7 @@ def confirm(user: User, password: str, otp: str = "") -> None:
     """
     confirm_password(user, password)
     try:
-        check_otp(user, otp)
+        check_own_otp(user, otp)
     except (OtpRequired, BadOtp) as exc:
         # Not 401: the person is signed in, and a client would think its token has expired.
         raise BadRequest(errors={"otp": [exc.detail]}) from None
@@ -27,7 +28,8 @@ def confirm_password(user: User, password: str, *, field: str = "password") -> N
 
     A count of its own for people who are signed in: strangers at the sign-in cannot use it up.
     """
-    PASSWORD_FAILURES.take(user.identity, "change")
+    tries = password_tries_of(user)
+    tries.take()
     if not password_matches(user, password):
         raise BadRequest(errors={field: [_("This is not your present password.")]})
-    PASSWORD_FAILURES.forgive(user.identity, "change")
+    tries.forgive()

@@ -19,7 +19,7 @@ def register(*, account: str, password: str, email: str, code: str, nickname: st
     account, email, nickname = _valid_names(account, email, nickname)
     check_password_rules(password, User(account=account, email=email))
     if User.objects.filter(account=account).exists():
-        raise _taken(account)
+        raise taken(account)
     with codes.consumed(purpose=Purpose.REGISTER, email=email, code=code):
         return create_user(account=account, email=email, nickname=nickname, password=password)
 
@@ -48,14 +48,22 @@ def create_user(*, account: str, email: str, nickname: str, password: str | None
     """
     user = User(account=account, email=email, nickname=nickname)
     user.set_password(password)
-    try:
-        user.save(force_insert=True)
-    except IntegrityError:
-        raise _taken(account) from None
+    insert_user(user)
     return user
 
 
-def _taken(account: str) -> BadRequest:
+def insert_user(user: User) -> None:
+    """Stores a new user whose values are canonical and checked. Raises BadRequest when another
+    user has the account name or the address."""
+    try:
+        user.save(force_insert=True)
+    except IntegrityError:
+        raise taken(user.account) from None
+
+
+def taken(account: str) -> BadRequest:
+    """Says which of the two values that belong to one user only somebody else has: the account
+    name, or else the address."""
     if User.objects.filter(account=account).exists():
         return BadRequest(errors={"account": [_("This account name is taken.")]})
     return BadRequest(errors={"email": [_("This address has an account already.")]})

@@ -5,23 +5,14 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import make_password
 
 from accounts import sessions
-from accounts.canonical import canonical_account
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession, User
 from accounts.selectors import find_by_sign_in_name, session_in_force
+from accounts.services.attempts import password_tries
 from accounts.services.otp import check_otp
 from accounts.tokens import Tokens, make_tokens, read_refresh
 from accounts.validators import MAX_PASSWORD_LENGTH
 from imsystem.errors import NotAuthenticated
-from imsystem.limits import GrowingDelay, Limit
-
-# Guesses at one account's password from one address: five at once, then after 30 s, 60 s, ... up
-# to a quarter of an hour. Success starts the count anew.
-PASSWORD_FAILURES = GrowingDelay("password", free=5, first_s=30, longest_s=900)
-# Guesses from many addresses at one account, and from one address at many accounts. Neither ends
-# a session; a person kept out by strangers sets a new password by code, which starts a new count.
-FAILURES_PER_ACCOUNT = Limit("password-account", amount=100, window_s=86_400)
-FAILURES_PER_IP = Limit("password-ip", amount=100, window_s=600)
 
 
 @dataclass(frozen=True)
@@ -34,27 +25,24 @@ class SignIn:
     refresh: str = ""
 
 
-def check_credentials(*, account: str, password: str, ip: str, otp: str = "") -> User:
+def check_credentials(
+    *, account: str, password: str, ip: str, device_token: str = "", otp: str = ""
+) -> User:
     """The active user with this account name or address, this password and, with two-factor
-    authentication, this code.
+    authentication, this code. `device_token` is the cookie of accounts.trusted_devices.
 
     Raises BadCredentials for anything else, after the same work, and RateLimited after too many
-    failures. Counts before it checks: parallel guesses do not slip through. Only who knows the
-    password learns of the second factor, by OtpRequired or BadOtp.
+    failures (accounts.services.attempts). Only who knows the password learns of the second factor,
+    by OtpRequired or BadOtp.
     """
     user = find_by_sign_in_name(account)
-    # When it was set is part of the key: a new password, set by code, starts a new count.
-    who = f"{user.identity} {user.password_set_at}" if user else canonical_account(account)
-    FAILURES_PER_ACCOUNT.check(who)
-    FAILURES_PER_IP.check(ip)
-    PASSWORD_FAILURES.take(who, ip)
+    tries = password_tries(account, user, ip=ip, device_token=device_token)
+    tries.take()
     if not password_matches(user, password):
-        FAILURES_PER_ACCOUNT.take(who)
-        FAILURES_PER_IP.take(ip)
         raise BadCredentials
-    PASSWORD_FAILURES.forgive(who, ip)
+    tries.forgive()
     assert user is not None  # noqa: S101 -- nobody's password never matches
-    check_otp(user, otp)
+    check_otp(user, otp, ip=ip, device_token=device_token)
     return user
 
 
@@ -69,11 +57,20 @@ def password_matches(user: User | None, password: str) -> bool:
 
 
 def sign_in(
-    *, account: str, password: str, ip: str, device: str, with_tokens: bool, otp: str = ""
+    *,
+    account: str,
+    password: str,
+    ip: str,
+    device: str,
+    with_tokens: bool,
+    device_token: str = "",
+    otp: str = "",
 ) -> SignIn:
     """Verifies a person. With tokens, opens a device session for them; pages open a browser
     session instead (accounts.sessions.open_browser_session)."""
-    user = check_credentials(account=account, password=password, ip=ip, otp=otp)
+    user = check_credentials(
+        account=account, password=password, ip=ip, device_token=device_token, otp=otp
+    )
     return sign_in_user(user=user, ip=ip, device=device) if with_tokens else SignIn(user)
 
 

@@ -10,7 +10,8 @@ from accounts import mails
 from accounts.errors import BadOtp
 from accounts.models import RecoveryCode, TwoFactor, User
 from accounts.selectors import two_factor_in_force
-from accounts.services.otp import SEALED_FOR, app_step, count_try, forgive_tries, recovery_digest
+from accounts.services.attempts import otp_tries_of
+from accounts.services.otp import SEALED_FOR, app_step, recovery_digest
 from accounts.services.reauth import confirm, confirm_password
 from accounts.totp import (
     RECOVERY_CODES,
@@ -68,14 +69,15 @@ def confirm_two_factor(*, user: User, otp: str) -> list[str]:
     begun = TwoFactor.objects.filter(user=user, confirmed_at=None).first()
     if begun is None:
         raise BadRequest(_("Begin with your password: there is nothing to confirm."))
-    count_try(user)
+    tries = otp_tries_of(user)
+    tries.take()
     step = app_step(begun, otp)
     # The secret too: this code says nothing about one that replaced it meanwhile.
     same = TwoFactor.objects.filter(pk=begun.pk, secret=begun.secret, confirmed_at=None)
     now = now_ms()
     if step is None or same.update(confirmed_at=now, last_step=step, updated_at=now) != 1:
         raise BadRequest(errors={"otp": [BadOtp.default_detail]})
-    forgive_tries(user)
+    tries.forgive()
     mails.send_two_factor_on(to=user.email)
     return _replace_recovery_codes(user)
 

@@ -14,6 +14,7 @@ from accounts.forms import LoginCodeForm, LoginForm
 from accounts.models import User
 from accounts.pages import PageForm, next_url, render_form, service_errors
 from accounts.selectors import active_user
+from accounts.trusted_devices import token_of
 from imsystem.clock import now_ms
 
 HOME = "/chat/"
@@ -42,6 +43,7 @@ def _first_step(request: HttpRequest, form: PageForm) -> HttpResponse:
             **form.cleaned_data,
             ip=sessions.client_ip(request),
             device=sessions.device_name(request),
+            device_token=token_of(request),
             with_tokens=False,
         )
     except OtpRequired as exc:
@@ -85,7 +87,12 @@ def login_code(request: HttpRequest) -> HttpResponse:
     form = LoginCodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
-            services.check_otp(user, form.cleaned_data["otp"])
+            services.check_otp(
+                user,
+                form.cleaned_data["otp"],
+                ip=sessions.client_ip(request),
+                device_token=token_of(request),
+            )
             goes_to = request.session.pop(SECOND_STEP_KEY)["next"]
             sessions.open_browser_session(request, user)
             return redirect(goes_to)

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import services, sessions
+from accounts import services, sessions, trusted_devices
 from accounts.codes import Purpose
 from accounts.forms import CodeForm, RegisterForm, ResetForm
 from accounts.pages import PageForm, render_form, service_errors
@@ -85,7 +85,9 @@ def password_reset(request: HttpRequest) -> HttpResponse:
     form = ResetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
-            services.reset_password(**form.cleaned_data)
+            ip = sessions.client_ip(request)
+            user = services.reset_password(**form.cleaned_data, ip=ip)
+            trusted_devices.trust(request, user)
             messages.success(request, _("Your password is set. Sign in with it."))
             return redirect("accounts:login")
     return render_form(request, template, form)

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from accounts import services
+from accounts import services, trusted_devices
 from accounts.canonical import valid_account
 from accounts.codes import Purpose
 from accounts.models import User
@@ -48,9 +48,11 @@ def login(request: HttpRequest) -> HttpResponse:
         password=password,
         ip=client_ip(request),
         device=device_name(request),
+        device_token=trusted_devices.token_of(request),
         with_tokens=True,
         otp=_field(request.POST, "otp"),
     )
+    trusted_devices.trust(request, signed_in.user)
     return done(texts.SIGNED_IN, token_data(signed_in))
 
 
@@ -73,6 +75,7 @@ def register(request: HttpRequest) -> HttpResponse:
         code=_field(request.POST, "code"),
     )
     signed_in = services.sign_in_user(user=user, ip=client_ip(request), device=device_name(request))
+    trusted_devices.trust(request, user)
     return done(texts.REGISTERED, token_data(signed_in))
 
 

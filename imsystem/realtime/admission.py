@@ -7,8 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
 
@@ -65,16 +63,15 @@ class Admission:
         self._warned_at = -math.inf
 
     def enter(self, ip: str) -> None:
-        """Lets a handshake in; `leave` must follow. Raises RateLimited for its address ("": not
-        known, not counted), Unavailable when the process is full."""
+        """Lets a handshake in; `leave` must follow. `ip` is the source (imsystem.sources). Raises
+        RateLimited for a source with too many, Unavailable when the process is full."""
         if _reached(self.sockets, self._caps.per_process):
             self._warn("this process has %d sockets and takes no more", self.sockets)
             raise Unavailable
         if _reached(self.handshakes, self._caps.handshakes):
             raise Unavailable
-        if ip:
-            self._check_ip(ip)
-            self._of_ip[ip] += 1
+        self._check_ip(ip)
+        self._of_ip[ip] += 1
         self.sockets += 1
         self.handshakes += 1
 
@@ -93,10 +90,9 @@ class Admission:
 
     def leave(self, ip: str) -> None:
         self.sockets -= 1
-        if ip:
-            self._of_ip[ip] -= 1
-            if not self._of_ip[ip]:
-                del self._of_ip[ip]
+        self._of_ip[ip] -= 1
+        if not self._of_ip[ip]:
+            del self._of_ip[ip]
 
     def admit(self, connection: Connection) -> None:
         """A socket whose user is known; `dismiss` must follow. When the user has too many, the
@@ -138,21 +134,3 @@ def _make() -> Admission:
 
 
 current_admission: Callable[[], Admission] = PerLoop(_make)
-
-
-def source_of(client: object) -> str:
-    """The address that limits count, of an ASGI scope's `client`: of IPv6 the network of 64 bits,
-    all of which somebody has. "" when it is not known (a Unix socket)."""
-    try:
-        return _network(str(client[0]).partition("%")[0])  # type: ignore[index]
-    except (TypeError, ValueError, IndexError):
-        return ""
-
-
-@lru_cache(maxsize=4_000)  # a proxy or an office has many
-def _network(host: str) -> str:
-    address = ip_address(host)
-    if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped) if mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
-    return str(address)

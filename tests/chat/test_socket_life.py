@@ -10,7 +10,10 @@ from accounts.models import DeviceSession, User
 from accounts.services import revoke_all
 from chat import consumer, snapshot, sweep
 from chat.journal import Journal
+from imsystem.env import Rate
 from imsystem.mongo.clients import collection
+from imsystem.realtime.admission import current_admission
+from imsystem.realtime.buckets import Buckets
 from imsystem.threads import run_in_thread
 from tests.conftest import Cast
 from tests.sockets import communicator_of, say_hello, socket_of, token_of
@@ -30,6 +33,24 @@ async def test_a_bad_frame_gets_one_error_and_the_socket_lives(
         await member.say_raw(text)
         assert (await member.hear())["code"] == code
         assert await member.ask("ping") == {"type": "ack", "id": "x"}
+
+
+async def test_handshakes_of_a_64_are_one_source_s(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(current_admission(), "_connects_of_ip", Buckets(Rate(3, 60)))
+    token = await run_in_thread(token_of, cast.member)
+
+    async def connects(host: str) -> bool:
+        communicator = communicator_of(token)
+        communicator.scope["client"] = (host, 4_000)
+        connected, _subprotocol = await communicator.connect(timeout=5)
+        await communicator.disconnect()
+        return connected
+
+    hosts = [f"2001:db8:1:2::{number:x}" for number in range(4)]
+    assert [await connects(host) for host in hosts] == [True, True, True, False]
+    assert await connects("2001:db8:1:3::1")
 
 
 async def test_a_binary_frame_is_a_bad_frame(cast: Cast) -> None:

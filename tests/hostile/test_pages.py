@@ -158,7 +158,9 @@ class TestBadCookies:
         ["x", "x" * 8_000, "a" * 32, '"', "%00", "$ne", '{"$ne":null}', "a:b:c", "../../etc/passwd",
          "\xff\xfe", "'; drop table users", ".eJwrSS0uAQAEXQHB:1t:x"],
     )  # fmt: skip
-    @pytest.mark.parametrize("name", ["sessionid", "csrftoken", "messages", "django_language"])
+    @pytest.mark.parametrize(
+        "name", ["sessionid", "csrftoken", "messages", "django_language", "device"]
+    )
     def test_cookies_that_are_none(self, target: Target, name: str, value: str) -> None:
         headers = {"Cookie": f"{name}={value}".encode("latin-1")}
         for path, status in (("/chat/", 302), ("/accounts/login/", 200), ("/admin/", 302),

@@ -74,7 +74,7 @@ def seen(target: Target) -> dict[str, "Morsel[str]"]:
 
 class TestCookies:
     def test_all_of_them(self, seen: dict[str, "Morsel[str]"]) -> None:
-        names = {"sessionid", "csrftoken", "messages", "django_language"}
+        names = {"sessionid", "csrftoken", "messages", "django_language", "device"}
         assert set(seen) == {f"__Host-{name}" for name in names}
         for name, morsel in seen.items():
             assert morsel["secure"], name

@@ -17,7 +17,11 @@ def send(backend: str, subject: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "backend", ["imsystem.mail.backends.FileBackend", "imsystem.mail.backends.EchoFileBackend"]
+    "backend",
+    [
+        "imsystem.mail.backends.FileBackend",
+        "imsystem.mail.backends.EchoFileBackend",
+    ],
 )
 def test_each_mail_is_in_a_file_of_its_own(settings: Any, tmp_path: Path, backend: str) -> None:
     settings.EMAIL_FILE_PATH = str(tmp_path)

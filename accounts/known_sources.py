@@ -1,0 +1,37 @@
+"""From where an account's owner has signed in before, by what one types to sign in.
+
+Kept in Redis under an HMAC of name and source. It is asked with each try at a password, and asking
+costs the same for names that have an account and for names that have none.
+"""
+
+from accounts.canonical import canonical_account, canonical_email
+from accounts.models import User
+from imsystem.redis import KEY_PREFIX, secret_name, sync_redis
+from imsystem.sources import UNKNOWN
+
+# As long as ended device sessions are kept (known_devices.KEPT_MS).
+KEPT_S = 90 * 24 * 3600
+
+
+def typed_name(text: str) -> str:
+    """One form of what somebody typed as their account name or address."""
+    return canonical_email(text) if "@" in text else canonical_account(text)
+
+
+def is_known(name: str, source: str) -> bool:
+    """Whether the owner of this name or address (`typed_name`) has signed in from this source."""
+    return bool(sync_redis().exists(_key(name, source)))
+
+
+def remember(user: User, source: str) -> None:
+    """Notes that the user has signed in from there. Nobody is known by having no address."""
+    if source == UNKNOWN:
+        return
+    with sync_redis().pipeline(transaction=False) as pipe:
+        for name in (user.account, user.email):
+            pipe.set(_key(name, source), 1, ex=KEPT_S)
+        pipe.execute()
+
+
+def _key(name: str, source: str) -> str:
+    return f"{KEY_PREFIX}known:{secret_name(name, source)}"

@@ -1,0 +1,140 @@
+"""Changes of an account on an administrator's word, and the rule that one administrator stays."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from secrets import randbelow
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from accounts import mails
+from accounts.models import User
+from accounts.policies import STANDING, fixed_fields
+from accounts.services.devices import revoke_all
+from accounts.services.registration import taken
+from imsystem.clock import now_ms
+from imsystem.errors import Forbidden, Unavailable
+from imsystem.loops import run_on_loop
+from imsystem.mongo.clients import Document, collection, mongo_client
+from imsystem.realtime.events import Changed
+from imsystem.realtime.publish import publish_from_thread
+from imsystem.realtime.topics import profile_topic
+
+USERS = "user_basic"
+# A superuser without `is_staff` cannot open the administration, and so could help nobody.
+ADMINISTRATOR: Document = {"is_superuser": True, "is_staff": True, "is_active": True}
+ONLY_ADMINISTRATOR = _("This is the only administrator. Make somebody else one first.")
+# WriteConflict and NoSuchTransaction: two transactions met, and one of them was ended.
+_CONFLICTS = (112, 251)
+MAX_ATTEMPTS = 8
+FIRST_WAIT_MS = 8
+
+
+def change_account(*, actor: User, user: User, **changes: Any) -> User:
+    """Stores what `actor` changes of somebody's account in the administration, and returns the
+    user as stored. Values are canonical and checked; what is unchanged is no change.
+
+    The old address is told of a new one; a deactivated user is signed out everywhere. Raises
+    Forbidden for what `actor` may not change and for the last administrator, BadRequest when
+    another user has the name or the address.
+    """
+    user = User.objects.get(pk=user.pk)
+    changes = {name: value for name, value in changes.items() if getattr(user, name) != value}
+    if not changes:
+        return user
+    if not changes.keys().isdisjoint(fixed_fields(actor, user)):
+        raise Forbidden
+    _store_as_judged(actor, user, changes)
+    changed = User.objects.get(pk=user.pk)
+    if changed.email != user.email:
+        mails.send_email_changed(to=user.email, new=changed.email)
+    if not changed.is_active:
+        revoke_all(user=changed)
+    publish_from_thread(Changed(profile_topic(user.pk)))
+    return changed
+
+
+def _store_as_judged(actor: User, user: User, changes: dict[str, Any]) -> None:
+    """Stores the changes unless the rights of either have changed since they were judged."""
+    judged = {name: getattr(user, name) for name in STANDING}
+    if not store_standing(user.pk, changes, judged=judged, actor=actor):
+        raise Forbidden(_("Somebody has just changed this account. Look at it again."))
+
+
+def store_standing(
+    identity: str, changes: dict[str, Any], *, judged: Document, actor: User | None = None
+) -> bool:
+    """Stores changes of a user whose document still holds `judged`; False when it does not.
+
+    Raises Forbidden when nobody who can open the administration as a superuser would be left, and
+    when `actor` has lost the rights they came with; BadRequest for a name or an address that
+    another user has.
+    """
+    condition = {"_id": identity, "deleted_at": None, **judged}
+    fields = {**changes, "updated_at": now_ms()}
+    takes_away = any(changes.get(name) is False for name in STANDING)
+
+    async def store(session: AsyncClientSession) -> bool:
+        await _check_actor(session, actor)
+        administrators = await _count_administrators(session) if takes_away else 0
+        found = await collection(USERS).find_one_and_update(
+            condition, {"$set": fields}, session=session
+        )
+        if found is not None and takes_away and _was_the_last(found, administrators):
+            raise Forbidden(ONLY_ADMINISTRATOR)
+        return found is not None
+
+    try:
+        return run_on_loop(_in_one_transaction(store))
+    except DuplicateKeyError:
+        raise taken(str(changes.get("account", ""))) from None
+
+
+def is_last_administrator(user: User) -> bool:
+    """Whether nobody else can open the administration as a superuser. To tell people early; what
+    keeps the last one is `store_standing`."""
+    return (
+        user.is_superuser and not User.objects.filter(**ADMINISTRATOR).exclude(pk=user.pk).exists()
+    )
+
+
+def _was_the_last(before: Document, administrators: int) -> bool:
+    """Whether a user who was an active superuser leaves no administrator behind."""
+    administers = all(before[name] for name in ADMINISTRATOR)
+    return bool(before["is_active"] and before["is_superuser"]) and administrators <= administers
+
+
+async def _check_actor(session: AsyncClientSession, actor: User | None) -> None:
+    if actor is None:
+        return
+    same = {"_id": actor.pk, "is_active": True, "is_superuser": actor.is_superuser}
+    if await collection(USERS).find_one(same, {"_id": 1}, session=session) is None:
+        raise Forbidden
+
+
+async def _count_administrators(session: AsyncClientSession) -> int:
+    """How many administrators there are.
+
+    Each is written to, so that of two transactions that count at once one meets a conflict and
+    counts again: a count alone would let two administrators go at the same moment.
+    """
+    touch = {"$inc": {"updated_at": 1}}
+    written = await collection(USERS).update_many(ADMINISTRATOR, touch, session=session)
+    return written.matched_count
+
+
+async def _in_one_transaction(store: Callable[[AsyncClientSession], Awaitable[bool]]) -> bool:
+    client: AsyncMongoClient[Document] = mongo_client()
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            async with client.start_session() as session:
+                return await session.with_transaction(store)
+        except OperationFailure as exc:
+            # Some servers do not label a conflict as one that may be tried again.
+            if exc.code not in _CONFLICTS:
+                raise
+            await asyncio.sleep(randbelow(FIRST_WAIT_MS * 2**attempt) / 1_000)
+    raise Unavailable
