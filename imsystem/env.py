@@ -7,18 +7,65 @@ without any configuration.
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENDPOINTS_FILE = "endpoints.json"  # present while `up` runs: MONGODB_URL, REDIS_URL, EMAIL_URL
 SECRETS_FILE = "secrets.json"  # made once: SECRET_KEY, JWT_SIGNING_KEY
 
-# FileAwareEnv reads NAME_FILE in place of NAME, the convention of Docker and Kubernetes secrets.
-env = environ.FileAwareEnv()
+
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+    """Environment variables, or the files that NAME_FILE names (Docker and Kubernetes secrets).
+
+    A value is taken as it is: django-environ reads `$OTHER` as the name of another variable, so a
+    password that begins with `$` was "not set" or silently another one. What cannot be read raises
+    ImproperlyConfigured with one line, which `manage.py` prints in place of a traceback.
+    """
+
+    ENVIRON = FileAwareMapping(cache=False)
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = None, parse_default: bool = False
+    ) -> Any:
+        """Returns the value as `cast`, or `default` if the variable is missing or is empty."""
+        text = self._text(var)
+        if not text:
+            return default
+        if cast is bool:
+            return _as_bool(var, text)
+        try:
+            return self.parse_value(text, cast)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} is {text!r}, which is not a whole number.") from None
+
+    def _text(self, var: str) -> str:
+        try:
+            value: str = self.ENVIRON.get(var, "")
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = getattr(exc, "strerror", None) or "it is not UTF-8 text"
+            raise ImproperlyConfigured(
+                f"{var}_FILE names a file that cannot be read: {reason}."
+            ) from None
+        return value.rstrip("\r\n")  # secret files usually end with a line break
+
+
+_TRUE, _FALSE = ("true", "on", "yes", "y", "ok", "1"), ("false", "off", "no", "n", "0")
+
+
+def _as_bool(name: str, text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _TRUE + _FALSE:
+        raise ImproperlyConfigured(f"{name} is {text!r}. Write on or off.")
+    return word in _TRUE
+
+
+env = Environment()
 environ.Env.read_env(BASE_DIR / ".env")
 
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
@@ -40,6 +87,23 @@ def setting(name: str, default: str = "") -> str:
     """The environment's value, else the one `up` left in the data directory, else `default`."""
     value: str = env.str(name, default=_local.get(name, default))
     return value
+
+
+def integer(name: str, default: int, *, least: int = 0) -> int:
+    """Returns a whole number of at least `least`. Raises ImproperlyConfigured."""
+    value: int = env.int(name, default=default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name} is {value}. The least it can be is {least}.")
+    return value
+
+
+def choice(name: str, default: str, words: Sequence[str]) -> str:
+    """Returns one of the words, whatever its case was. Raises ImproperlyConfigured."""
+    value: str = env.str(name, default=default).strip()
+    found = next((word for word in words if word.lower() == value.lower()), None)
+    if found is None:
+        raise ImproperlyConfigured(f"{name} is {value!r}. It is one of {', '.join(words)}.")
+    return found
 
 
 class Rate(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from imsystem.env import BASE_DIR, env, rate, setting
+from imsystem.env import BASE_DIR, choice, env, integer, rate, setting
 from imsystem.env import DATA_DIR as DATA_DIR
 
 VERSION = "0.1.0"
@@ -98,7 +98,7 @@ TEMPLATES = [
 MONGODB_URL = setting("MONGODB_URL", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
 # One deadline for every operation (PyMongo's client-side operation timeout), so that a stalled
 # database gives a retryable error and never a hang. Long migrations raise it.
-MONGODB_TIMEOUT_MS: int = env.int("MONGODB_TIMEOUT_MS", default=5_000)
+MONGODB_TIMEOUT_MS: int = integer("MONGODB_TIMEOUT_MS", 5_000, least=100)
 MONGODB_OPTIONS: dict[str, Any] = {
     "w": "majority",
     "journal": True,  # an ack means: on disk, not in memory
@@ -162,8 +162,8 @@ CODE_TTL_S = 600
 CODE_TRIES = 5
 CODE_COOLDOWN_S = 60
 # Codes asked for from one IP address, in 10 minutes and in a day.
-CODES_PER_IP: int = env.int("CODES_PER_IP", default=15)
-CODES_PER_IP_DAY: int = env.int("CODES_PER_IP_DAY", default=200)
+CODES_PER_IP: int = integer("CODES_PER_IP", 15)
+CODES_PER_IP_DAY: int = integer("CODES_PER_IP_DAY", 200)
 
 # However busy it is, a device session ends then, and the person signs in anew.
 SESSION_LIFETIME_S = 180 * 24 * 3600
@@ -185,7 +185,7 @@ REGISTRATION_DOMAINS: list[str] = [
 ]
 # The routes of the original system (docs/compatibility.md).
 SEED_ROUTES: bool = env.bool("SEED_ROUTES", default=True)
-RATE_LIMITS: bool = env.str("RATE_LIMITS", default="on").lower() != "off"
+RATE_LIMITS: bool = env.bool("RATE_LIMITS", default=True)
 
 # --- Limits (docs/protocol.md) --------------------------------------------------------------
 # Rates that RATE_LIMITS=off lifts. The first four are counted in each web process by itself.
@@ -197,16 +197,16 @@ AVATARS_PER_USER = rate("AVATARS_PER_USER", "20/1h")
 NEW_ROOMS_PER_USER = rate("NEW_ROOMS_PER_USER", "100/1h")
 # Caps, 0 for none. Load tests come from one address, often as one user: there, these two are off
 # unless somebody sets them.
-SOCKETS_PER_USER: int = env.int("SOCKETS_PER_USER", default=50 if RATE_LIMITS else 0)
-SOCKETS_PER_IP: int = env.int("SOCKETS_PER_IP", default=1_000 if RATE_LIMITS else 0)
+SOCKETS_PER_USER: int = integer("SOCKETS_PER_USER", 50 if RATE_LIMITS else 0)
+SOCKETS_PER_IP: int = integer("SOCKETS_PER_IP", 1_000 if RATE_LIMITS else 0)
 # Of one web process. Handshakes: sockets whose user is not known yet.
-SOCKETS_PER_PROCESS: int = env.int("SOCKETS_PER_PROCESS", default=20_000)
-HANDSHAKES_AT_ONCE: int = env.int("HANDSHAKES_AT_ONCE", default=2_000)
-ROOMS_PER_USER: int = env.int("ROOMS_PER_USER", default=1_000)
-MEMBERS_PER_ROOM: int = env.int("MEMBERS_PER_ROOM", default=5_000)
+SOCKETS_PER_PROCESS: int = integer("SOCKETS_PER_PROCESS", 20_000)
+HANDSHAKES_AT_ONCE: int = integer("HANDSHAKES_AT_ONCE", 2_000)
+ROOMS_PER_USER: int = integer("ROOMS_PER_USER", 1_000)
+MEMBERS_PER_ROOM: int = integer("MEMBERS_PER_ROOM", 5_000)
 # How long one may edit and recall one's own messages, in seconds; 0 for never.
-EDIT_WINDOW_S: int = env.int("EDIT_WINDOW_S", default=900)
-RECALL_WINDOW_S: int = env.int("RECALL_WINDOW_S", default=120)
+EDIT_WINDOW_S: int = integer("EDIT_WINDOW_S", 900)
+RECALL_WINDOW_S: int = integer("RECALL_WINDOW_S", 120)
 # Where tests make the process fail (imsystem/ops/failpoints.py). Refused unless DEBUG is on.
 FAILPOINTS = env.str("FAILPOINTS", default="")
 
@@ -343,8 +343,8 @@ WHITENOISE_MAX_AGE = 60
 METRICS_TOKEN = setting("METRICS_TOKEN")
 
 # --- Logging --------------------------------------------------------------------------------
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
-LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
+LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_FORMAT = choice("LOG_FORMAT", "plain", ("plain", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

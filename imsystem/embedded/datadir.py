@@ -1,6 +1,7 @@
 """The data directory: what stays (databases, secrets, mail) and what a running `up` leaves in it.
 
 mongodb/ valkey/ mail/ logs/
+initialising    only until the embedded database was migrated for the first time
 lock            held by the supervisor and by every part it started
 secrets.json    made once: SECRET_KEY, JWT_SIGNING_KEY
 endpoints.json  only while the system runs: MONGODB_URL, REDIS_URL, EMAIL_URL
@@ -19,6 +20,7 @@ from imsystem.env import ENDPOINTS_FILE, SECRETS_FILE
 
 # SecantusDB takes 0.3-4 s to close its files after the supervisor was killed.
 LEFTOVER_WAIT_S = 15.0
+INITIALISING = "initialising"
 
 
 class DataDir:
@@ -52,6 +54,21 @@ class DataDir:
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         return descriptor
 
+    def begin_initialisation(self) -> bool:
+        """Marks a database that is made for the first time, until `end_initialisation`.
+
+        A start that is cut off in between leaves half a database that never opens again. Nobody
+        has used it, so what is there is removed. True when that was so.
+        """
+        marker, storage = self.path / INITIALISING, self.path / "mongodb"
+        interrupted = marker.exists()
+        if interrupted:
+            shutil.rmtree(storage)
+            storage.mkdir(mode=0o700)
+        if not any(storage.iterdir()):
+            marker.touch(mode=0o600)
+        return interrupted
+
     def make_secrets(self) -> None:
         """Makes secrets.json unless it is there."""
         path = self.path / SECRETS_FILE
@@ -79,6 +96,19 @@ class DataDir:
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(mode=0o700)
         return path
+
+
+def end_initialisation(data_dir: Path) -> None:
+    """Notes that the database is complete. To be called before anybody can write to it."""
+    marker = data_dir / INITIALISING
+    if not marker.exists():
+        return
+    marker.unlink()
+    directory = os.open(data_dir, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # after a power cut the marker must not be back
+    finally:
+        os.close(directory)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -3,15 +3,20 @@
 The first web worker does it: a process of its own would import Django once more, 1.5 s of work.
 """
 
+import io
+import threading
 import time
 from collections.abc import Collection
+from typing import Self
 
 from imsystem.embedded import UpError
 from imsystem.embedded.console import part_line
+from imsystem.embedded.datadir import end_initialisation
 
 REACH_S = 5.0
 # In place of settings.MONGODB_TIMEOUT_MS: an index over a big collection takes minutes.
 MIGRATED_WITHIN_S = 3_600.0
+TOLD_EVERY_S = 5.0
 LOCK_S = 300.0  # a host that was killed while it migrated holds the others up for so long
 
 
@@ -78,8 +83,45 @@ def migrate() -> str:
     lock = sync_redis().lock(f"{KEY_PREFIX}migrate", timeout=LOCK_S)
     with lock, timeout(MIGRATED_WITHIN_S):
         pending = _pending_migrations()
-        call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+        with _Told(pending) as told:
+            call_command("migrate", verbosity=1, interactive=False, skip_checks=True, stdout=told)
     return f"{pending} migrations applied"
+
+
+class _Told(io.StringIO):
+    """Reads along what `migrate` prints, and says every few seconds which migration runs.
+
+    A minute of silence would look like a hang; the two seconds of a usual first start need no line.
+    """
+
+    def __init__(self, pending: int) -> None:
+        super().__init__()
+        self._pending, self._begun, self._name = pending, 0, ""
+        self._started = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="migrating", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def write(self, text: str) -> int:
+        if (name := text.strip()).startswith("Applying "):
+            self._begun += 1
+            self._name = name.removeprefix("Applying ").rstrip(".")
+        return len(text)
+
+    def line(self) -> str:
+        detail = f"{self._begun} of {self._pending}, {self._name}"
+        return part_line("migrating", time.monotonic() - self._started, detail)
+
+    def _tell(self) -> None:
+        while not self._ended.wait(TOLD_EVERY_S):
+            print(self.line(), flush=True)
 
 
 def _pending_migrations() -> int:
@@ -98,12 +140,18 @@ def warn_of_unfinished_restore() -> None:
         print(f"warning: {UNFINISHED}", flush=True)
 
 
+def _end_initialisation() -> None:
+    from django.conf import settings
+
+    end_initialisation(settings.DATA_DIR)
+
+
 def _report(name: str, started: float, outcome: str) -> None:
     print(part_line(name, time.monotonic() - started, outcome), flush=True)
 
 
 def prepare(external: Collection[str]) -> None:
-    """All steps. Raises UpError at the first that fails.
+    """Takes all steps. Raises UpError at the first that fails.
 
     The parts named in `external` get their line here, the supervisor prints the others'.
     """
@@ -115,4 +163,5 @@ def prepare(external: Collection[str]) -> None:
     check_configuration()
     started = time.monotonic()
     _report("migrations", started, migrate())
+    _end_initialisation()
     warn_of_unfinished_restore()

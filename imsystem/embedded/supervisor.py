@@ -1,5 +1,6 @@
 """Starts the parts, watches them, and stops them in reverse order."""
 
+import importlib
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from imsystem.embedded.console import part_line
 from imsystem.embedded.control import REFUSED
 from imsystem.embedded.datadir import DataDir
 from imsystem.embedded.prepare import MIGRATED_WITHIN_S
+from imsystem.embedded.starting import Starting
 from imsystem.embedded.workers import Revival, Worker
 from imsystem.env import BASE_DIR, env
 
@@ -37,6 +39,8 @@ DATABASE_STOP_S = 30.0  # SecantusDB takes up to 4 s
 EMBEDDED_NOTE = (
     "embedded databases: for trial and small teams; set MONGODB_URL and REDIS_URL for production"
 )
+
+BEGUN_ANEW = "the first start was interrupted before the database was complete; it begins anew"
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Supervisor:
         """Serves until a signal. Raises UpError when it cannot, after everything has stopped."""
         with ExitStack() as cleanup:
             cleanup.enter_context(self._signals())
+            check_settings()
             self.lock = self.data.lock()
             cleanup.callback(os.close, self.lock)
             self.data.remove_endpoints()
@@ -74,6 +79,9 @@ class Supervisor:
             cleanup.enter_context(self.listener)
             self.data.make_secrets()
             self.metrics = self.data.fresh_metrics()
+            self.starting = Starting(self.listener)
+            self.starting.start()
+            cleanup.callback(self.starting.stop)
             cleanup.callback(self._stop)
             try:
                 self._start()
@@ -96,6 +104,8 @@ class Supervisor:
         """Starts what the environment does not name; {name: port}."""
         ports = {}
         if not is_set("MONGODB_URL"):
+            if self.data.begin_initialisation():
+                say(BEGUN_ANEW)
             port = ports["mongodb"] = network.free_port()
             self._start_database("mongodb", mongodb_command(self.data.path / "mongodb", port))
             self.endpoints["MONGODB_URL"] = mongodb_url(port)
@@ -150,6 +160,7 @@ class Supervisor:
         first, *others = [worker.child for worker in self.workers]
         first.go()
         self._await(first.name, first.is_ready, MIGRATED_WITHIN_S)
+        self.starting.stop()
         for child in others:
             child.go()
         for child in others:
@@ -221,6 +232,12 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def check_settings() -> None:
+    """Raises ImproperlyConfigured before anything is started: a first start that is cut off while
+    the database makes its files used to leave a directory that never started again."""
+    importlib.import_module("imsystem.settings")
 
 
 def is_set(name: str) -> bool:

@@ -3,7 +3,6 @@
 {type, title, status, detail, code, errors?}
 """
 
-from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -29,6 +28,24 @@ _CODES = {
     429: "rate_limited",
     503: "unavailable",
 }
+# Ours, not http.HTTPStatus.phrase: what the API says must not hang on the version of Python (3.13
+# renamed 413 and 422).
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    408: "Request Timeout",
+    409: "Conflict",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    507: "Insufficient Storage",
+}
 
 
 def problem(
@@ -37,7 +54,7 @@ def problem(
     """The body of a problem document. `type` is about:blank: `code` is what programs test."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": str(detail),
         "code": code,
@@ -95,7 +112,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         body = _api_exception_body(exc)
     else:
         return None
-    if body["status"] == HTTPStatus.UNAUTHORIZED:
+    if body["status"] == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="api"'
     return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
 

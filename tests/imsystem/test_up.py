@@ -11,6 +11,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from imsystem.embedded.network import free_port
+from imsystem.embedded.supervisor import BEGUN_ANEW
 from tests.up import Up, eventually, manage, runs
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
@@ -73,6 +75,45 @@ class TestRunning:
             second.stdout
             == f"error: Port {port} is taken. Choose another: --port {int(port) + 1}\n"
         )
+
+
+class TestFirstStart:
+    def test_one_that_was_cut_off_begins_anew(self, tmp_path: Path) -> None:
+        """Half a database, as a start leaves it that is killed while the files are made."""
+        data_dir = tmp_path / "data"
+        (data_dir / "mongodb").mkdir(parents=True)
+        (data_dir / "mongodb" / "WiredTiger").write_text("half of it")
+        (data_dir / "mongodb" / "WiredTiger.wt").write_bytes(b"")
+        (data_dir / "initialising").touch()
+        with Up(data_dir) as up:
+            assert up.output().splitlines()[0] == BEGUN_ANEW
+            assert not (data_dir / "initialising").exists()
+
+    def test_answers_while_it_starts(self, tmp_path: Path) -> None:
+        port = free_port()
+        up = Up(tmp_path / "data", "--port", str(port))  # the last --port counts
+        try:
+            assert eventually(lambda: _status(port, "/healthz") == 200)
+            assert _status(port, "/readyz") == 503
+            assert _status(port, "/chat/") == 503
+            up.wait_ready()
+            assert _status(port, "/readyz") == 200
+        finally:
+            up.stop()
+
+    def test_a_database_that_is_in_use_is_never_begun_anew(self, tmp_path: Path) -> None:
+        data_dir = tmp_path / "data"
+        for _start in range(2):
+            with Up(data_dir) as up:
+                assert BEGUN_ANEW not in up.output()
+                assert not (data_dir / "initialising").exists()
+
+
+def _status(port: int, path: str) -> int:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10).status_code
+    except httpx.TransportError:
+        return 0
 
 
 class TestRefusals:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from imsystem.embedded import UpError
 from imsystem.embedded.supervisor import Options, Supervisor
-from imsystem.env import DATA_DIR, env
+from imsystem.env import DATA_DIR, integer
 
 
 def port_number(text: str) -> int:
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
         parser.add_argument("--port", type=port_number, default=8000, help="0 takes a free port")
         parser.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where the data stays")
-        workers = env.int("WEB_CONCURRENCY", default=1)
+        workers = integer("WEB_CONCURRENCY", 1, least=1)
         parser.add_argument("--workers", type=worker_count, default=workers, help="web processes")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,4 +45,7 @@ class Command(BaseCommand):
             Supervisor(Options(**{name: options[name] for name in names})).run()
         except UpError as exc:
             self.stderr.write(f"error: {exc}")
+            sys.exit(1)
+        except OSError as exc:  # a full disk, a directory of somebody else
+            self.stderr.write(f"error: {exc.strerror or exc}: {exc.filename or 'a file'}")
             sys.exit(1)

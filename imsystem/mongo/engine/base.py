@@ -2,6 +2,8 @@
 
 from django_mongodb_backend import base, operations
 
+from imsystem.mongo.engine.schema import SchemaEditor
+
 
 class DatabaseOperations(operations.DatabaseOperations):  # type: ignore[misc]
     compiler_module = "imsystem.mongo.engine.compiler"
@@ -9,3 +11,4 @@ class DatabaseOperations(operations.DatabaseOperations):  # type: ignore[misc]
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
     ops_class = DatabaseOperations
+    SchemaEditorClass = SchemaEditor
