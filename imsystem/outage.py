@@ -1,5 +1,6 @@
 """Which exceptions mean that MongoDB or Redis does not answer (and so: try again)."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,18 @@ from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure, P
 from imsystem.errors import Unavailable
 
 _REDIS = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+# States in which Redis refuses commands for now: it is full, read-only, loading its file, short of
+# replicas, out of disk, or a cluster that is changing. redis-py has classes for some of the
+# protocol's codes; the others begin the text, or follow a dash where a script's error quotes them.
+_REDIS_STATES = (
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.ClusterError,
+)
+_REDIS_CODES = re.compile(
+    r"(?:^|-)(?:OOM|READONLY|LOADING|NOREPLICAS|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)\b"
+)
 _DJANGO = (OperationalError, InterfaceError)
 # InternalError, OutOfDiskSpace: MongoDB cannot write any more. It gives up, and is started again.
 _CANNOT_WRITE = (1, 14_031)
@@ -21,13 +34,7 @@ def is_outage(exc: BaseException) -> bool:
     if isinstance(exc, (*_REDIS, *_DJANGO, ConnectionFailure, AutoReconnect)):
         return True
     if isinstance(exc, redis.exceptions.ResponseError):
-        # Read-only replica, out of memory, loading its file: passing states of Redis.
-        return isinstance(
-            exc,
-            redis.exceptions.ReadOnlyError
-            | redis.exceptions.OutOfMemoryError
-            | redis.exceptions.BusyLoadingError,
-        )
+        return isinstance(exc, _REDIS_STATES) or _REDIS_CODES.search(str(exc)) is not None
     if isinstance(exc, OperationFailure) and exc.code in _CANNOT_WRITE:
         return True
     if isinstance(exc, PyMongoError):

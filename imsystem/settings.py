@@ -62,6 +62,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "imsystem.http.headers.GateMiddleware",
+    # Before what looks at the Host header; after what sets headers on every answer.
+    "imsystem.ops.health.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "imsystem.http.middleware.UnavailableMiddleware",

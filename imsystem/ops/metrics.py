@@ -94,12 +94,13 @@ class MetricsMiddleware:
 
 
 def view(request: HttpRequest) -> HttpResponse:
-    """The numbers, for who has METRICS_TOKEN as a bearer token, and for staff in a browser."""
-    user: Any = request.user
-    if not _has_token(request) and not user.is_staff:
-        if user.is_authenticated:
+    """Returns the numbers to a scraper with METRICS_TOKEN as bearer token, or to staff."""
+    if not has_token(request):
+        user: Any = request.user
+        if not user.is_authenticated:
+            return problem_response(NotAuthenticated())
+        if not user.is_staff:
             raise Http404
-        return problem_response(NotAuthenticated())
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -108,7 +109,8 @@ def exposition() -> bytes:
     return generate_latest(_registry())
 
 
-def _has_token(request: HttpRequest) -> bool:
+def has_token(request: HttpRequest) -> bool:
+    """Whether the request carries METRICS_TOKEN. Always False when none is set."""
     given = request.headers.get("Authorization", "").encode()
     wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
     return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given, wanted)
