@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -67,13 +67,19 @@ def runs(pid: int) -> bool:
 class Up:
     """A running system on a free port: `with Up(tmp_path) as up: httpx.get(up.url)`."""
 
-    def __init__(self, data_dir: Path, *arguments: str, **variables: str) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *arguments: str,
+        command: Sequence[str] = (sys.executable, "manage.py", "up"),
+        **variables: str,
+    ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.{time.monotonic_ns()}.out"
-        command = ["manage.py", "up", "--port", "0", "--data-dir", str(data_dir), *arguments]
+        options = ["--port", "0", "--data-dir", str(data_dir), *arguments]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *command],
+                [*command, *options],
                 cwd=ROOT,
                 env=clean_environment(**variables),
                 stdin=subprocess.DEVNULL,

@@ -33,8 +33,11 @@ def listen(host: str, port: int) -> socket.socket:
     Raises UpError when the address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()  # every address, so those of IPv4 too
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             raise UpError(
@@ -47,9 +50,14 @@ def listen(host: str, port: int) -> socket.socket:
 def allowed_hosts(host: str) -> list[str]:
     """The names under which a system that listens on `host` is reached without configuration."""
     names = ["localhost", LOOPBACK, "[::1]"]
-    if host in ("0.0.0.0", "::", *names):  # noqa: S104 -- a comparison
+    if serves_everybody(host) or host in names:
         return names
     return [*names, f"[{host}]" if ":" in host else host]
+
+
+def serves_everybody(host: str) -> bool:
+    """Whether a system that listens on `host` is reached under names that nobody has told it."""
+    return host in ("0.0.0.0", "::")  # noqa: S104 -- a comparison
 
 
 def web_url(host: str, port: int) -> str:

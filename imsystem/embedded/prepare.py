@@ -77,6 +77,7 @@ def migrate() -> str:
 
     from imsystem.redis import KEY_PREFIX, sync_redis
 
+    _refuse_newer_data()
     if not _pending_migrations():
         return "up to date"
     # Several hosts may start at once, and MongoDB does not lock its schema.
@@ -122,6 +123,24 @@ class _Told(io.StringIO):
     def _tell(self) -> None:
         while not self._ended.wait(TOLD_EVERY_S):
             print(self.line(), flush=True)
+
+
+def _refuse_newer_data() -> None:
+    """Raises UpError when a newer version has migrated this database: this one would misread it."""
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(connection)
+    unknown = [
+        f"{app}.{name}"
+        for app, name in sorted(loader.applied_migrations)
+        if app in loader.migrated_apps and (app, name) not in loader.disk_migrations
+    ]
+    if unknown:
+        raise UpError(
+            f"The data was written by a newer version of IMSystem ({unknown[-1]}). "
+            "Install that version, or restore a backup made by this one."
+        )
 
 
 def _pending_migrations() -> int:

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import resource
 import signal
 import sys
 import threading
@@ -40,6 +41,16 @@ EMBEDDED_NOTE = (
     "embedded databases: for trial and small teams; set MONGODB_URL and REDIS_URL for production"
 )
 
+NO_HOSTS = (
+    "only this machine can use it: other people get 400. "
+    "Set ALLOWED_HOSTS to the names or addresses they type, e.g. ALLOWED_HOSTS=chat.example.org"
+)
+# A socket takes a descriptor, and so do databases, files and the workers' own connections.
+FEW_FILES = 4_096
+FEW_FILES_NOTE = (
+    "this process may open {} files, so about as many people can be connected. "
+    "Raise the hard limit (`ulimit -Hn`, LimitNOFILE= of systemd)."
+)
 BEGUN_ANEW = "the first start was interrupted before the database was complete; it begins anew"
 
 
@@ -92,6 +103,7 @@ class Supervisor:
     # --- start -----------------------------------------------------------------------------
 
     def _start(self) -> None:
+        self._warn()
         ports = self._start_databases()
         if ports:
             say(EMBEDDED_NOTE)
@@ -99,6 +111,14 @@ class Supervisor:
         self._await_databases(ports)
         self._await_workers()
         say(f"ready after {self._age():.1f} s: {self._url()}  (Ctrl-C stops)")
+
+    def _warn(self) -> None:
+        """Says what will trouble people later and stops nothing now."""
+        if network.serves_everybody(self.options.host) and not is_set("ALLOWED_HOSTS"):
+            say(f"warning: {NO_HOSTS}")
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most != resource.RLIM_INFINITY and most < FEW_FILES:
+            say(f"warning: {FEW_FILES_NOTE.format(most)}")
 
     def _start_databases(self) -> dict[str, int]:
         """Starts what the environment does not name; {name: port}."""

@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from channels.layers import get_channel_layer
@@ -29,9 +29,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from imsystem.backup.target import UNFINISHED, unfinished
-from imsystem.redis import sync_redis
+from imsystem.redis import KEY_PREFIX, sync_redis
 
 TIMEOUT_S = 3.0
+MAX_QUOTED = 300
 LOCAL_URL = "http://127.0.0.1:8000"
 DISK_FULL_BYTES = 500 * 1024**2
 DISK_LOW_BYTES = 5 * 1024**3
@@ -160,6 +161,7 @@ def check_redis(url: str | None) -> str:
     started = time.perf_counter()
     client.ping()
     took = (time.perf_counter() - started) * 1_000
+    client.set(f"{KEY_PREFIX}doctor", "1", ex=10)  # one that refuses writes carries no message
     info: Any = client.info()
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         raise Doubtful(f"maxmemory-policy is {info['maxmemory_policy']}: set noeviction")
@@ -212,10 +214,11 @@ def check_disk(url: str | None) -> str:
 def check_server(url: str | None) -> str:
     """/readyz: the server answers, and reaches its databases."""
     try:
-        with urllib.request.urlopen(f"{_base(url)}/readyz", timeout=TIMEOUT_S) as response:  # noqa: S310 -- the user's own address
+        with _opener(_base(url)).open(f"{_base(url)}/readyz", timeout=TIMEOUT_S) as response:
             return f"{_base(url)} answers {response.status}"
     except urllib.error.HTTPError as exc:
-        raise Failed(f"{_base(url)}/readyz answers {exc.code}") from exc
+        said = " ".join(exc.read(MAX_QUOTED).decode(errors="replace").split())
+        raise Failed(f"{_base(url)}/readyz answers {exc.code}: {said}") from exc
     except OSError as exc:
         if url is None:
             raise Skipped(f"no server at {LOCAL_URL} (name it with --url)") from exc
@@ -229,11 +232,30 @@ def check_websocket(url: str | None) -> str:
         raise Skipped(f"no server at {LOCAL_URL} (name it with --url)")
     address = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/ws/"
     try:
-        with connect(address, subprotocols=["im.v1"], open_timeout=TIMEOUT_S) as chat:  # type: ignore[list-item]
+        proxy: Literal[True] | None = None if _is_loopback(address) else True
+        with connect(
+            address,
+            subprotocols=["im.v1"],  # type: ignore[list-item]
+            open_timeout=TIMEOUT_S,
+            proxy=proxy,
+        ) as chat:
             return f"{address} speaks {chat.subprotocol}"
     except InvalidStatus as exc:
         status = exc.response.status_code
         raise Failed(f"{address} answers {status}: does the proxy pass upgrades on?") from exc
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Asks this machine directly, whatever `http_proxy` says; others as the environment wants."""
+    proxies = (
+        urllib.request.ProxyHandler({}) if _is_loopback(url) else urllib.request.ProxyHandler()
+    )
+    return urllib.request.build_opener(proxies)
 
 
 def _base(url: str | None) -> str:

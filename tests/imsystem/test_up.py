@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from imsystem.embedded.network import free_port
-from imsystem.embedded.supervisor import BEGUN_ANEW
+from imsystem.embedded.supervisor import BEGUN_ANEW, FEW_FILES_NOTE, NO_HOSTS
 from tests.up import Up, eventually, manage, runs
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
@@ -107,6 +108,37 @@ class TestFirstStart:
             with Up(data_dir) as up:
                 assert BEGUN_ANEW not in up.output()
                 assert not (data_dir / "initialising").exists()
+
+
+class TestWarnings:
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+    def test_open_to_all_and_known_to_nobody(self, host: str, tmp_path: Path) -> None:
+        with Up(tmp_path / "data", "--host", host) as up:
+            assert up.output().splitlines()[0] == f"warning: {NO_HOSTS}"
+            port = int(up.url.rpartition(":")[2])
+            assert _status(port, "/healthz") == 200  # by IPv4 in any case
+
+    def test_few_descriptors(self, tmp_path: Path) -> None:
+        limited = ["sh", "-c", f'ulimit -n 1024; exec {sys.executable} manage.py up "$@"', "up"]
+        with Up(tmp_path / "data", command=limited) as up:
+            assert up.output().splitlines()[0] == f"warning: {FEW_FILES_NOTE.format(1024)}"
+
+
+def test_data_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with Up(data_dir) as up:
+        newer = (
+            "from django.db.migrations.recorder import MigrationRecorder as R;"
+            "from django.db import connection as c; R(c).record_applied('rooms', '9999_newer')"
+        )
+        assert manage("shell", "-c", newer, DATA_DIR=str(data_dir)).returncode == 0
+        assert up.runs()
+    refused = Up(data_dir)
+    assert eventually(lambda: not refused.runs())
+    assert refused.output().splitlines()[-1] == (
+        "error: The data was written by a newer version of IMSystem (rooms.9999_newer). "
+        "Install that version, or restore a backup made by this one."
+    )
 
 
 def _status(port: int, path: str) -> int:

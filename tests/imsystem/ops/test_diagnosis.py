@@ -113,6 +113,23 @@ def test_a_server_that_is_not_ours(stranger: str) -> None:
         diagnosis.check_websocket(stranger)
 
 
+@pytest.mark.parametrize("check", [diagnosis.check_server, diagnosis.check_websocket])
+def test_this_machine_is_never_asked_through_a_proxy(
+    check: Callable[[str | None], str], stranger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, nobody)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(Failed, match="answers 404"):
+        check(stranger)
+
+
+def test_the_reason_of_a_refusal_is_quoted(stranger: str) -> None:
+    with pytest.raises(Failed, match="answers 404: .*Not Found"):
+        diagnosis.check_server(stranger)
+
+
 def test_a_failure_gives_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="1"):
         call_command("doctor", url=f"http://127.0.0.1:{free_port()}")
