@@ -126,7 +126,7 @@ def test_this_machine_is_never_asked_through_a_proxy(
 
 
 def test_the_reason_of_a_refusal_is_quoted(stranger: str) -> None:
-    with pytest.raises(Failed, match="answers 404: .*Not Found"):
+    with pytest.raises(Failed, match=r"answers 404: .*Not Found"):
         diagnosis.check_server(stranger)
 
 
