@@ -1,7 +1,6 @@
 """Who opens a socket: a ticket, a bearer header, or a browser's cookie from an allowed origin."""
 
 import io
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +23,7 @@ from accounts.tokens import read_access
 from accounts.user_cache import session_in_force
 from imsystem.errors import Forbidden, NotAuthenticated
 from imsystem.outage import unavailable_on_outage
+from imsystem.realtime.sockets import SocketUser
 from imsystem.threads import run_in_thread
 
 
@@ -38,16 +38,6 @@ class BadRenewal(Forbidden):
     """The token is not a valid access token of the socket's own device session."""
 
     default_detail = _("This token does not renew this connection.")
-
-
-@dataclass(frozen=True, slots=True)  # one for each socket
-class SocketUser:
-    """Who is at the other end. `expires_at_ms`: until when what they showed for it is good."""
-
-    user_identity: str
-    session_identity: str
-    language: str
-    expires_at_ms: int
 
 
 async def authenticate(scope: dict[str, Any]) -> SocketUser:

@@ -5,6 +5,7 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
+        import chat.commands  # noqa: F401 -- registers the commands
         from accounts.providers import provide_presence
         from accounts.services import contribute
         from chat.backup import readers

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import TypedDict
 
+from chat.frames import RoomCatchUp
 from chat.heads import room_heads
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import complete_range, page_bounds
@@ -18,17 +18,6 @@ MAX_MESSAGES = 2_000
 MAX_CHARACTERS = 500_000
 # Revisions looked through at once; several changes of one message count once.
 CHANGES_WINDOW = 500
-
-
-class RoomCatchUp(TypedDict):
-    """What a client lacks of a room. Ask again while `has_more`."""
-
-    messages: list[MessagePayload]
-    changed: list[MessagePayload]
-    last_seq: int
-    revision: int
-    complete_to: int
-    has_more: bool
 
 
 class _Space:

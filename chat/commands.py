@@ -1,82 +1,89 @@
-"""The socket's commands: each calls one service. What it returns goes into the ack.
+"""The socket's commands about messages and rooms. Each calls one service."""
 
-`ping` and `auth.renew` are about the socket alone, and are answered there (chat/consumer.py).
-"""
+import time
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
-
-from chat import protocol, services
+from chat import services
 from chat.catch_up import changes_since
-from chat.submission import Stored
+from chat.frames import ChangeAck, ReadAck, SendAck, SyncAck
+from chat.protocol import MessageEdit, MessageRecall, MessageSend, Ping, RoomRead, Sync, Typing
+from imsystem.ops import metrics
 from imsystem.ops.failpoints import failpoint
-
-Fields = dict[str, Any]
-Handler = Callable[[str, Any], Awaitable[Fields | None]]
-C = TypeVar("C", bound=protocol.Command)
-
-_HANDLERS: dict[type, Handler] = {}
+from imsystem.realtime.commands import command, command_at_once
+from imsystem.realtime.frames import Ack
+from imsystem.realtime.sockets import LiveSocket
 
 
-def command(struct: type[C]) -> Callable[[Callable[[str, C], Awaitable[Fields | None]]], Handler]:
-    """Registers the handler of one command: (user identity, frame) -> outcome."""
-
-    def register(handler: Callable[[str, C], Awaitable[Fields | None]]) -> Handler:
-        _HANDLERS[struct] = handler
-        return handler
-
-    return register
-
-
-async def run(user_identity: str, frame: protocol.Command) -> Fields | None:
-    """Carries out a command; raises AppError."""
-    await failpoint("commands.run")
-    return await _HANDLERS[type(frame)](user_identity, frame)
-
-
-async def send(user_identity: str, frame: protocol.MessageSend) -> asyncio.Future[Stored]:
-    """`message.send`, which is acked when the future says that the message is stored."""
-    return await services.submit_message(
-        user_identity=user_identity,
-        room_identity=frame.room_identity,
-        client_id=frame.client_id,
-        content=frame,
-    )
+@command("message.send", MessageSend, ack=SendAck)
+async def _send(socket: LiveSocket, frame: MessageSend) -> SendAck:
+    """Messages get in line in the order in which they came. Nothing else waits for them, and they
+    wait for nothing else."""
+    _count(socket)
+    started = time.perf_counter()
+    async with socket.sending:
+        stored = await services.submit_message(
+            user_identity=socket.user.user_identity,
+            room_identity=frame.room_identity,
+            client_id=frame.client_id,
+            content=frame,
+        )
+    metrics.gate(time.perf_counter() - started)
+    # The bare future: its waiters run before the journal tells the others (journal._commit).
+    result = await stored
+    metrics.ack(time.perf_counter() - started)
+    return SendAck(id=frame.id, message=result.message, duplicate=result.duplicate)
 
 
-@command(protocol.MessageEdit)
-async def _edit(user_identity: str, frame: protocol.MessageEdit) -> Fields | None:
+@command("message.edit", MessageEdit, ack=ChangeAck)
+async def _edit(socket: LiveSocket, frame: MessageEdit) -> ChangeAck:
+    _count(socket)
     message = await services.edit_message(
-        user_identity=user_identity, message_identity=frame.message_identity, data=frame.data
+        user_identity=socket.user.user_identity,
+        message_identity=frame.message_identity,
+        data=frame.data,
     )
-    return {"message": message}
+    return ChangeAck(id=frame.id, message=message)
 
 
-@command(protocol.MessageRecall)
-async def _recall(user_identity: str, frame: protocol.MessageRecall) -> Fields | None:
+@command("message.recall", MessageRecall, ack=ChangeAck)
+async def _recall(socket: LiveSocket, frame: MessageRecall) -> ChangeAck:
+    _count(socket)
     message = await services.recall_message(
-        user_identity=user_identity, message_identity=frame.message_identity
+        user_identity=socket.user.user_identity, message_identity=frame.message_identity
     )
-    return {"message": message}
+    return ChangeAck(id=frame.id, message=message)
 
 
-@command(protocol.RoomRead)
-async def _read(user_identity: str, frame: protocol.RoomRead) -> Fields | None:
+def _count(socket: LiveSocket) -> None:
+    """Raises RateLimited when the user changes too much."""
+    socket.limits.take_message(socket.user.user_identity, socket.last_heard)
+
+
+@command("room.read", RoomRead, ack=ReadAck)
+async def _read(socket: LiveSocket, frame: RoomRead) -> ReadAck:
     seq = await services.mark_read(
-        user_identity=user_identity, room_identity=frame.room_identity, seq=frame.seq
+        user_identity=socket.user.user_identity, room_identity=frame.room_identity, seq=frame.seq
     )
-    return {"room_identity": frame.room_identity, "seq": seq}
+    return ReadAck(id=frame.id, room_identity=frame.room_identity, seq=seq)
 
 
-@command(protocol.Typing)
-async def _typing(user_identity: str, frame: protocol.Typing) -> Fields | None:
-    await services.announce_typing(user_identity=user_identity, room_identity=frame.room_identity)
-    return None
+@command("typing", Typing, ack=None)
+async def _typing(socket: LiveSocket, frame: Typing) -> None:
+    if socket.limits.typing.take(socket.last_heard):
+        await services.announce_typing(
+            user_identity=socket.user.user_identity, room_identity=frame.room_identity
+        )
 
 
-@command(protocol.Sync)
-async def _sync(user_identity: str, frame: protocol.Sync) -> Fields | None:
+@command("sync", Sync, ack=SyncAck)
+async def _sync(socket: LiveSocket, frame: Sync) -> SyncAck:
     known = {room: (state.seq, state.revision) for room, state in frame.rooms.items()}
-    rooms, removed = await changes_since(user_identity=user_identity, known=known)
-    return {"rooms": rooms, "removed": removed}
+    async with socket.syncing:
+        await failpoint("commands.run")
+        rooms, removed = await changes_since(user_identity=socket.user.user_identity, known=known)
+    return SyncAck(id=frame.id, rooms=rooms, removed=removed)
+
+
+@command_at_once("ping", Ping, ack=Ack)
+def _ping(socket: LiveSocket, frame: Ping) -> Ack:
+    """Nearly all that idle sockets say."""
+    return Ack(id=frame.id)

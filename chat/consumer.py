@@ -1,33 +1,35 @@
-"""The socket: handshake, frames in, acks and errors out. It owns the socket, not the rules."""
+"""The socket: frames in, acks and errors out. It owns the connection and knows no rules.
+
+Its start is in chat/handshake.py, what it may send in imsystem/realtime/socket_limits.py, and the
+commands are registered by the apps they belong to (imsystem/realtime/commands.py).
+"""
 
 import asyncio
 import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 from channels.consumer import AsyncConsumer
-from django.conf import settings
 from django.utils import translation
 
-from accounts import ws_auth
-from accounts.ws_auth import BadOrigin, SocketUser
-from chat import checkpoint, commands, presence, protocol, snapshot, sweep
+from chat import checkpoint, presence, snapshot, sweep
+from chat.handshake import Handshake
 from imsystem.client_limits import FRAME_BYTES
-from imsystem.env import Rate
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited, Unavailable
 from imsystem.ids import new_identity
-from imsystem.loops import PerLoop
 from imsystem.ops import metrics
 from imsystem.outage import is_outage
-from imsystem.realtime import close_codes
-from imsystem.realtime.admission import current_admission, in_force
-from imsystem.realtime.buckets import Bucket, Buckets
+from imsystem.realtime import close_codes, sockets
+from imsystem.realtime.admission import current_admission
+from imsystem.realtime.commands import BadFrame, Command, Rejected, command_id, command_of, parse
 from imsystem.realtime.connection import Connection
-from imsystem.realtime.frames import encode
+from imsystem.realtime.frames import encode, error_frame
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.socket_limits import SocketLimits
+from imsystem.realtime.sockets import SocketUser
 from imsystem.sources import source_of_client
 
 logger = logging.getLogger(__name__)
@@ -36,38 +38,23 @@ logger = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 64
 # Above the deadline of one database call (5 s); several in a row must not add up.
 ANSWER_WITHIN_S = 6.0
-# A client that talks nonsense is not one of ours; one bad frame may be a bug.
-MAX_BAD_FRAMES = 20
-# A crowd that comes back after a restart waits in line: 2,000 at 100 a second of a busy machine.
-HANDSHAKE_WITHIN_S = 30.0
-# Whoever waits for `retry_after` is refused a few times. This many in a minute is a flood.
-REFUSALS = Rate(1_000, 60)
-# Before a restart, what is being carried out may take so long; a message takes milliseconds.
+# How long a restart waits for commands that are being carried out; a message takes milliseconds.
 LAST_ANSWERS_S = 3.0
-# Typing is told to a whole room. More often than clients should say it, to none.
-TYPING = Rate(10, 10)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-def _messages() -> Buckets:
-    return Buckets(in_force(settings.MESSAGES_PER_USER))
-
-
-# Of each user, over all their sockets of this process.
-messages_of_users = PerLoop(_messages)
-
-
 class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
-    """One socket of one device, for all rooms of its user."""
+    """One socket of one device, for all rooms of its user (a sockets.LiveSocket)."""
 
     may_be_silent = False
+    handshake_class = Handshake
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serves the socket until it ends.
 
-        In place of Channels' own loop, which makes a task and a thread hop for each frame and
+        This replaces Channels' own loop, which makes a task and a thread hop for each frame and
         gives each socket its own channel in the layer; ours belongs to the hub.
         """
         self.scope, self.send_to_server = scope, send
@@ -76,76 +63,26 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.sending = asyncio.Lock()
         self.syncing = asyncio.Lock()
         self.answers: set[asyncio.Task[None]] = set()
-        self.bad_frames = 0
         self.finishing = False
-        self.prepare_limits()
+        self.limits = SocketLimits()
         await receive()  # websocket.connect
+        handshake = self.handshake_class(scope, send)
         source = source_of_client(scope.get("client"))
         try:
             current_admission().enter(source)
         except AppError as exc:
-            await self.turn_away(exc)
+            await handshake.turn_away(exc)
             return
         try:
-            user = await self.shake_hands()
+            user = await handshake.shake_hands()
+            del handshake  # an idle socket does not keep it
             if user is not None:
                 await self.serve(user, receive)
         finally:
             current_admission().leave(source)
 
-    def prepare_limits(self) -> None:
-        self.frames = Bucket(in_force(settings.FRAMES_PER_SOCKET))
-        self.refusals = Bucket(REFUSALS)
-        self.typing = Bucket(in_force(TYPING))
-        self.messages = messages_of_users()
-
-    # --- handshake -------------------------------------------------------------------------
-
-    async def turn_away(self, exc: AppError) -> None:
-        """Before the handshake, in HTTP: nothing has been read of a database yet."""
-        if "websocket.http.response" not in self.scope.get("extensions", {}):
-            await self.send_to_server({"type": "websocket.close"})  # 403
-            return
-        seconds = getattr(exc, "retry_after", 1)
-        headers = [(b"retry-after", str(seconds).encode()), (b"content-type", b"text/plain")]
-        start = {"type": "websocket.http.response.start", "status": exc.status, "headers": headers}
-        await self.send_to_server(start)
-        body = f"{exc.code}\n".encode()
-        await self.send_to_server({"type": "websocket.http.response.body", "body": body})
-
-    async def shake_hands(self) -> SocketUser | None:
-        """Accepts the socket. Refusals are told by a close code, which needs an open socket."""
-        try:
-            async with asyncio.timeout(HANDSHAKE_WITHIN_S):
-                user = await self.authenticate()
-        except BadOrigin:
-            code = close_codes.BAD_ORIGIN
-        except NotAuthenticated:
-            code = close_codes.NOT_AUTHENTICATED
-        except Exception as exc:
-            if not is_outage(exc) and not isinstance(exc, Unavailable):
-                logger.exception("a handshake failed")
-            code = close_codes.TRY_LATER
-        else:
-            await self.accept()
-            return user
-        finally:
-            current_admission().shaken()
-        await self.accept()
-        await self.send_to_server({"type": "websocket.close", "code": code})
-        return None
-
-    async def authenticate(self) -> SocketUser:
-        """Raises BadOrigin, NotAuthenticated, or Unavailable when a database does not answer."""
-        return await ws_auth.authenticate(self.scope)
-
-    async def accept(self) -> None:
-        offered = self.scope.get("subprotocols", [])
-        chosen = protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None
-        await self.send_to_server({"type": "websocket.accept", "subprotocol": chosen})
-
     def connect(self, user: SocketUser) -> None:
-        """The socket's sending side."""
+        """Makes the socket's sending side."""
         self.connection = Connection(
             user.user_identity,
             self.send_to_server,  # type: ignore[arg-type]
@@ -154,7 +91,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         )
 
     async def serve(self, user: SocketUser, receive: Receive) -> None:
-        """Subscribe, `ready`, then frames until the end; leaves no trace in the hub."""
+        """Subscribes, sends `ready`, then reads frames. In the end the hub has no trace of it."""
         self.user = user
         self.last_heard = time.monotonic()
         sweep.start_sweeping()
@@ -163,10 +100,10 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         try:
             current_admission().admit(self.connection)
         except RateLimited as exc:
-            self.connection.release(protocol.error_frame(exc))
+            self.connection.release(error_frame(exc))
             self.connection.close(close_codes.FLOODING)
             return
-        sweep.watch(self)
+        sockets.watch(self)
         try:
             await self.welcome(user)
             presence.current_presence().arrived(user.user_identity)
@@ -178,17 +115,27 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 logger.exception("a socket failed")
             self.connection.close(close_codes.TRY_LATER)
         finally:
-            sweep.unwatch(self)
+            sockets.unwatch(self)
             current_admission().dismiss(self.connection)
             current_hub().remove(self.connection)
             presence.current_presence().left(user.user_identity, time.monotonic())
 
     async def welcome(self, user: SocketUser) -> None:
-        """`ready`. Apart from serve(), which would keep the memberships as long as the socket."""
+        """Sends `ready`. serve() would keep the memberships for as long as the socket lives."""
         members = await snapshot.subscribe(self.connection, user.session_identity)
         self.connection.release(
             await snapshot.ready_frame(self.connection, user, self.connection_id, members)
         )
+
+    async def finish(self) -> None:
+        """Answers what was asked, refuses what comes, and asks the client to come back."""
+        self.finishing = True
+        self.limits.frames.shut()
+        if self.answers:
+            await asyncio.wait(self.answers, timeout=LAST_ANSWERS_S)
+        self.connection.close(close_codes.RESTART)
+
+    # --- the transport ---------------------------------------------------------------------
 
     def abort(self) -> None:
         """Hangs up without waiting for what the client does not read."""
@@ -196,7 +143,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             self.transport.abort()
 
     def stop_reading(self) -> None:
-        """Until it is hung up on, a flood waits in the buffers of whoever sends it."""
+        """Leaves a flood in the buffers of its sender until the socket is hung up."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.pause_reading()
 
@@ -221,123 +168,70 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             if self.connection.closing:
                 continue
             self.last_heard = now = time.monotonic()
-            if not self.frames.take(now):
+            if not self.limits.frames.take(now):
                 self.turn_down(message.get("text"), now)
                 await asyncio.sleep(0)  # thousands may have come at once: the others' turn
                 continue
             frame = self.understood(message.get("text"))
-            if isinstance(frame, protocol.Ping):
-                # Waits for nothing, and is nearly all that idle sockets say: no task for it.
-                self.connection.push(encode("ack", id=frame.id))
-            elif frame is not None:
-                await self.in_flight.acquire()
-                task = asyncio.get_running_loop().create_task(self.answer(frame))
-                self.answers.add(task)
-                task.add_done_callback(self.answers.discard)
+            if frame is not None:
+                await self.carry_out(command_of(frame), frame)
 
     def turn_down(self, text: str | None, now: float) -> None:
-        """One frame too many, or too late."""
-        wait_s = math.ceil(self.frames.wait_s(now))
+        """Refuses a frame that is one too many, or too late."""
+        wait_s = math.ceil(self.limits.frames.wait_s(now))
         error = Unavailable() if self.finishing else RateLimited(wait_s)
-        self.refuse(error, protocol.command_id(text) if text else None)
+        self.refuse(error, command_id(text) if text else None)
 
-    async def finish(self) -> None:
-        """Before a restart: what was said is answered, what is said now is refused, and then the
-        client is told to come back."""
-        self.finishing = True
-        self.frames.shut()
-        if self.answers:
-            await asyncio.wait(self.answers, timeout=LAST_ANSWERS_S)
-        self.connection.close(close_codes.RESTART)
-
-    def understood(self, text: str | None) -> protocol.Command | None:
-        """The command in a text frame; None for what is none, which is refused."""
+    def understood(self, text: str | None) -> msgspec.Struct | None:
+        """Returns the command in a text frame. Refuses a frame that is none."""
         try:
             return self.parse(text)
-        except protocol.Rejected as exc:
+        except Rejected as exc:
             self.refuse(exc.error, exc.command_id)
-            self.count_bad_frame()
+            if not self.limits.take_bad_frame():
+                self.connection.close(close_codes.FLOODING)
         except Exception as exc:
             self.refuse(exc, None)
         return None
 
-    async def answer(self, frame: protocol.Command) -> None:
+    def parse(self, text: str | None) -> msgspec.Struct:
+        if text is None or len(text) > FRAME_BYTES:  # servers refuse most long ones with 1009
+            raise Rejected(BadFrame())
+        started = time.perf_counter()
+        frame = parse(text)
+        metrics.decode(time.perf_counter() - started)
+        return frame
+
+    async def carry_out(self, command: Command, frame: msgspec.Struct) -> None:
+        """Answers at once, or starts a task that does, if fewer than MAX_IN_FLIGHT are running."""
+        if command.handle_at_once is not None:
+            self.connection.push(encode(command.handle_at_once(self, frame)))
+            return
+        await self.in_flight.acquire()
+        task = asyncio.get_running_loop().create_task(self.answer(command, frame))
+        self.answers.add(task)
+        task.add_done_callback(self.answers.discard)
+
+    async def answer(self, command: Command, frame: msgspec.Struct) -> None:
         """Carries out one command: one ack or one error in time, whatever happens inside."""
         command_id: str | None = getattr(frame, "id", None)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                fields = await self.carry_out(frame)
+                ack = await command.handle(self, frame)  # type: ignore[misc]  # not at once
         except TimeoutError:
             self.refuse(Unavailable(), command_id)
         except Exception as exc:
             self.refuse(exc, command_id)
         else:
-            if fields is not None:
-                self.connection.push(encode("ack", id=command_id, **fields))
+            if ack is not None:
+                self.connection.push(encode(ack))
         finally:
             self.in_flight.release()
 
-    async def carry_out(self, frame: protocol.Command) -> dict[str, Any] | None:
-        """The fields of the ack, None for none. Messages get in line in the order they came;
-        nothing else waits for them, and they wait for nothing else."""
-        if not isinstance(frame, protocol.MessageSend):
-            return await self.carry_out_other(frame)
-        self.must_not_flood()
-        started = time.perf_counter()
-        async with self.sending:
-            stored = await commands.send(self.user.user_identity, frame)
-        metrics.gate(time.perf_counter() - started)
-        # The bare future: its waiters run before the journal tells the others (journal._commit).
-        result = await stored
-        metrics.ack(time.perf_counter() - started)
-        return {"message": result.message, "duplicate": result.duplicate}
-
-    async def carry_out_other(self, frame: protocol.Command) -> dict[str, Any] | None:
-        """Everything but messages."""
-        match frame:
-            case protocol.AuthRenew():
-                return await self.renew(frame)
-            case protocol.Typing() if not self.typing.take(self.last_heard):
-                return None
-            case protocol.MessageEdit() | protocol.MessageRecall():
-                self.must_not_flood()
-            case protocol.Sync():
-                async with self.syncing:  # an answer may be of a megabyte
-                    return await commands.run(self.user.user_identity, frame)
-        return await commands.run(self.user.user_identity, frame)
-
-    def must_not_flood(self) -> None:
-        """Raises RateLimited when the user sends too much, here or on another device."""
-        wait_s = self.messages.take(self.user.user_identity, self.last_heard)
-        if wait_s:
-            raise RateLimited(math.ceil(wait_s))
-
-    async def renew(self, frame: protocol.AuthRenew) -> dict[str, Any]:
-        """`auth.renew`: the one command about the socket itself. It never shortens its life."""
-        until = await ws_auth.renew(self.user, frame.token)
-        if until > self.user.expires_at_ms:
-            self.user = replace(self.user, expires_at_ms=until)
-        return {"expires_at": self.user.expires_at_ms}
-
-    def parse(self, text: str | None) -> protocol.Command:
-        if text is None:
-            raise protocol.Rejected(protocol.BadFrame())
-        if len(text) > FRAME_BYTES:  # servers refuse most of these with 1009
-            raise protocol.Rejected(protocol.BadFrame())
-        started = time.perf_counter()
-        frame = protocol.parse(text)
-        metrics.decode(time.perf_counter() - started)
-        return frame
-
-    def count_bad_frame(self) -> None:
-        self.bad_frames += 1
-        if self.bad_frames >= MAX_BAD_FRAMES:
-            self.connection.close(close_codes.FLOODING)
-
     def refuse(self, exc: Exception, command_id: str | None) -> None:
-        """Sends the error frame; what nobody expected is logged and told as `internal`. Too many
-        refusals of what comes too fast end the socket."""
-        if isinstance(exc, RateLimited) and not self.refusals.take(self.last_heard):
+        """Sends the error frame. An unexpected error is logged and told as `internal`. Too many
+        refusals of frames that come too fast end the socket."""
+        if isinstance(exc, RateLimited) and not self.limits.refusals.take(self.last_heard):
             self.connection.cut(close_codes.FLOODING)
             self.stop_reading()
             return
@@ -350,4 +244,4 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         if isinstance(exc, BadRequest) and exc.errors:
             exc = BadRequest(next(iter(exc.errors.values()))[0])
         with translation.override(self.user.language):
-            self.connection.push(protocol.error_frame(exc, command_id))
+            self.connection.push(error_frame(exc, command_id))

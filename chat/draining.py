@@ -1,12 +1,12 @@
-"""Before a web process ends: its sockets are answered and closed, a few at a time.
+"""Answers and closes the sockets of a web process before it ends, a few at a time.
 
-All at once, their clients would also come back at once, to the processes that are left.
+If all were closed at once, their clients would come back at once to the remaining processes.
 """
 
 import asyncio
 import math
 
-from chat import sweep
+from imsystem.realtime.sockets import watched
 
 STEP_S = 0.02
 AT_ONCE = 10  # 500 a second ...
@@ -14,8 +14,8 @@ MAX_STEPS = 100  # ... or faster, so that it takes 2 s at most
 
 
 async def drain() -> None:
-    """Closes every socket with 1012. Takes 2 s and the time of the last answers, at most 3 s."""
-    sockets = sweep.watched()
+    """Closes every socket with 1012. It takes 2 s and the last answers, at most 3 s."""
+    sockets = watched()
     each = max(AT_ONCE, math.ceil(len(sockets) / MAX_STEPS))
     finishing = []
     for start in range(0, len(sockets), each):

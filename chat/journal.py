@@ -17,6 +17,7 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError
 
+from chat.frames import MessageCreated
 from chat.gaps import seal
 from chat.payloads import message_payload
 from chat.sequence import SequenceAllocator as Numbers
@@ -347,9 +348,7 @@ async def _first_of(submission: Submission) -> Document | None:
 def created_frame(document: Document) -> str:
     """`message.created` for a stored document."""
     return encode(
-        "message.created",
-        room_identity=document["room_identity"],
-        message=message_payload(document),
+        MessageCreated(room_identity=document["room_identity"], message=message_payload(document))
     )
 
 

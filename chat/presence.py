@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from accounts.models import User
 from accounts.privacy import FIELDS, PRESENCE, privacy_from, settings_of
-from chat import online
+from chat import frames, online
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import find_in
 from imsystem.outage import is_outage
@@ -200,7 +200,7 @@ class Presence:
         present = await online.online_among(found.peer_identities)
         for peer in found.peers.values():
             seen = bool(online_as_seen(found.viewer, peer, present))
-            frame = encode("presence", user_identity=peer.pk, online=seen)
+            frame = encode(frames.Presence(user_identity=peer.pk, online=seen))
             for connection in sockets:
                 connection.push(frame)
 
@@ -219,7 +219,7 @@ def _user_and_rooms(user_identity: str) -> FoundRooms | None:
 
 def _events(user: str, rooms: Sequence[str], is_online: bool) -> list[ev.Deliver]:
     """`presence` of one user for the other side of each of these rooms."""
-    frame = encode("presence", user_identity=user, online=is_online)
+    frame = encode(frames.Presence(user_identity=user, online=is_online))
     return [
         ev.Deliver(room_topic(room), frame, skip_user=user, category=PRESENCE) for room in rooms
     ]

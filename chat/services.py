@@ -12,6 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from accounts.privacy import RECEIPT, privacy_of
 from chat import policies
+from chat.frames import MessageUpdated, RoomRead, Typing
 from chat.heads import room_head
 from chat.journal import current_journal
 from chat.kinds import Content, check_edit, check_sent
@@ -177,7 +178,7 @@ async def _next_revision(session: AsyncClientSession, room_identity: str) -> int
 
 def _publish_change(message: MessagePayload) -> None:
     room_identity = message["room_identity"]
-    frame = encode("message.updated", room_identity=room_identity, message=message)
+    frame = encode(MessageUpdated(room_identity=room_identity, message=message))
     current_hub().publish(
         Deliver(room_topic(room_identity), frame, seq=message["seq"], revision=message["revision"])
     )
@@ -212,7 +213,7 @@ async def mark_read(*, user_identity: str, room_identity: str, seq: int) -> int:
 
 
 def _publish_read(user_identity: str, room_identity: str, seq: int, *, to_others: bool) -> None:
-    frame = encode("room.read", room_identity=room_identity, user_identity=user_identity, seq=seq)
+    frame = encode(RoomRead(room_identity=room_identity, user_identity=user_identity, seq=seq))
     events = [Deliver(user_topic(user_identity), frame)]
     if to_others:
         topic = room_topic(room_identity)
@@ -223,5 +224,5 @@ def _publish_read(user_identity: str, room_identity: str, seq: int, *, to_others
 async def announce_typing(*, user_identity: str, room_identity: str) -> None:
     """Tells the others in the room that the user is typing. Nothing is stored."""
     may_send(await access(user_identity, room_identity), now_ms())
-    frame = encode("typing", room_identity=room_identity, user_identity=user_identity)
+    frame = encode(Typing(room_identity=room_identity, user_identity=user_identity))
     current_hub().publish(Deliver(room_topic(room_identity), frame, skip_user=user_identity))

@@ -1,7 +1,7 @@
-"""What a new socket is told first: `ready`, with the user and all their rooms.
+"""The first frame of a new socket: `ready`, with the user and all their rooms.
 
-Subscribe first, then read: what happens meanwhile arrives after `ready`, maybe twice (clients drop
-it by seq and revision), but not never.
+The socket subscribes first and reads then. What happens meanwhile arrives after `ready`, perhaps a
+second time (clients drop that by seq and revision), but it is never left out.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,13 @@ from accounts.models import User
 from accounts.payloads import own_user
 from accounts.privacy import settings_of
 from accounts.providers import online_among
-from accounts.ws_auth import SocketUser, owner_of
+from accounts.ws_auth import owner_of
+from chat.frames import Ready
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.sockets import SocketUser
 from imsystem.realtime.topics import room_topic, session_topic, user_topic
 from rooms.access import changed_since, checked_now, remember
 from rooms.heads import heads
@@ -27,7 +29,7 @@ from rooms.selectors import rooms_of, rooms_with_heads
 
 
 async def subscribe(connection: Connection, session_identity: str) -> list[Member]:
-    """Registers the socket for its user, its device session and all rooms of the user; returns
+    """Registers the socket for its user, the device session and all rooms of the user. Returns
     the memberships."""
     hub = current_hub()
     user_identity = connection.user_identity
@@ -35,7 +37,7 @@ async def subscribe(connection: Connection, session_identity: str) -> list[Membe
     while True:
         moment = checked_now()
         members = await memberships(user_identity)
-        # Who was removed since that was read could not be unsubscribed yet.
+        # A removal since that was read could not unsubscribe this socket yet.
         if not any(changed_since(member.room_id, moment) for member in members):
             break
     for member in members:
@@ -50,22 +52,22 @@ async def ready_frame(
     connection_id: str,
     members: Sequence[Member],
 ) -> str:
-    """The `ready` frame. `members` are those that `subscribe` gave.
+    """Returns the `ready` frame. `members` are those that `subscribe` returned.
 
     Raises NotAuthenticated when the user is gone or the device was revoked: before `subscribe`
-    this socket could not be told.
+    nobody could tell this socket.
     """
     user, rooms = await _read(connection, socket_user, members)
     for room in rooms:
         current_hub().begin(room_topic(room["identity"]), room["last_seq"])
-    return encode(
-        "ready",
+    ready = Ready(
         user=own_user(user),
         connection_id=connection_id,
         expires_at=socket_user.expires_at_ms,
         heartbeat=HEARTBEAT_S,
         rooms=rooms,
     )
+    return encode(ready)
 
 
 async def _read(

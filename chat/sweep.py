@@ -1,17 +1,17 @@
-"""The sweep: what live sockets should know, told again on a slow timer and after every loss.
+"""The sweep tells live sockets again what they should know, on a slow timer and after every loss.
 
-It makes good whatever the channel layer lost: sockets join and leave the rooms the database says,
-and clients compare `room.heads` with what they have. Sockets that went silent or expired are ended
-here too.
+It makes up for what the channel layer lost: sockets join and leave the rooms that the database
+says, and clients compare `room.heads` with what they have. The sweep also ends sockets that went
+silent or expired.
 """
 
 import asyncio
 import logging
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
 from accounts.privacy import FIELDS, privacy_from
+from chat.frames import HeadState, RoomHeads
 from chat.heads import room_heads
 from chat.presence import current_presence
 from imsystem.client_limits import HEARTBEAT_S
@@ -23,11 +23,10 @@ from imsystem.realtime.connection import Connection
 from imsystem.realtime.events import Close
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import Hub, current_hub
+from imsystem.realtime.sockets import watched
 from imsystem.realtime.topics import Scope, identity_in, room_topic, session_topic, user_topic
+from rooms.frames import RoomRemoved
 from rooms.heads import Head
-
-if TYPE_CHECKING:
-    from chat.consumer import ChatConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ AT_ONCE = 500
 
 
 async def sweep() -> None:
-    """Corrects every local socket's rooms, then tells each the heads of its rooms."""
+    """Corrects the rooms of every local socket, then sends each the heads of its rooms."""
     hub = current_hub()
     await _correct_sessions(hub)
     await _correct_rooms(hub)
@@ -49,12 +48,12 @@ async def sweep() -> None:
         rooms = _rooms_of(connection)
         known = {room: _state(heads[room]) for room in rooms if room in heads}
         if known:
-            connection.push(encode("room.heads", rooms=known))
+            connection.push(encode(RoomHeads(rooms=known)))
         if number % 100 == 99:
             await asyncio.sleep(0)  # messages go first
 
 
-def _state(head: Head) -> dict[str, int]:
+def _state(head: Head) -> HeadState:
     return {"seq": head.last_seq, "revision": head.revision}
 
 
@@ -85,11 +84,11 @@ def _correct_user(hub: Hub, user: str, right: set[str]) -> None:
             hub.subscribe(connection, room_topic(room))
         for room in present - right:
             hub.unsubscribe(connection, room_topic(room))
-            connection.push(encode("room.removed", room_identity=room, reason="removed"))
+            connection.push(encode(RoomRemoved(room_identity=room, reason="removed")))
 
 
 async def _correct_sessions(hub: Hub) -> None:
-    """Ends the sockets of device sessions that ended without this process hearing of it."""
+    """Closes the sockets of device sessions that ended without this process hearing of it."""
     sessions = hub.identities(Scope.SESSION)
     for start in range(0, len(sessions), AT_ONCE):
         some = sessions[start : start + AT_ONCE]
@@ -130,38 +129,21 @@ async def _sweep_for_ever() -> None:
 
 # --- silent and expired sockets ------------------------------------------------------------
 
-_watched: "PerLoop[set[ChatConsumer]]" = PerLoop(set)
-
-
-def watch(socket: "ChatConsumer") -> None:
-    """From now on the socket is closed when nothing is heard from it for SILENCE_S, unless it may
-    be silent, and when what it showed at the handshake expires before it is renewed."""
-    _watched().add(socket)
-
-
-def unwatch(socket: "ChatConsumer") -> None:
-    _watched().discard(socket)
-
-
-def watched() -> "list[ChatConsumer]":
-    """The open sockets of this process."""
-    return list(_watched())
-
 
 def close_silent(now: float) -> None:
-    """Closes with 4408 what was silent for too long. `now` as time.monotonic()."""
-    for socket in list(_watched()):
+    """Closes the sockets that were silent for too long (4408). `now` is a time.monotonic()."""
+    for socket in watched():
         if now - socket.last_heard > SILENCE_S and not socket.may_be_silent:
             socket.connection.close(close_codes.HEARTBEAT)
 
 
 def close_expired(now: int) -> None:
-    """Closes with 4401 what may not be open any more. `now` in Unix milliseconds.
+    """Closes the sockets that have expired (4401). `now` is in Unix milliseconds.
 
-    A look at 10,000 sockets takes 0.2 ms; timers would cost memory for each socket, and every
+    Looking at 10,000 sockets takes 0.2 ms. Timers would cost memory for each socket, and every
     renewal would have to move one.
     """
-    for socket in list(_watched()):
+    for socket in watched():
         if now >= socket.user.expires_at_ms:
             socket.connection.close(close_codes.NOT_AUTHENTICATED)
 
@@ -173,7 +155,7 @@ async def _watch_for_ever() -> None:
         close_expired(now_ms())
 
 
-def _start() -> "list[asyncio.Task[None]]":
+def _start() -> list[asyncio.Task[None]]:
     loop = asyncio.get_running_loop()
     return [loop.create_task(_sweep_for_ever()), loop.create_task(_watch_for_ever())]
 

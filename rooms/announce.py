@@ -1,4 +1,4 @@
-"""Tells live sockets what has changed in a room, after it is stored. Only services call this."""
+"""Tells live sockets what has changed in a room, once it is stored. Only services call this."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from imsystem.realtime.frames import encode
 from imsystem.realtime.publish import publish_from_thread
 from imsystem.realtime.topics import room_topic, user_topic
 from rooms.choices import Kind
+from rooms.frames import MemberUpdated, RoomAdded, RoomRemoved, RoomUpdated
 from rooms.heads import Head
 from rooms.models import Member, Room
 from rooms.payloads import member_payload, room_payload, room_summary
@@ -17,7 +18,7 @@ from rooms.selectors import online_as_seen
 
 
 def joined(room: Room, members: Sequence[Member], head: Head) -> None:
-    """`room.added` to the new members' sockets, `member.updated` to those already there."""
+    """Sends `room.added` to the new members' sockets and `member.updated` to the other members."""
     topic = room_topic(room.identity)
     events: list[Event] = [Changed(topic)]
     if len(members) == 1:
@@ -28,7 +29,7 @@ def joined(room: Room, members: Sequence[Member], head: Head) -> None:
         payload = room_payload(room, member, head, peer, online)
         events += [
             Join(user_topic(member.user_id), topic, head.last_seq),
-            Deliver(user_topic(member.user_id), encode("room.added", room=payload)),
+            Deliver(user_topic(member.user_id), encode(RoomAdded(room=payload))),
         ]
     publish_from_thread(*events)
 
@@ -42,11 +43,11 @@ def _peer(room: Room, member: Member) -> User | None:
 
 def _member_frame(member: Member, *, receipts: bool) -> str:
     payload = member_payload(member, receipts=receipts)
-    return encode("member.updated", room_identity=member.room_id, member=payload)
+    return encode(MemberUpdated(room_identity=member.room_id, member=payload))
 
 
 def _to_the_others(member: Member) -> Deliver:
-    """`member.updated`, without what those do not see who have read receipts off."""
+    """Returns `member.updated` for the others. Users with read receipts off get it without them."""
     topic, hidden = room_topic(member.room_id), _member_frame(member, receipts=False)
     if not member.user.read_receipts:
         return Deliver(topic, hidden, skip_user=member.user_id)
@@ -55,7 +56,7 @@ def _to_the_others(member: Member) -> Deliver:
 
 
 def member_changed(member: Member) -> None:
-    """`member.updated` to the room: a new role, muted or not."""
+    """Sends `member.updated` to the room: the member has a new role, or was muted or unmuted."""
     own = _member_frame(member, receipts=True)
     publish_from_thread(
         Changed(room_topic(member.room_id)),
@@ -65,16 +66,16 @@ def member_changed(member: Member) -> None:
 
 
 def room_changed(room: Room) -> None:
-    """`room.updated` to the room, with what all members see alike."""
-    update = encode("room.updated", room=room_summary(room))
+    """Sends `room.updated` to the room, with what all members see alike."""
+    update = encode(RoomUpdated(room=room_summary(room)))
     topic = room_topic(room.identity)
     publish_from_thread(Changed(topic), Deliver(topic, update))
 
 
 def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> None:
-    """`room.removed` to the sockets of those who are out; they get nothing of the room any more."""
+    """Sends `room.removed` to the sockets of these users, which then leave the room's topic."""
     topic = room_topic(room_identity)
-    update = encode("room.removed", room_identity=room_identity, reason=reason)
+    update = encode(RoomRemoved(room_identity=room_identity, reason=reason))
     events: list[Event] = [Changed(topic)]
     for user_identity in user_identities:
         events += [

@@ -14,7 +14,7 @@ COMPOSITION = {"imsystem/asgi.py", "imsystem/urls.py"}
 LAYERS = [
     {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers", "totp",
      "clients", "signing"},
-    {"policies", "kinds", "protocol", "payloads", "default_avatar", "pictures"},
+    {"policies", "kinds", "protocol", "payloads", "frames", "default_avatar", "pictures"},
     {"models"},
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "trusted_devices",
      "known_sources", "selectors", "submission",
@@ -22,8 +22,8 @@ LAYERS = [
      "user_cache", "loading", "catch_up"},
     {"announce", "mails", "sessions", "services", "checkpoint", "snapshot", "account_deletion",
      "export", "presence", "backup"},
-    {"api", "views", "pages", "forms", "serializers", "consumer", "commands", "admin", "sweep",
-     "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls",
+    {"api", "views", "pages", "forms", "serializers", "consumer", "handshake", "commands", "admin",
+     "sweep", "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls",
      "avatar_urls", "uploads", "compat", "draining", "templatetags"},
 ]  # fmt: skip
 

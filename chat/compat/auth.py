@@ -9,9 +9,9 @@ from accounts.models import User
 from accounts.services import SignIn
 from accounts.sessions import touch
 from accounts.tokens import make_seed_token, read_seed_token
-from accounts.ws_auth import SocketUser
 from imsystem.errors import NotAuthenticated
 from imsystem.outage import unavailable_on_outage
+from imsystem.realtime.sockets import SocketUser
 from imsystem.threads import run_in_thread
 
 

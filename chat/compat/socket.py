@@ -9,14 +9,16 @@ from typing import Any
 
 import msgspec
 
-from accounts.ws_auth import SocketUser
-from chat import protocol
 from chat.compat.auth import authenticate
 from chat.consumer import ChatConsumer
+from chat.handshake import Handshake
 from chat.kinds import Identity
+from chat.protocol import MessageSend
 from imsystem.client_limits import FRAME_BYTES
 from imsystem.ids import new_identity
+from imsystem.realtime.commands import BadFrame, Rejected
 from imsystem.realtime.connection import Connection
+from imsystem.realtime.sockets import SocketUser
 
 SOCKET_PATHS = frozenset({"/u/websocket/message", "/u/talk/message"})
 # How far back a message may come late, after newer ones.
@@ -93,32 +95,37 @@ class Seen:
         return True
 
 
+class SeedHandshake(Handshake):
+    """The handshake of a client of the original."""
+
+    async def authenticate(self) -> SocketUser:
+        return await authenticate(self.scope)
+
+    async def accept(self) -> None:
+        """Does nothing yet: these clients know no `ready`, they take an open socket for one. Until
+        then a refusal is an HTTP 403."""
+
+
 class SeedConsumer(ChatConsumer):
     """One socket of a client of the original."""
 
     # These clients send no pings. The server's own pings, which every WebSocket library answers,
     # find the dead ones.
     may_be_silent = True
-
-    async def authenticate(self) -> SocketUser:
-        return await authenticate(self.scope)
-
-    async def accept(self) -> None:
-        """Not yet: these clients know no `ready`, they take an open socket for one. Until then a
-        refusal is an HTTP 403."""
+    handshake_class = SeedHandshake
 
     def connect(self, user: SocketUser) -> None:
         self.seen: dict[str, Seen] = {}
         self.connection = Connection(user.user_identity, self.send_text, self.abort)
 
-    def parse(self, text: str | None) -> protocol.Command:
+    def parse(self, text: str | None) -> MessageSend:
         if text is None or len(text) > FRAME_BYTES:
-            raise protocol.Rejected(protocol.BadFrame())
+            raise Rejected(BadFrame())
         try:
             said = _said.decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            raise protocol.Rejected(protocol.BadFrame()) from None
-        return protocol.MessageSend(
+            raise Rejected(BadFrame()) from None
+        return MessageSend(
             id="", room_identity=said.room_identity, client_id=new_identity(), data=said.message
         )
 

@@ -11,11 +11,12 @@ from accounts.codes import Purpose
 from accounts.errors import BadCredentials
 from accounts.models import User
 from accounts.tokens import make_seed_token
-from accounts.ws_auth import BadOrigin, BadRenewal, SocketUser, renew
+from accounts.ws_auth import BadOrigin, BadRenewal, renew
 from chat.compat.auth import authenticate as seed_socket
 from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from imsystem.loops import run_on_loop
+from imsystem.realtime.sockets import SocketUser
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.test_ws_auth import authenticate
 from tests.api import Api

@@ -12,10 +12,11 @@ from django.test import Client
 from accounts import services, tickets, ws_auth
 from accounts.models import DeviceSession, User
 from accounts.tokens import read_access
-from accounts.ws_auth import BadOrigin, SocketUser
+from accounts.ws_auth import BadOrigin
 from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from imsystem.loops import run_on_loop
+from imsystem.realtime.sockets import SocketUser
 from imsystem.redis import sync_redis
 from tests.accounts.test_tokens import bad_tokens
 from tests.api import NO_CREDENTIALS, Api

@@ -8,6 +8,7 @@ import pytest
 
 from chat import catch_up, commands
 from chat.catch_up import ROOM_PAGE, RoomCatchUp, changes_since
+from chat.frames import MessageCreated
 from chat.selectors import complete_range
 from chat.services import edit_message, send_message
 from imsystem.client_limits import MESSAGE_LENGTH
@@ -61,7 +62,8 @@ async def test_a_page_of_the_longest_messages_is_read_at_once(cast: Cast) -> Non
     messages, complete_to = await complete_range(cast.room.pk, 0, ROOM_PAGE, ROOM_PAGE)
     assert [message["seq"] for message in messages] == list(range(1, ROOM_PAGE + 1))
     assert complete_to == ROOM_PAGE
-    assert ROOM_PAGE * len(encode("message.created", message=messages[0]).encode()) < 16_000_000
+    frame = encode(MessageCreated(room_identity=cast.room.pk, message=messages[0]))
+    assert ROOM_PAGE * len(frame.encode()) < 16_000_000
 
 
 async def test_no_message_follows_too_many_characters(

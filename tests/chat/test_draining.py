@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
-from chat import commands, consumer, draining, protocol, sweep
+from chat import consumer, draining
 from chat.draining import drain
+from chat.protocol import Sync
+from imsystem.realtime import commands
 from imsystem.realtime.admission import current_admission
+from imsystem.realtime.frames import Ack
+from imsystem.realtime.sockets import watched
 from imsystem.threads import run_in_thread
 from tests.conftest import Cast
 from tests.sockets import Socket, communicator_of, socket_of, token_of
@@ -22,11 +26,12 @@ async def slow(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """A sync is answered when this event is set."""
     released = asyncio.Event()
 
-    async def sync(user_identity: str, frame: Any) -> dict[str, Any]:
+    async def answer(socket: Any, frame: Sync) -> Ack:
         await released.wait()
-        return {}
+        return Ack(id=frame.id)
 
-    monkeypatch.setitem(commands._HANDLERS, protocol.Sync, sync)
+    sync = commands._by_struct[Sync]._replace(handle=answer)
+    monkeypatch.setitem(commands._by_struct, Sync, sync)
     return released
 
 
@@ -80,12 +85,12 @@ async def test_a_few_at_a_time(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> N
     async with AsyncExitStack() as stack:
         for _ in range(5):
             await stack.enter_async_context(socket_of(cast.member))
-        assert len(sweep.watched()) == 5
+        assert len(watched()) == 5
         open_then = []
         ending = asyncio.create_task(drain())
         for _ in range(3):
             await asyncio.sleep(0.05)
-            open_then.append(sum(not s.connection.closing for s in sweep.watched()))
+            open_then.append(sum(not s.connection.closing for s in watched()))
             await asyncio.sleep(0.05)
         await ending
     assert open_then == [3, 1, 0]
@@ -109,7 +114,7 @@ async def test_however_many_it_takes_two_seconds(monkeypatch: pytest.MonkeyPatch
     step = 0.000123  # no other task sleeps as long
     monkeypatch.setattr(draining, "STEP_S", step)
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(sweep, "watched", lambda: [Quick() for _ in range(20_000)])
+    monkeypatch.setattr(draining, "watched", lambda: [Quick() for _ in range(20_000)])
     await drain()
     assert Quick.ended == 20_000
     assert pauses.count(step) == draining.MAX_STEPS - 1
@@ -120,12 +125,12 @@ async def test_one_that_fails_keeps_none_back(cast: Cast, monkeypatch: pytest.Mo
         raise LookupError
 
     async with socket_of(cast.member) as other:
-        sockets = sweep.watched()
+        sockets = watched()
 
         class Broken:
             finish = broken
 
-        monkeypatch.setattr(sweep, "watched", lambda: [Broken(), *sockets])
+        monkeypatch.setattr(draining, "watched", lambda: [Broken(), *sockets])
         await drain()
         assert await _rest(other) == [1012]
 

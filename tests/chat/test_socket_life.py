@@ -14,6 +14,7 @@ from imsystem.env import Rate
 from imsystem.mongo.clients import collection
 from imsystem.realtime.admission import current_admission
 from imsystem.realtime.buckets import Buckets
+from imsystem.realtime.sockets import watched
 from imsystem.threads import run_in_thread
 from tests.conftest import Cast
 from tests.sockets import communicator_of, say_hello, socket_of, token_of
@@ -105,10 +106,10 @@ async def test_what_a_closed_socket_still_says_is_not_listened_to(cast: Cast) ->
 
 async def test_a_silent_socket_is_closed_with_4408(cast: Cast) -> None:
     async with socket_of(cast.member) as silent:
-        (watched,) = sweep._watched()
-        sweep.close_silent(watched.last_heard + sweep.SILENCE_S)
+        (socket,) = watched()
+        sweep.close_silent(socket.last_heard + sweep.SILENCE_S)
         assert (await silent.ask("ping"))["type"] == "ack"
-        sweep.close_silent(watched.last_heard + sweep.SILENCE_S + 0.001)
+        sweep.close_silent(socket.last_heard + sweep.SILENCE_S + 0.001)
         assert await silent.close_code() == 4408
 
 

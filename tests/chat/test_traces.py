@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from chat import commands, protocol, sweep
+from chat.protocol import Sync
+from imsystem.realtime import commands
 from imsystem.realtime.admission import current_admission
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.sockets import watched
 from imsystem.threads import run_in_thread
 from tests.conftest import Cast
 from tests.sockets import communicator_of, open_socket, socket_of, token_of
@@ -21,7 +23,7 @@ def traces() -> dict[str, int]:
         "tasks": len(asyncio.all_tasks()),
         "sockets": len(hub.connections),
         "topics": len(hub._topics),
-        "watched": len(sweep.watched()),
+        "watched": len(watched()),
         "counted": door.sockets + door.handshakes,
         "users": len(door._of_user),
         "addresses": len(door._of_ip),
@@ -77,14 +79,16 @@ async def test_an_error_nobody_expects_ends_nothing_but_the_command(
 ) -> None:
     """F29"""
 
-    async def broken(user_identity: str, frame: Any) -> None:
+    async def fail(socket: Any, frame: Any) -> None:
         raise LookupError("nobody expects this")
+
+    broken = commands._by_struct[Sync]._replace(handle=fail)
 
     async with socket_of(cast.member) as other:
         before = await _before()
         async with socket_of(cast.owner) as socket:
             with monkeypatch.context() as patched:
-                patched.setitem(commands._HANDLERS, protocol.Sync, broken)
+                patched.setitem(commands._by_struct, Sync, broken)
                 answer = await socket.ask("sync", rooms={})
             assert answer == {
                 "type": "error",

@@ -19,11 +19,12 @@ import atheris
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.no_database")
 os.environ.setdefault("DEBUG", "on")
 # msgspec is C and tells nothing of its branches. Those of the model are what guides.
-with atheris.instrument_imports(include=["chat.protocol", "tests.fuzz.model"]):
+with atheris.instrument_imports(include=["imsystem.realtime.commands", "tests.fuzz.model"]):
     import django
 
     django.setup()
-    from chat import protocol
+    from imsystem.realtime import commands
+    from imsystem.realtime.frames import error_frame
     from tests.fuzz import model
 
 FINDINGS = Path("var")
@@ -60,12 +61,12 @@ def frame(data: bytes) -> None:
 
 def verdict(text: str) -> str:
     try:
-        protocol.parse(text)
-    except protocol.Rejected as exc:
+        commands.parse(text)
+    except commands.Rejected as exc:
         refusal = exc
     else:
         return "ok"
-    told = json.loads(protocol.error_frame(refusal.error, refusal.command_id))
+    told = json.loads(error_frame(refusal.error, refusal.command_id))
     assert told.get("id") == refusal.command_id, told
     return str(refusal.error.code)
 

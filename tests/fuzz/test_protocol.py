@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chat import protocol
+from imsystem.realtime import commands
+from imsystem.realtime.frames import error_frame
 from tests.fuzz.model import COMMANDS, EDGES, EXAMPLES, FIELDS, GOOD, ROOM, expected
 
 CODES = {"bad_frame", "bad_request", "unknown_type"}
@@ -70,16 +71,16 @@ def frames(draw: st.DrawFn) -> dict[str, Any]:
 def verdict(text: str) -> str:
     """What the parser says; a refusal becomes a frame that names the right id and no more."""
     try:
-        command = protocol.parse(text)
-    except protocol.Rejected as exc:
+        command = commands.parse(text)
+    except commands.Rejected as exc:
         refusal = exc
     else:
-        assert type(command) in protocol._TYPES.values()
+        assert commands.command_of(command) in commands.commands.values()
         return "ok"
-    told = json.loads(protocol.error_frame(refusal.error, refusal.command_id))
+    told = json.loads(error_frame(refusal.error, refusal.command_id))
     assert set(told) - {"id"} == {"type", "code", "detail"}
     assert len(told["detail"]) < 300
-    assert told.get("id") == protocol.command_id(text) == refusal.command_id
+    assert told.get("id") == commands.command_id(text) == refusal.command_id
     assert refusal.error.code in CODES
     return str(refusal.error.code)
 
@@ -144,7 +145,7 @@ def test_every_limit(kind: str) -> None:
 
 def test_the_model_knows_every_command() -> None:
     """And takes every example of the document."""
-    assert set(COMMANDS) == set(protocol._TYPES)
-    for kind, struct in protocol._TYPES.items():
-        assert set(COMMANDS[kind]) == set(struct.__struct_fields__)
+    assert set(COMMANDS) == set(commands.commands)
+    for kind, known in commands.commands.items():
+        assert set(COMMANDS[kind]) == set(known.struct.__struct_fields__)
     assert [expected(json.loads(text)) for text in EXAMPLES] == ["ok"] * len(EXAMPLES)

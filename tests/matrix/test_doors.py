@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from accounts.models import User
 from accounts.services import sign_in_user
 from chat.compat.texts import NOT_SIGNED_IN
-from chat.protocol import _TYPES
+from imsystem.realtime.commands import commands
 from tests.api import NOT_FOUND, Api
 from tests.conftest import new_user
 from tests.matrix.table import CELLS, OWN_COMMANDS, PAGES, REST, SEED, SOCKET
@@ -342,7 +342,7 @@ def test_every_method_of_the_api_is_in_a_table() -> None:
 
 
 def test_every_command_of_the_socket_is_in_a_table() -> None:
-    assert {kind for kind, _fields in SOCKET.values()} | OWN_COMMANDS == set(_TYPES)
+    assert {kind for kind, _fields in SOCKET.values()} | OWN_COMMANDS == set(commands)
 
 
 def test_every_action_has_a_door() -> None:

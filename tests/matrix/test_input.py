@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from chat.protocol import _TYPES, Rejected, parse
+from imsystem.realtime.commands import Rejected, commands, parse
 from tests.api import Api
 from tests.conftest import new_user
 from tests.matrix.world import place, stored
@@ -42,8 +42,8 @@ def fields() -> Iterator[Field]:
 
 
 def members() -> Iterator[tuple[str, str]]:
-    for command, struct in _TYPES.items():
-        for field in msgspec.structs.fields(struct):
+    for command, known in commands.items():
+        for field in msgspec.structs.fields(known.struct):
             yield command, field.encode_name
 
 

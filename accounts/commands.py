@@ -1,0 +1,31 @@
+"""The socket's command about the sign-in it was opened with."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import msgspec
+
+from accounts import ws_auth
+from imsystem.realtime.commands import CommandId, command
+from imsystem.realtime.frames import Ack
+from imsystem.realtime.sockets import LiveSocket
+
+MAX_TOKEN = 4_096  # ours have 350 characters
+
+
+class AuthRenew(msgspec.Struct, frozen=True):
+    id: CommandId
+    token: Annotated[str, msgspec.Meta(max_length=MAX_TOKEN)]
+
+
+class RenewAck(Ack, frozen=True):
+    expires_at: int
+
+
+@command("auth.renew", AuthRenew, ack=RenewAck)
+async def _renew(socket: LiveSocket, frame: AuthRenew) -> RenewAck:
+    """Lets the socket live longer. It never shortens its life."""
+    until = await ws_auth.renew(socket.user, frame.token)
+    if until > socket.user.expires_at_ms:
+        socket.user = replace(socket.user, expires_at_ms=until)
+    return RenewAck(id=frame.id, expires_at=socket.user.expires_at_ms)

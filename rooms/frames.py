@@ -1,0 +1,28 @@
+"""The frames of rooms and their members."""
+
+from imsystem.realtime.frames import Frame, outbound
+from rooms.payloads import MemberPayload, RoomPayload, RoomSummary
+
+
+@outbound
+class RoomAdded(Frame, frozen=True, tag="room.added"):
+    room: RoomPayload
+
+
+@outbound
+class RoomUpdated(Frame, frozen=True, tag="room.updated"):
+    room: RoomSummary
+
+
+@outbound
+class RoomRemoved(Frame, frozen=True, tag="room.removed"):
+    """`reason`: left, kicked, deleted or removed."""
+
+    room_identity: str
+    reason: str
+
+
+@outbound
+class MemberUpdated(Frame, frozen=True, tag="member.updated"):
+    room_identity: str
+    member: MemberPayload
