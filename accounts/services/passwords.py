@@ -7,7 +7,7 @@ from accounts.models import DeviceSession, User
 from accounts.policies import check_password_rules
 from accounts.services.attempts import start_anew
 from accounts.services.devices import revoke_all
-from accounts.services.reauth import confirm_password
+from accounts.services.reauth import confirm_otp, confirm_password
 from imsystem.sources import source_of
 
 
@@ -29,11 +29,20 @@ def reset_password(*, email: str, code: str, password: str, ip: str = "") -> Use
 
 
 def change_password(
-    *, user: User, old_password: str, new_password: str, keep_session: DeviceSession | None
+    *,
+    user: User,
+    old_password: str,
+    new_password: str,
+    keep_session: DeviceSession | None,
+    otp: str = "",
 ) -> None:
-    """Sets a new password; signs out everywhere but in `keep_session`."""
+    """Sets a new password; signs out everywhere but in `keep_session`.
+
+    Raises BadRequest at `old_password`, `new_password` or `otp`, and RateLimited.
+    """
     confirm_password(user, old_password, field="old_password")
     check_password_rules(new_password, user, field="new_password")
+    confirm_otp(user, otp)  # last: a code is good once, and should not be lost to a rule
     _set_password(user, new_password)
     revoke_all(user=user, except_session=keep_session)
 
