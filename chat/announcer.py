@@ -62,11 +62,11 @@ async def _correct_rooms(hub: Hub) -> None:
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
         hub.moved.clear()
-        fields = {"user_identity": 1, "room_identity": 1}
+        fields = {"user_identity": 1, "room_identity": 1, "floor_seq": 1}
         rows = await find_in("user_room", "user_identity", some, fields)
-        rooms: defaultdict[str, set[str]] = defaultdict(set)
+        rooms: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for row in rows:
-            rooms[row["user_identity"]].add(room_topic(row["room_identity"]))
+            rooms[row["user_identity"]][room_topic(row["room_identity"])] = row["floor_seq"]
         for user in some:
             if user_topic(user) not in hub.moved:
                 _correct_user(hub, user, rooms[user])
@@ -76,12 +76,14 @@ def _local(hub: Hub, prefix: str) -> list[str]:
     return [topic.removeprefix(prefix) for topic in hub.topics(prefix)]
 
 
-def _correct_user(hub: Hub, user: str, right: set[str]) -> None:
+def _correct_user(hub: Hub, user: str, right: dict[str, int]) -> None:
+    """`right`: the rooms of the user, and the floor they have in each."""
     for connection in hub.sockets_of(user_topic(user)):
         present = {topic for topic in connection.topics if topic.startswith("room:")}
-        for topic in right - present:
-            hub.subscribe(connection, topic)
-        for topic in present - right:
+        for topic, floor in right.items():
+            if topic not in present or hub.floor(connection, topic) != floor:
+                hub.subscribe(connection, topic, floor)
+        for topic in present - right.keys():
             hub.unsubscribe(connection, topic)
             removed = encode(
                 "room.removed", room_identity=topic.removeprefix("room:"), reason="removed"

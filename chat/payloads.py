@@ -2,7 +2,7 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from imsystem.ids import new_identity
+from imsystem.ids import ascending_identity
 
 VOID = "void"
 
@@ -58,7 +58,7 @@ def new_document(
 ) -> dict[str, Any]:
     """A message_basic document as it is first stored, at `now` (Unix ms)."""
     return {
-        "_id": new_identity(),
+        "_id": ascending_identity(),
         "user_identity": user_identity,
         "room_identity": room_identity,
         "seq": seq,

@@ -189,6 +189,9 @@ CONNECTS_PER_USER = rate("CONNECTS_PER_USER", "120/1min")
 CONNECTS_PER_IP = rate("CONNECTS_PER_IP", "1000/1min")
 AVATARS_PER_USER = rate("AVATARS_PER_USER", "20/1h")
 NEW_ROOMS_PER_USER = rate("NEW_ROOMS_PER_USER", "100/1h")
+# Lookups that find nothing: numbers, account names, identities (imsystem/guesses.py).
+MISSES_PER_USER = rate("MISSES_PER_USER", "60/10min")
+MISSES_PER_IP = rate("MISSES_PER_IP", "300/10min")
 # Caps, 0 for none. Load tests come from one address, often as one user: there, these two are off
 # unless somebody sets them.
 SOCKETS_PER_USER: int = env.int("SOCKETS_PER_USER", default=50 if RATE_LIMITS else 0)

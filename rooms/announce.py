@@ -11,6 +11,7 @@ from imsystem.realtime.events import (
     Event,
     Join,
     Part,
+    Reveal,
     room_topic,
     user_topic,
 )
@@ -34,7 +35,7 @@ def joined(room: Room, members: Sequence[Member], head: Head) -> None:
         online = online_as_seen(member.user, peer, online_from_thread([peer.pk] if peer else []))
         payload = room_payload(room, member, head, peer, online)
         events += [
-            Join(user_topic(member.user_id), topic, head.last_seq),
+            Join(user_topic(member.user_id), topic, head.last_seq, member.floor_seq),
             Deliver(user_topic(member.user_id), encode("room.added", room=payload)),
         ]
     publish_from_thread(*events)
@@ -76,6 +77,12 @@ def room_changed(room: Room) -> None:
     update = encode("room.updated", room=room_summary(room))
     topic = room_topic(room.identity)
     publish_from_thread(Changed(topic), Deliver(topic, update))
+
+
+def revealed(room_identity: str) -> None:
+    """To the hubs alone: what was kept from members who came late is for them now."""
+    topic = room_topic(room_identity)
+    publish_from_thread(Changed(topic), Reveal(topic))
 
 
 def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> None:

@@ -19,7 +19,7 @@ LAYERS = [
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "trusted_devices",
      "known_sources", "selectors", "drafts", "journal",
      "holes", "known_devices", "loose_ends", "providers", "privacy", "online", "people", "loading",
-     "deltas"},
+     "deltas", "bans"},
     {"announce", "mails", "sessions", "services", "checkpoint", "snapshot", "leaving", "export",
      "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "commands", "admin", "announcer",

@@ -6,7 +6,7 @@ from accounts import services, trusted_devices
 from accounts.canonical import valid_account
 from accounts.codes import Purpose
 from accounts.models import User
-from accounts.selectors import find_by_account
+from accounts.selectors import person_by_account
 from accounts.sessions import client_ip, device_name
 from chat.compat import payloads, texts
 from chat.compat.auth import token_data, user_of
@@ -14,7 +14,7 @@ from chat.compat.envelope import Refused, done, route
 from chat.heads import room_head
 from chat.payloads import MessagePayload
 from chat.selectors import MAX_PAGE, history
-from imsystem.errors import BadRequest, NotFound
+from imsystem.errors import BadRequest
 from imsystem.loops import run_on_loop
 from rooms.access import access
 from rooms.selectors import shared_direct
@@ -104,7 +104,7 @@ def user_detail(request: HttpRequest) -> HttpResponse:
 @route("GET", broken=texts.QUERY_FAILED)
 def user_query(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    other = _person(_field(request.GET, "account"))
+    other = _person(request, user, _field(request.GET, "account"))
     found = payloads.found_user(
         other,
         oneself=other.pk == user.pk,
@@ -119,7 +119,7 @@ def user_query(request: HttpRequest) -> HttpResponse:
 def user_add(request: HttpRequest) -> HttpResponse:
     """Friends are two people with a conversation: it opens here."""
     user = user_of(request)
-    other = _person(_field(request.POST, "account"))
+    other = _person(request, user, _field(request.POST, "account"))
     if shared_direct(user.identity, other.identity):
         raise Refused(texts.FRIENDS_ALREADY)
     open_direct(user=user, peer_identity=other.identity)
@@ -137,14 +137,12 @@ def user_delete(request: HttpRequest) -> HttpResponse:
     return done(texts.DELETED)
 
 
-def _person(account: str) -> User:
-    """The active person of this account; BadRequest without a name, NotFound for an unknown one."""
+def _person(request: HttpRequest, user: User, account: str) -> User:
+    """The active person of this account; BadRequest without a name, NotFound for an unknown one,
+    RateLimited after too many of these."""
     if not account:
         raise BadRequest
-    user = find_by_account(account)
-    if user is None:
-        raise NotFound
-    return user
+    return person_by_account(user, account, client_ip(request))
 
 
 # --- messages -------------------------------------------------------------------------------

@@ -28,17 +28,24 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):
     """The sockets of topic `who` (a user) now also belong to `topic` (a room), which has `seq`
-    messages so far."""
+    messages so far. Those up to `floor` are not for them."""
 
     who: str
     topic: str
     seq: int = 0
+    floor: int = 0
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, tag="part"):
     """The sockets of topic `who` no longer belong to `topic`."""
 
     who: str
+    topic: str
+
+
+class Reveal(msgspec.Struct, frozen=True, array_like=True, tag="reveal"):
+    """All messages of `topic` (a room) are now for all its sockets: no floor holds any more."""
+
     topic: str
 
 
@@ -63,7 +70,7 @@ class Beat(msgspec.Struct, frozen=True, array_like=True, tag="beat"):
     """A hub's own pulse through the channel layer: that it comes back shows the layer works."""
 
 
-Event = Deliver | Join | Part | Close | Changed | Beat
+Event = Deliver | Join | Part | Reveal | Close | Changed | Beat
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Event])
