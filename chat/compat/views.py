@@ -62,7 +62,12 @@ def send_code(request: HttpRequest) -> HttpResponse:
     email = _field(request.POST, "email")
     if not email:
         raise Refused(texts.NO_EMAIL)
-    services.send_code(email=email, purpose=Purpose.REGISTER, ip=client_ip(request))
+    services.send_code(
+        email=email,
+        purpose=Purpose.REGISTER,
+        ip=client_ip(request),
+        device_token=trusted_devices.token_of(request),
+    )
     return done(texts.CODE_SENT)
 
 
@@ -73,18 +78,19 @@ def register(request: HttpRequest) -> HttpResponse:
         password=_field(request.POST, "password"),
         email=_field(request.POST, "email"),
         code=_field(request.POST, "code"),
+        ip=client_ip(request),
     )
     signed_in = services.sign_in_user(user=user, ip=client_ip(request), device=device_name(request))
     trusted_devices.trust(request, user)
     return done(texts.REGISTERED, token_data(signed_in))
 
 
-def _register(**fields: str) -> User:
+def _register(*, ip: str, **fields: str) -> User:
     if not all(fields.values()):
         raise BadRequest
     valid_account(fields["account"])  # from here on an error of `account` says that it is taken
     try:
-        return services.register(**fields)
+        return services.register(**fields, ip=ip)
     except BadRequest as exc:
         if "account" in exc.errors:
             raise Refused(texts.ACCOUNT_TAKEN) from None
