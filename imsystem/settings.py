@@ -201,6 +201,23 @@ SOCKETS_PER_PROCESS: int = env.int("SOCKETS_PER_PROCESS", default=20_000)
 HANDSHAKES_AT_ONCE: int = env.int("HANDSHAKES_AT_ONCE", default=2_000)
 ROOMS_PER_USER: int = env.int("ROOMS_PER_USER", default=1_000)
 MEMBERS_PER_ROOM: int = env.int("MEMBERS_PER_ROOM", default=5_000)
+# --- What one client may hold (docs/security.md) --------------------------------------------
+# Of one web process; never more than the limit of open files leaves (embedded/connections.py).
+CONNECTIONS_PER_PROCESS: int = env.int("CONNECTIONS_PER_PROCESS", default=25_000)
+CONNECTIONS_PER_IP: int = env.int("CONNECTIONS_PER_IP", default=2_000 if RATE_LIMITS else 0)
+# Seconds: for the head of a request; for a body to show some progress; for one message of a socket;
+# for an answer that is not read.
+HEAD_WITHIN_S: float = env.float("HEAD_WITHIN_S", default=10.0)
+BODY_STALLED_S: float = env.float("BODY_STALLED_S", default=10.0)
+MESSAGE_WITHIN_S: float = env.float("MESSAGE_WITHIN_S", default=30.0)
+ANSWER_STALLED_S: float = env.float("ANSWER_STALLED_S", default=30.0)
+# Bodies and answers that go on more slowly than this end, after these seconds.
+LOWEST_BYTES_PER_S: int = env.int("LOWEST_BYTES_PER_S", default=1_024)
+# The longest body. Where uploads go the view says how long they may be (imsystem/bodies.py).
+MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=512 * 1024)
+# What bodies and answers of requests under way hold, of one address and (bodies) of one process.
+HELD_BYTES_PER_IP: int = env.int("HELD_BYTES_PER_IP", default=64 * 1024 * 1024)
+HELD_BYTES_PER_PROCESS: int = env.int("HELD_BYTES_PER_PROCESS", default=256 * 1024 * 1024)
 # Where tests make the process fail (imsystem/failpoints.py). Refused unless DEBUG is on.
 FAILPOINTS = env.str("FAILPOINTS", default="")
 
@@ -271,8 +288,6 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
-# Above this no body is read to its end, whatever it is for (imsystem/bodies.py).
-MAX_BODY_BYTES = 32 * 1024 * 1024
 
 # --- Security headers -----------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {

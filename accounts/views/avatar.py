@@ -13,10 +13,12 @@ from accounts import services
 from accounts.initials import drawing
 from accounts.pages import sentence, signed_in_user
 from accounts.selectors import picture
-from accounts.uploads import picture_in_form
+from accounts.uploads import MAX_BODY_BYTES, TOO_LARGE, picture_in_form
+from imsystem.bodies import takes_uploads
 from imsystem.errors import AppError
 
 
+@takes_uploads(MAX_BODY_BYTES, TOO_LARGE)
 @never_cache
 @login_required
 @require_POST

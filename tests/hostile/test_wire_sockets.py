@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
-from imsystem.embedded.http import HEAD_WITHIN_S
 from imsystem.embedded.web import MAX_FRAME_BYTES
 from imsystem.embedded.websocket import MAX_IDLE_PER_S
 from tests.hostile.scene import WITHIN_S, Scene, case
@@ -196,7 +196,7 @@ def test_frames_of_nobody_get_no_answer(scene: Scene, data: bytes) -> None:
 
 def test_17_a_handshake_byte_by_byte_is_hung_up_on(scene: Scene) -> None:
     """So are those that stop in the middle of it, or never begin. They began with the scene."""
-    assert scene.slow.seconds() == [pytest.approx(HEAD_WITHIN_S, abs=2)] * 3
+    assert scene.slow.seconds() == [pytest.approx(settings.HEAD_WITHIN_S, abs=2)] * 3
 
 
 ORIGINS = [
