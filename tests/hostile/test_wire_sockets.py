@@ -195,8 +195,8 @@ def test_frames_of_nobody_get_no_answer(scene: Scene, data: bytes) -> None:
 
 
 def test_17_a_handshake_byte_by_byte_is_hung_up_on(scene: Scene) -> None:
-    """So are those that stop in the middle of it, or never begin. They began with the scene, and may
-    have had to make room for others since."""
+    """So are those that stop in the middle of it, or never begin. They began with the scene; some
+    may have had to make room for others since."""
     assert max(scene.slow.seconds()) < settings.HEAD_WITHIN_S + 2
 
 
