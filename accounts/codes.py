@@ -9,30 +9,61 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, RateLimited
 from imsystem.redis import KEY_PREFIX, sync_redis
 
 _CODE = re.compile(r"[0-9]{6}")
 
-# One step, so that of two requests with the same code only one gets 1. Comparing digests needs no
+# What is kept for an address: a code for each place that asked for one, as "digest tries end".
+# Asking somewhere else for a code voids none of them, and wrong codes typed in one place cost the
+# code that was asked for there. Codes asked for in other places are good here too (people ask on
+# one device and type on another), but all places together have few tries at those.
+#
+# One step, so that of two requests with the same code only one gets it. Comparing digests needs no
 # constant time: who cannot make the HMAC learns nothing from how much of it matched.
 _CONSUME = """
-local digest = redis.call('HGET', KEYS[1], 'digest')
-if not digest then return 0 end
-if digest == ARGV[1] then
-  redis.call('DEL', KEYS[1])
-  return 1
+local place, digest, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local own, found, others = false, nil, false
+local all = redis.call('HGETALL', KEYS[1])
+for index = 1, #all, 2 do
+  local kept, tries, ends = string.match(all[index + 1], '^(%x+) (%d+) (%d+)$')
+  if tonumber(ends) <= now then
+    redis.call('HDEL', KEYS[1], all[index])
+  elseif all[index] == place then
+    own = true
+    if kept == digest then
+      redis.call('HDEL', KEYS[1], place)
+      return {place, all[index + 1]}
+    elseif tonumber(tries) + 1 >= tonumber(ARGV[4]) then
+      redis.call('HDEL', KEYS[1], place)
+    else
+      redis.call('HSET', KEYS[1], place, kept .. ' ' .. (tries + 1) .. ' ' .. ends)
+    end
+  else
+    others = true
+    if kept == digest then found = {all[index], all[index + 1]} end
+  end
 end
-if redis.call('HINCRBY', KEYS[1], 'tries', 1) >= tonumber(ARGV[2]) then
-  redis.call('DEL', KEYS[1])
+if not others then return 'wrong' end
+if tonumber(redis.call('GET', KEYS[2]) or '0') >= tonumber(ARGV[5]) then
+  return own and 'wrong' or 'elsewhere'
 end
-return 0
+if found then
+  redis.call('HDEL', KEYS[1], found[1])
+  return found
+end
+if redis.call('INCR', KEYS[2]) == 1 then redis.call('EXPIRE', KEYS[2], 86400) end
+return 'wrong'
 """
+# Wrong codes a day for one address, typed where no code was asked for.
+TRIES_ELSEWHERE = 5
 
 
 class Purpose(StrEnum):
@@ -48,57 +79,91 @@ def _digest(text: str) -> str:
 
 
 def _key(kind: str, purpose: Purpose, email: str) -> str:
-    return f"{KEY_PREFIX}{kind}:{purpose}:{_digest(email)}"
+    # In braces: keys of one address are kept by the same server of a cluster.
+    return f"{KEY_PREFIX}{kind}:{{{_digest(f'{purpose}|{email}')}}}"
 
 
-def start_cooldown(*, purpose: Purpose, email: str) -> None:
-    """Raises RateLimited when a code went to this address less than a minute ago."""
-    key = _key("code-sent", purpose, email)
+def start_cooldown(*, purpose: Purpose, email: str, place: str = "") -> None:
+    """Raises RateLimited when a code was asked for this address in this place less than a minute
+    ago."""
+    key = f"{_key('code-sent', purpose, email)}:{_digest(place)}"
     redis = sync_redis()
     if not redis.set(key, 1, nx=True, ex=settings.CODE_COOLDOWN_S):
         raise RateLimited(redis.ttl(key))
 
 
-def issue(*, purpose: Purpose, email: str) -> str:
-    """A new code for this purpose and canonical address; the one before it is void."""
+def issue(*, purpose: Purpose, email: str, place: str = "") -> str:
+    """A new code for this purpose and canonical address; the one that was asked for in the same
+    place before is void. `place` names who asks: a device, or a source."""
     code = f"{secrets.randbelow(1_000_000):06}"
-    _store(purpose, email, code)
+    ends = now_ms() + settings.CODE_TTL_S * 1000
+    value = f"{_digest(f'{purpose}|{email}|{code}')} 0 {ends}"
+    _store(_key("code", purpose, email), _digest(place), value)
     return code
 
 
-def _store(purpose: Purpose, email: str, code: str) -> None:
-    key = _key("code", purpose, email)
+def _store(key: str, place: str, value: str) -> None:
     with sync_redis().pipeline(transaction=True) as pipe:
-        pipe.delete(key)
-        pipe.hset(key, "digest", _digest(f"{purpose}|{email}|{code}"))
+        pipe.hset(key, place, value)
         pipe.expire(key, settings.CODE_TTL_S)
         pipe.execute()
 
 
-def consume(*, purpose: Purpose, email: str, code: str) -> bool:
-    """True once, for the right code in time. A wrong one counts as a try; the last try voids."""
+class Used(NamedTuple):
+    """A code that was right, as it was kept: it can be given back."""
+
+    key: str
+    place: str
+    value: str
+
+    def give_back(self) -> None:
+        """The code is good again, as long as it was."""
+        _store(self.key, self.place, self.value)
+
+
+def _consume(purpose: Purpose, email: str, code: str, place: str) -> Used:
+    """The right code, used up; raises BadRequest for any other."""
     if _CODE.fullmatch(code) is None:
-        return False
-    digest = _digest(f"{purpose}|{email}|{code}")
+        raise bad_code()
     key = _key("code", purpose, email)
-    return int(sync_redis().eval(_CONSUME, 1, key, digest, str(settings.CODE_TRIES))) == 1
+    digest = _digest(f"{purpose}|{email}|{code}")
+    most = (settings.CODE_TRIES, TRIES_ELSEWHERE)
+    keys = (key, _key("code-elsewhere", purpose, email))
+    found: Any = sync_redis().eval(_CONSUME, 2, *keys, _digest(place), digest, now_ms(), *most)
+    if isinstance(found, list):
+        return Used(key, found[0].decode(), found[1].decode())
+    raise ask_here() if found == b"elsewhere" else bad_code()
+
+
+def consume(*, purpose: Purpose, email: str, code: str, place: str = "") -> bool:
+    """True once, for the right code in time. A wrong one counts as a try; the last try voids."""
+    try:
+        _consume(purpose, email, code, place)
+    except BadRequest:
+        return False
+    return True
 
 
 @contextmanager
-def consumed(*, purpose: Purpose, email: str, code: str) -> Iterator[None]:
+def consumed(*, purpose: Purpose, email: str, code: str, place: str = "") -> Iterator[None]:
     """Consumes the code for the block; raises BadRequest instead when it is not good.
 
     When the block fails, the code is good again: nothing happened that it was spent on.
     """
-    if not consume(purpose=purpose, email=email, code=code):
-        raise bad_code()
+    used = _consume(purpose, email, code, place)
     try:
         yield
     except Exception:
-        _store(purpose, email, code)
+        used.give_back()
         raise
 
 
 def bad_code() -> BadRequest:
     """One answer for wrong, expired, used and voided codes."""
     return BadRequest(errors={"code": [_("This code is wrong or no longer valid.")]})
+
+
+def ask_here() -> BadRequest:
+    """Somebody has used up the tries at codes that were asked for in other places."""
+    text = _("Too many wrong codes were entered. Ask for a new code on this device.")
+    return BadRequest(errors={"code": [text]})

@@ -1,6 +1,6 @@
 """The forms of accounts. Names as in the API; the rules are the services'."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -150,11 +150,6 @@ class ProfileForm(PageForm):
     sex = forms.TypedChoiceField(label=_("Sex"), choices=Sex.choices, coerce=int)
 
 
-class PasswordForm(PageForm):
-    old_password = _password(_("Present password"), "current-password")
-    new_password = _password(_("New password"), "new-password")
-
-
 class OwnPasswordForm(PageForm):
     password = _password(_("Password"), "current-password")
 
@@ -163,13 +158,27 @@ class PasswordAndOtpForm(OwnPasswordForm):
     otp = _otp(_APP_OR_RECOVERY)
 
 
-class ConfirmForm(PasswordAndOtpForm):
-    """The password; the code only of people who have two-factor authentication on."""
+class OwnOtpForm(PageForm):
+    """The code, only of users who have two-factor authentication on."""
+
+    otp = _otp(_APP_OR_RECOVERY)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if two_factor_in_force(user) is None:
             del self.fields["otp"]
+
+
+class ConfirmForm(OwnOtpForm, OwnPasswordForm):
+    """The password, and the code if there is one."""
+
+    field_order: Sequence[str] = ("password", "otp")
+
+
+class PasswordForm(OwnOtpForm):
+    old_password = _password(_("Present password"), "current-password")
+    new_password = _password(_("New password"), "new-password")
+    field_order = ("old_password", "new_password", "otp")
 
 
 class EmailForm(ConfirmForm, CodeForm):

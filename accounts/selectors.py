@@ -10,6 +10,7 @@ from accounts.policies import may_see_online
 from accounts.providers import contacts_among, online_from_thread
 from imsystem.clock import now_ms
 from imsystem.errors import NotFound
+from imsystem.guesses import guessing
 from imsystem.ids import is_identity
 from imsystem.loops import run_on_loop
 
@@ -28,6 +29,22 @@ def find_by_account(account: str) -> User | None:
     if ACCOUNT.fullmatch(name) is None:
         return None
     return User.objects.filter(account=name, is_active=True).first()
+
+
+def person(viewer: User, identity: str, source: str = "") -> User:
+    """user_by_identity for somebody who asks; RateLimited after too many misses (guesses.py)."""
+    with guessing(viewer.pk, source):
+        return user_by_identity(identity)
+
+
+def person_by_account(viewer: User, account: str, source: str = "") -> User:
+    """The active user with exactly this account name, for somebody who asks. Raises NotFound, and
+    RateLimited after too many of these."""
+    with guessing(viewer.pk, source):
+        user = find_by_account(account)
+        if user is None:
+            raise NotFound
+        return user
 
 
 def find_by_sign_in_name(name: str) -> User | None:

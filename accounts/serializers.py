@@ -48,11 +48,6 @@ class ResetPasswordBody(serializers.Serializer[Any]):
     password = StrictCharField()
 
 
-class ChangePasswordBody(serializers.Serializer[Any]):
-    old_password = StrictCharField()
-    new_password = StrictCharField()
-
-
 class ProfileBody(serializers.Serializer[Any]):
     nickname = StrictCharField(required=False)
     sex = StrictIntegerField(required=False, help_text="0 not said, 1 male, 2 female")
@@ -69,12 +64,22 @@ class OtpBody(serializers.Serializer[Any]):
     otp = StrictCharField(help_text="six digits of the authenticator app")
 
 
-class ConfirmBody(PasswordBody):
-    """Who is signed in shows again that it is them."""
-
-    otp = StrictCharField(
+def _own_otp() -> StrictCharField:
+    return StrictCharField(
         required=False, allow_blank=True, default="", help_text="with two-factor authentication"
     )
+
+
+class ConfirmBody(PasswordBody):
+    """Somebody who is signed in shows again that it is them."""
+
+    otp = _own_otp()
+
+
+class ChangePasswordBody(serializers.Serializer[Any]):
+    old_password = StrictCharField()
+    new_password = StrictCharField()
+    otp = _own_otp()
 
 
 class ChangeEmailBody(ConfirmBody):

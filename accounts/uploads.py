@@ -17,6 +17,7 @@ from imsystem.errors import BadRequest, TooLarge
 FIELDS = ("avatar", "file")
 # The lines around a part and other small fields of a form.
 FORM_BYTES = 16 * 1024
+MAX_BODY_BYTES = AVATAR_BYTES + FORM_BYTES
 TOO_LARGE = _("Use a picture of at most 5 MB.")
 
 
@@ -31,7 +32,7 @@ def picture_in_body(request: HttpRequest) -> bytes:
     form = kind == "multipart/form-data"
     if not form and not kind.startswith("image/"):
         raise UnsupportedMediaType(kind)
-    body = _read(request, AVATAR_BYTES + (FORM_BYTES if form else 0))
+    body = _read(request, MAX_BODY_BYTES if form else AVATAR_BYTES)
     return picture_in_form(_files(request, body)) if form else body
 
 

@@ -17,14 +17,21 @@ from imsystem.mongo.clients import Document, collection
 
 POLL_S = 0.1
 MESSAGES, ROOMS, MEMBERS = "message_basic", "room_basic", "user_room"
-DEPARTURES = "room_departure"
+DEPARTURES, BANS = "room_departure", "room_ban"
 
 
 def readers() -> Mapping[str, Reader]:
     """The readers of one backup; they know from each other what has been written."""
     messages = _Messages()
     rooms = _Rooms(messages.heads)
-    return {MESSAGES: messages, ROOMS: rooms, MEMBERS: _Members(messages.heads, rooms.written)}
+    return {
+        MESSAGES: messages,
+        ROOMS: rooms,
+        MEMBERS: _Members(messages.heads, rooms.written),
+        # Written before the membership goes: of somebody who is not there any more, they are.
+        BANS: Plain(BANS, after=[MEMBERS]),
+        DEPARTURES: Plain(DEPARTURES, after=[MEMBERS]),
+    }
 
 
 class _Messages:
@@ -139,6 +146,7 @@ class _Members(Plain):
         room = member["room_identity"]
         head = self._heads.get(room, 0)
         _at_most(member, "joined_seq", head)
+        _at_most(member, "floor_seq", head)
         if _at_most(member, "read_seq", head):
             newest = {"room_identity": room, "seq": head}
             found = await collection(MESSAGES).find_one(newest, {"_id": 1})

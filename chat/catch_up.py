@@ -11,6 +11,7 @@ from imsystem.errors import NotFound
 from imsystem.mongo.clients import collection
 from rooms.access import access
 from rooms.heads import Head
+from rooms.policies import Access
 
 # One answer: so many messages of one room, and of all rooms together, of so many characters.
 ROOM_PAGE = 200
@@ -45,27 +46,33 @@ async def changes_since(
     *, user_identity: str, known: Mapping[str, tuple[int, int]]
 ) -> tuple[dict[str, RoomCatchUp], list[str]]:
     """What a client lacks: {room: (seq, revision)} it has -> (deltas, rooms it is not in)."""
-    mine: list[str] = []
+    mine: list[Access] = []
     removed: list[str] = []
     for room in known:
         try:
-            await access(user_identity, room)
+            mine.append(await access(user_identity, room))
         except NotFound:
             removed.append(room)
-        else:
-            mine.append(room)
-    heads, space = await room_heads(mine), _Space()
-    return {room: await _delta(room, *known[room], heads[room], space) for room in mine}, removed
+    heads, space = await room_heads([room.room_identity for room in mine]), _Space()
+    deltas: dict[str, RoomCatchUp] = {}
+    for standing in mine:
+        room = standing.room_identity
+        deltas[room] = await _delta(standing, *known[room], heads[room], space)
+    return deltas, removed
 
 
-async def _delta(room: str, seq: int, revision: int, head: Head, space: _Space) -> RoomCatchUp:
+async def _delta(
+    standing: Access, seq: int, revision: int, head: Head, space: _Space
+) -> RoomCatchUp:
+    room, floor = standing.room_identity, standing.floor_seq
     limit = min(ROOM_PAGE, space.messages) if space.left else 0
-    lower, upper = page_bounds(head.last_seq, None, seq, None, limit)
+    lower, upper = page_bounds(head.last_seq, None, seq, None, limit, floor)
     messages, final = await complete_range(room, lower, upper, head.last_seq)
     count = space.take(messages)
     if count < len(messages):
         upper = messages[count]["seq"] - 1
-    changed, reached = await _changed(room, revision, head.revision, lower, space)
+    seqs = range(floor + 1, lower + 1)
+    changed, reached = await _changed(room, revision, head.revision, seqs, space)
     return {
         "messages": messages[:count],
         "changed": changed,
@@ -77,9 +84,9 @@ async def _delta(room: str, seq: int, revision: int, head: Head, space: _Space) 
 
 
 async def _changed(
-    room: str, revision: int, head_revision: int, up_to_seq: int, space: _Space
+    room: str, revision: int, head_revision: int, seqs: range, space: _Space
 ) -> tuple[list[MessagePayload], int]:
-    """Messages up to a seq that changed after `revision`, and the revision this brings one to.
+    """Messages of these seqs that changed after `revision`, and the revision this brings one to.
 
     Later messages come in their present form anyway.
     """
@@ -93,7 +100,7 @@ async def _changed(
         .to_list()
     )
     found.sort(key=itemgetter("revision"))  # here for the reason in selectors.py
-    changed = [message_payload(row) for row in found if row["seq"] <= up_to_seq]
+    changed = [message_payload(row) for row in found if row["seq"] in seqs]
     count = space.take(changed)
     if count < len(changed):
         reached = changed[count]["revision"] - 1

@@ -3,7 +3,7 @@
 from typing import Any, NotRequired, TypedDict
 
 from chat.kinds import Content, Identity
-from imsystem.ids import new_identity
+from imsystem.ids import ascending_identity
 
 VOID = "void"
 
@@ -57,7 +57,7 @@ def new_document(
 ) -> dict[str, Any]:
     """Returns the document that is inserted for a new message, at `now` (Unix ms)."""
     return {
-        "_id": new_identity(),
+        "_id": ascending_identity(),
         "user_identity": user_identity,
         "room_identity": room_identity,
         "seq": seq,

@@ -39,20 +39,26 @@ class HistoryPage(TypedDict):
 
 
 def page_bounds(
-    last_seq: int, before: int | None, after: int | None, around: int | None, limit: int
+    last_seq: int,
+    before: int | None,
+    after: int | None,
+    around: int | None,
+    limit: int,
+    floor: int = 0,
 ) -> tuple[int, int]:
-    """(lower, upper]: which seqs a page shows. At most one of before, after, around is given."""
+    """(lower, upper]: which seqs a page shows. At most one of before, after, around is given.
+    Nothing up to `floor`."""
     if before is not None:
-        upper = min(before - 1, last_seq)
-        return max(0, upper - limit), max(0, upper)
+        upper = max(floor, min(before - 1, last_seq))
+        return max(floor, upper - limit), upper
     if after is not None:
-        lower = min(after, last_seq)
-        return lower, min(lower + limit, last_seq)
+        lower = max(floor, min(after, last_seq))
+        return lower, max(lower, min(lower + limit, last_seq))
     if around is not None:
         upper = min(max(around, 1) + (limit - 1) // 2, last_seq)
-        lower = max(0, upper - limit)
-        return lower, min(lower + limit, last_seq)
-    return max(0, last_seq - limit), last_seq
+        lower = max(floor, upper - limit)
+        return lower, max(lower, min(lower + limit, last_seq))
+    return max(floor, last_seq - limit), max(floor, last_seq)
 
 
 Range = tuple[str, int, int]
@@ -113,13 +119,13 @@ async def history(
     """
     if sum(position is not None for position in (before, after, around)) > 1:
         raise BadRequest(_("Use only one of before, after and around."))
-    await access(user_identity, room_identity)
+    floor = (await access(user_identity, room_identity)).floor_seq
     head = await room_head(room_identity)
-    lower, upper = page_bounds(head.last_seq, before, after, around, limit)
+    lower, upper = page_bounds(head.last_seq, before, after, around, limit, floor)
     messages, final = await complete_range(room_identity, lower, upper, head.last_seq)
     return {
         "messages": messages,
-        "has_before": lower > 0,
+        "has_before": lower > floor,
         "has_after": upper < head.last_seq,
         "last_seq": head.last_seq,
         "revision": head.revision,

@@ -28,7 +28,7 @@ from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.topics import room_topic, user_topic
 from rooms.access import access
-from rooms.policies import Access, may_send
+from rooms.policies import Access, may_read, may_send
 
 # By requests. Sockets count in memory (chat/consumer.py): Redis would cost each message 0.2 ms.
 WRITES = Limit.at("messages", settings.MESSAGES_PER_USER, lenient=True)
@@ -55,7 +55,7 @@ async def submit_message(
     policies.valid_client_id(client_id)
     content = check_sent(content)
     if content.reply_to is not None:
-        await _must_be_in_room(content.reply_to, room_identity)
+        await _must_be_readable(content.reply_to, standing)
     submission = Submission(room_identity, user_identity, client_id, content)
     return current_journal().submit(submission)
 
@@ -73,12 +73,13 @@ async def send_message(
     return await stored
 
 
-async def _must_be_in_room(message_identity: str, room_identity: str) -> None:
+async def _must_be_readable(message_identity: str, standing: Access) -> None:
     try:
         document = await message_document(message_identity)
     except NotFound:
-        document = {}
-    if document.get("room_identity") != room_identity:
+        document = {"room_identity": "", "seq": 0}
+    same = document["room_identity"] == standing.room_identity
+    if not (same and may_read(standing.floor_seq, document["seq"])):
         raise BadRequest(errors={"reply_to": [_("There is no such message in this room.")]})
 
 
@@ -130,7 +131,10 @@ async def _until_first(change: Callable[[], Awaitable[MessagePayload]]) -> Messa
 
 async def _message_of_member(user_identity: str, message_identity: str) -> tuple[Document, Access]:
     document = await message_document(message_identity)
-    return document, await access(user_identity, document["room_identity"])
+    standing = await access(user_identity, document["room_identity"])
+    if not may_read(standing.floor_seq, document["seq"]):
+        raise NotFound
+    return document, standing
 
 
 async def _change(document: Document, fields: dict[str, Any]) -> MessagePayload:

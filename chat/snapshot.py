@@ -41,7 +41,7 @@ async def subscribe(connection: Connection, session_identity: str) -> list[Membe
         if not any(changed_since(member.room_id, moment) for member in members):
             break
     for member in members:
-        hub.subscribe(connection, room_topic(member.room_id))
+        hub.subscribe(connection, room_topic(member.room_id), member.floor_seq)
     remember(members, moment)
     return members
 

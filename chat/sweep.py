@@ -62,11 +62,11 @@ async def _correct_rooms(hub: Hub) -> None:
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
         hub.moved.clear()
-        fields = {"user_identity": 1, "room_identity": 1}
+        fields = {"user_identity": 1, "room_identity": 1, "floor_seq": 1}
         rows = await find_in("user_room", "user_identity", some, fields)
-        rooms: defaultdict[str, set[str]] = defaultdict(set)
+        rooms: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for row in rows:
-            rooms[row["user_identity"]].add(row["room_identity"])
+            rooms[row["user_identity"]][row["room_identity"]] = row["floor_seq"]
         for user in some:
             if user_topic(user) not in hub.moved:
                 _correct_user(hub, user, rooms[user])
@@ -77,12 +77,15 @@ def _rooms_of(connection: Connection) -> list[str]:
     return [room for room in found if room is not None]
 
 
-def _correct_user(hub: Hub, user: str, right: set[str]) -> None:
+def _correct_user(hub: Hub, user: str, right: dict[str, int]) -> None:
+    """`right`: the rooms of the user, and the floor they have in each."""
     for connection in hub.sockets_of(user_topic(user)):
         present = set(_rooms_of(connection))
-        for room in right - present:
-            hub.subscribe(connection, room_topic(room))
-        for room in present - right:
+        for room, floor in right.items():
+            topic = room_topic(room)
+            if room not in present or hub.floor(connection, topic) != floor:
+                hub.subscribe(connection, topic, floor)
+        for room in present - right.keys():
             hub.unsubscribe(connection, room_topic(room))
             connection.push(encode(RoomRemoved(room_identity=room, reason="removed")))
 

@@ -84,6 +84,14 @@ class TooLarge(AppError):
     default_detail = _("This is too large.")
 
 
+class TooSlow(AppError):
+    """The body of a request did not come, or came too slowly."""
+
+    code = "too_slow"
+    status = 408
+    default_detail = _("The request took too long to arrive. Please try again.")
+
+
 class RateLimited(AppError):
     """Too often. `retry_after` is in whole seconds."""
 

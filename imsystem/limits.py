@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from django.conf import settings
 from limits import RateLimitItemPerSecond
@@ -60,25 +60,33 @@ class Limit:
 
     def take(self, *key: str) -> None:
         """Counts one use; raises RateLimited, and counts nothing, when all are used up."""
+        self._apply(self._take, key)
+
+    def _apply(self, step: Callable[[tuple[str, ...]], None], key: tuple[str, ...]) -> None:
         if not settings.RATE_LIMITS or not self._amount or _lifted.get():
             return
         try:
-            self._take(key)
+            step(key)
         except Exception as exc:
             if not (self._lenient and is_outage(exc)):
                 raise
 
     def _take(self, key: tuple[str, ...]) -> None:
         if not _limiter().hit(self._item, *self._identifiers(key)):
-            reset, _remaining = _limiter().get_window_stats(self._item, *self._identifiers(key))
-            raise RateLimited(math.ceil(reset - time.time()))
+            self._refuse(key)
+
+    def _check(self, key: tuple[str, ...]) -> None:
+        if not _limiter().test(self._item, *self._identifiers(key)):
+            self._refuse(key)
+
+    def _refuse(self, key: tuple[str, ...]) -> NoReturn:
+        reset, _remaining = _limiter().get_window_stats(self._item, *self._identifiers(key))
+        raise RateLimited(math.ceil(reset - time.time()))
 
     def check(self, *key: str) -> None:
         """Raises RateLimited when all uses are used up; counts nothing. For failures, which are
         counted (`take`) when they are known."""
-        if settings.RATE_LIMITS and not _limiter().test(self._item, *self._identifiers(key)):
-            reset, _remaining = _limiter().get_window_stats(self._item, *self._identifiers(key))
-            raise RateLimited(math.ceil(reset - time.time()))
+        self._apply(self._check, key)
 
     def forgive(self, *key: str) -> None:
         """Forgets what was counted for this key."""

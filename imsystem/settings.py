@@ -197,6 +197,9 @@ CONNECTS_PER_USER = rate("CONNECTS_PER_USER", "120/1min")
 CONNECTS_PER_IP = rate("CONNECTS_PER_IP", "1000/1min")
 AVATARS_PER_USER = rate("AVATARS_PER_USER", "20/1h")
 NEW_ROOMS_PER_USER = rate("NEW_ROOMS_PER_USER", "100/1h")
+# Lookups that find nothing: numbers, account names, identities (imsystem/guesses.py).
+MISSES_PER_USER = rate("MISSES_PER_USER", "60/10min")
+MISSES_PER_IP = rate("MISSES_PER_IP", "300/10min")
 # Caps, 0 for none. Load tests come from one address, often as one user: there, these two are off
 # unless somebody sets them.
 SOCKETS_PER_USER: int = integer("SOCKETS_PER_USER", 50 if RATE_LIMITS else 0)
@@ -209,6 +212,23 @@ MEMBERS_PER_ROOM: int = integer("MEMBERS_PER_ROOM", 5_000)
 # How long one may edit and recall one's own messages, in seconds; 0 for never.
 EDIT_WINDOW_S: int = integer("EDIT_WINDOW_S", 900)
 RECALL_WINDOW_S: int = integer("RECALL_WINDOW_S", 120)
+# --- What one client may hold (docs/security.md) --------------------------------------------
+# Of one web process; never more than the limit of open files leaves (embedded/connections.py).
+CONNECTIONS_PER_PROCESS: int = integer("CONNECTIONS_PER_PROCESS", 25_000)
+CONNECTIONS_PER_IP: int = integer("CONNECTIONS_PER_IP", 2_000 if RATE_LIMITS else 0)
+# Seconds: for the head of a request; for a body to show some progress; for one message of a socket;
+# for an answer that is not read.
+HEAD_WITHIN_S: float = env.float("HEAD_WITHIN_S", default=10.0)
+BODY_STALLED_S: float = env.float("BODY_STALLED_S", default=10.0)
+MESSAGE_WITHIN_S: float = env.float("MESSAGE_WITHIN_S", default=30.0)
+ANSWER_STALLED_S: float = env.float("ANSWER_STALLED_S", default=30.0)
+# Bodies and answers that go on more slowly than this end, after these seconds.
+LOWEST_BYTES_PER_S: int = integer("LOWEST_BYTES_PER_S", 1_024)
+# The longest body. Where uploads go the view says how long (imsystem/http/body_limit.py).
+MAX_BODY_BYTES: int = integer("MAX_BODY_BYTES", 512 * 1024)
+# What bodies and answers of requests under way hold, of one address and (bodies) of one process.
+HELD_BYTES_PER_IP: int = integer("HELD_BYTES_PER_IP", 64 * 1024 * 1024)
+HELD_BYTES_PER_PROCESS: int = integer("HELD_BYTES_PER_PROCESS", 256 * 1024 * 1024)
 # Where tests make the process fail (imsystem/ops/failpoints.py). Refused unless DEBUG is on.
 FAILPOINTS = env.str("FAILPOINTS", default="")
 
@@ -279,8 +299,6 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
-# Above this no body is read to its end, whatever it is for (imsystem/http/body_limit.py).
-MAX_BODY_BYTES = 32 * 1024 * 1024
 
 # --- Security headers -----------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {

@@ -16,6 +16,7 @@ from imsystem.realtime.hub import current_hub, observe
 from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
 from rooms.models import Member
 from rooms.policies import Access
+from rooms.selectors import access_of
 
 CACHE_S = 30.0
 MAX_CACHED_ROOMS = 10_000
@@ -43,7 +44,7 @@ async def _read(user_identity: str, room_identity: str) -> Access:
     started, epoch = time.monotonic(), hub.epoch
     row = await collection("user_room").find_one(
         {"room_identity": room_identity, "user_identity": user_identity},
-        {"role": 1, "muted_until": 1, "joined_seq": 1},
+        {"role": 1, "muted_until": 1, "joined_seq": 1, "floor_seq": 1},
     )
     if row is None:
         raise NotFound
@@ -60,6 +61,7 @@ def _from_row(user_identity: str, room_identity: str, row: dict[str, Any]) -> Ac
         role=row["role"],
         muted_until=row["muted_until"],
         joined_seq=row["joined_seq"],
+        floor_seq=row["floor_seq"],
     )
 
 
@@ -69,14 +71,7 @@ def remember(members: Iterable[Member], moment: tuple[float, int]) -> None:
         return
     started, epoch = moment
     for member in members:
-        found = Access(
-            user_identity=member.user_id,
-            room_identity=member.room_id,
-            role=member.role,
-            muted_until=member.muted_until,
-            joined_seq=member.joined_seq,
-        )
-        _remember(found, started, epoch)
+        _remember(access_of(member), started, epoch)
 
 
 def _remember(found: Access, started: float, epoch: int) -> None:

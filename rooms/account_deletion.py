@@ -4,7 +4,7 @@ from accounts.models import User
 from imsystem.clock import now_ms
 from rooms import announce
 from rooms.choices import Kind, Role
-from rooms.models import Departure, Member, Room
+from rooms.models import Ban, Departure, Member, Room
 
 
 def leave_all_groups(user: User) -> None:
@@ -19,11 +19,13 @@ def leave_all_groups(user: User) -> None:
         if member.room_id in rooms:
             _leave(member)
     Departure.objects.filter(user_identity=user.pk).delete()
+    Ban.objects.filter(user_identity=user.pk).delete()
 
 
 def _leave(member: Member) -> None:
     if member.role == Role.OWNER and not _hand_over(member):
         Room.objects.filter(pk=member.room_id).delete()
+        Ban.objects.filter(room_identity=member.room_id).delete()
         announce.removed(member.room_id, [member.user_id], "deleted")
         return
     Member.objects.filter(pk=member.pk).delete()

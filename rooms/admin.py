@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from imsystem.admin import ReadOnlyAdmin, local_time
-from rooms.models import Member, Room
+from rooms.models import Ban, Member, Room
 
 
 @admin.register(Room)
@@ -28,3 +28,12 @@ class MemberAdmin(ReadOnlyAdmin):
     @admin.display(description=_("muted until"), ordering="muted_until")
     def muted(self, member: Member) -> str:
         return local_time(member.muted_until)
+
+
+@admin.register(Ban)
+class BanAdmin(ReadOnlyAdmin):
+    list_display = ["user_identity", "room_identity", "kind", "actor_identity", "created"]
+    list_filter = ["kind"]
+    exact_search = ["user_identity", "room_identity"]
+    search_help_text = _("Identity of a user or a room")
+    ordering = ["-created_at"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from accounts.models import User
 from accounts.privacy import RECEIPT
 from accounts.providers import online_from_thread
-from imsystem.realtime.events import Changed, Deliver, Event, Join, Part
+from imsystem.realtime.events import Changed, Deliver, Event, Join, Part, Reveal
 from imsystem.realtime.frames import encode
 from imsystem.realtime.publish import publish_from_thread
 from imsystem.realtime.topics import room_topic, user_topic
@@ -28,7 +28,7 @@ def joined(room: Room, members: Sequence[Member], head: Head) -> None:
         online = online_as_seen(member.user, peer, online_from_thread([peer.pk] if peer else []))
         payload = room_payload(room, member, head, peer, online)
         events += [
-            Join(user_topic(member.user_id), topic, head.last_seq),
+            Join(user_topic(member.user_id), topic, head.last_seq, member.floor_seq),
             Deliver(user_topic(member.user_id), encode(RoomAdded(room=payload))),
         ]
     publish_from_thread(*events)
@@ -70,6 +70,12 @@ def room_changed(room: Room) -> None:
     update = encode(RoomUpdated(room=room_summary(room)))
     topic = room_topic(room.identity)
     publish_from_thread(Changed(topic), Deliver(topic, update))
+
+
+def revealed(room_identity: str) -> None:
+    """To the hubs alone: what was kept from members who came late is for them now."""
+    topic = room_topic(room_identity)
+    publish_from_thread(Changed(topic), Reveal(topic))
 
 
 def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> None:

@@ -5,21 +5,25 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.requests import ApiRequest
+from accounts.sessions import client_ip
 from imsystem.http.api import body_of, query_of
 from rooms import selectors, services
 from rooms.models import Member
 from rooms.payloads import MemberPayload, member_payload
 from rooms.policies import sees_receipts
 from rooms.serializers import (
+    BanBody,
+    BanListSerializer,
     ChangeMemberBody,
     CreateRoomBody,
+    JoinBody,
     LookupQuery,
     MemberListSerializer,
     MemberSerializer,
     PeerBody,
+    RoomCardSerializer,
     RoomListSerializer,
     RoomSerializer,
-    RoomSummarySerializer,
     UpdateRoomBody,
 )
 
@@ -48,10 +52,20 @@ class DirectRoomView(APIView):
 
 
 class RoomLookupView(APIView):
-    @extend_schema(parameters=[LookupQuery], responses=RoomSummarySerializer)
+    @extend_schema(parameters=[LookupQuery], responses=RoomCardSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """The group with a number."""
-        return Response(selectors.lookup(query_of(request, LookupQuery)["number"]))
+        """The group with a number, as somebody sees it who is not in it."""
+        number = query_of(request, LookupQuery)["number"]
+        return Response(selectors.lookup(request.user, number, client_ip(request)))
+
+
+class JoinByNumberView(APIView):
+    @extend_schema(operation_id="rooms_join", request=JoinBody, responses=RoomSerializer)
+    def post(self, request: ApiRequest) -> Response:
+        """Join the group with a number. Being in it already changes nothing."""
+        number = body_of(request, JoinBody)["number"]
+        room = services.join(user=request.user, number=number, source=client_ip(request))
+        return Response(selectors.room_detail(request.user, room.identity))
 
 
 class RoomView(APIView):
@@ -62,7 +76,7 @@ class RoomView(APIView):
 
     @extend_schema(request=UpdateRoomBody, responses=RoomSerializer)
     def patch(self, request: ApiRequest, room_identity: str) -> Response:
-        """Owner and admins: change a group's name or description."""
+        """Owner and admins: change a group's name, description, and who gets in."""
         body = body_of(request, UpdateRoomBody)
         services.update_room(user=request.user, room_identity=room_identity, **body)
         return Response(selectors.room_detail(request.user, room_identity))
@@ -77,8 +91,7 @@ class RoomView(APIView):
 class JoinView(APIView):
     @extend_schema(request=None, responses=RoomSerializer)
     def post(self, request: ApiRequest, room_identity: str) -> Response:
-        """Join a group. Being in it already changes nothing."""
-        services.join(user=request.user, room_identity=room_identity)
+        """Nobody gets in by an identity: for members their room, for others 404."""
         return Response(selectors.room_detail(request.user, room_identity))
 
 
@@ -125,8 +138,36 @@ class MemberView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
-        """Remove a member (or oneself: leave)."""
+        """Remove a member, who cannot join again by themselves (or oneself: leave)."""
         services.remove_member(
+            user=request.user, room_identity=room_identity, peer_identity=user_identity
+        )
+        return Response(status=204)
+
+
+class BansView(APIView):
+    @extend_schema(operation_id="rooms_bans_list", responses=BanListSerializer)
+    def get(self, request: ApiRequest, room_identity: str) -> Response:
+        """Owner and admins: who was removed and cannot join, the newest first."""
+        return Response({"results": selectors.ban_list(request.user, room_identity)})
+
+
+class BanView(APIView):
+    @extend_schema(request=BanBody, responses={204: None})
+    def put(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
+        """Owner and admins: ban somebody, who is removed and cannot be added until it is lifted."""
+        services.ban(
+            user=request.user,
+            room_identity=room_identity,
+            peer_identity=user_identity,
+            **body_of(request, BanBody),
+        )
+        return Response(status=204)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
+        """Owner and admins: lift a ban, or let somebody who was removed join again."""
+        services.lift_ban(
             user=request.user, room_identity=room_identity, peer_identity=user_identity
         )
         return Response(status=204)

@@ -6,9 +6,12 @@ urlpatterns = [
     path("rooms/", api.RoomsView.as_view()),
     path("rooms/direct/", api.DirectRoomView.as_view()),
     path("rooms/lookup/", api.RoomLookupView.as_view()),
+    path("rooms/join/", api.JoinByNumberView.as_view()),
     path("rooms/<str:room_identity>/", api.RoomView.as_view()),
     path("rooms/<str:room_identity>/join/", api.JoinView.as_view()),
     path("rooms/<str:room_identity>/leave/", api.LeaveView.as_view()),
     path("rooms/<str:room_identity>/members/", api.MembersView.as_view()),
+    path("rooms/<str:room_identity>/bans/", api.BansView.as_view()),
+    path("rooms/<str:room_identity>/bans/<str:user_identity>/", api.BanView.as_view()),
     path("rooms/<str:room_identity>/members/<str:user_identity>/", api.MemberView.as_view()),
 ]

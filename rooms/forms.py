@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.pages import PageForm
+from rooms.choices import History, JoinRule
 from rooms.text import MAX_INFO, MAX_NAME
 
 
@@ -20,17 +21,18 @@ class RoomForm(PageForm):
     )
 
 
+class SettingsForm(RoomForm):
+    join_rule = forms.ChoiceField(label=_("Who can join"), choices=JoinRule.choices)
+    history = forms.ChoiceField(label=_("Earlier messages"), choices=History.choices)
+
+
 class NumberForm(PageForm):
     number = forms.CharField(
         label=_("Room number"),
-        max_length=20,
+        max_length=32,
         help_text=_("6 to 9 digits. Somebody who is in the room can tell you."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
-
-    def clean_number(self) -> str:
-        """Digits only: numbers are read out and written down in groups."""
-        return "".join(self.cleaned_data["number"].split()).replace("-", "")
 
 
 class PersonForm(PageForm):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imsystem.models import BasicModel
 from imsystem.mongo.indexes import UniqueIndex
-from rooms.choices import Kind, Role
+from rooms.choices import BanKind, History, JoinRule, Kind, Role
 
 
 def new_number() -> str:
@@ -35,6 +35,12 @@ class Room(BasicModel):
         verbose_name=_("creator"),
     )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    join_rule = models.CharField(
+        _("who can join"), max_length=8, choices=JoinRule.choices, default=JoinRule.OPEN
+    )
+    history = models.CharField(
+        _("history"), max_length=8, choices=History.choices, default=History.ALL
+    )
     last_seq = models.BigIntegerField(default=0, editable=False)
     revision = models.BigIntegerField(default=0, editable=False)
 
@@ -57,6 +63,9 @@ class Departure(BasicModel):
 
     user_identity = models.CharField(max_length=24, db_index=True)
     room_identity = models.CharField(max_length=24)
+    # As in Member: leaving and coming back does not end a mute.
+    muted_until = models.BigIntegerField(default=0)
+    muted_at = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "room_departure"
@@ -67,11 +76,36 @@ class Departure(BasicModel):
         return f"{self.user_identity} from {self.room_identity}"
 
 
+class Ban(BasicModel):
+    """Somebody who was removed from a room and does not get back in by themselves.
+
+    `actor_identity` is who did it. The row is written before the membership goes, and joining looks
+    for it again afterwards: whatever happens at the same moment, one of the two sees the other.
+    """
+
+    room_identity = models.CharField(max_length=24)
+    user_identity = models.CharField(max_length=24, db_index=True)
+    actor_identity = models.CharField(max_length=24)
+    kind = models.CharField(max_length=8, choices=BanKind.choices)
+    reason = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        db_table = "room_ban"
+        verbose_name = _("ban")
+        verbose_name_plural = _("bans")
+        indexes = [UniqueIndex(fields=["room_identity", "user_identity"], name="one_ban_per_room")]
+
+    def __str__(self) -> str:
+        return f"{self.user_identity} from {self.room_identity}"
+
+
 class Member(BasicModel):
     """A user in a room, and how far they have read.
 
     `message_identity` is the last read message (seed.txt's field), `read_seq` its number.
-    `muted_until` is Unix milliseconds, 0 for not muted.
+    `muted_until` is Unix milliseconds, 0 for not muted; `muted_at` grows each time that is changed,
+    and tells which of two mutes is the later one (services/departures.py). Messages up to
+    `floor_seq` are not for them: they were sent before they came (policies.floor_of).
     """
 
     user = models.ForeignKey(
@@ -84,7 +118,9 @@ class Member(BasicModel):
     role = models.CharField(_("role"), max_length=8, choices=Role.choices, default=Role.MEMBER)
     read_seq = models.BigIntegerField(default=0)
     joined_seq = models.BigIntegerField(default=0)
+    floor_seq = models.BigIntegerField(default=0)
     muted_until = models.BigIntegerField(_("muted until"), default=0)
+    muted_at = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "user_room"

@@ -7,15 +7,28 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from accounts.default_avatar import default_avatar_address
 from accounts.payloads import PublicUser, public_user
 from rooms.choices import Kind
+from rooms.policies import may_read
 
 if TYPE_CHECKING:
     from accounts.models import User
     from rooms.heads import Head
-    from rooms.models import Member, Room
+    from rooms.models import Ban, Member, Room
+
+
+class RoomCard(TypedDict):
+    """What somebody sees of a group who knows its number, and no more."""
+
+    number: str
+    name: str
+    info: str
+    avatar: str
+    members_count: int
+    join_rule: str
+    question: str
 
 
 class RoomSummary(TypedDict):
-    """What everybody who may know the room sees alike."""
+    """What all members of the room see alike."""
 
     identity: str
     number: str
@@ -23,6 +36,8 @@ class RoomSummary(TypedDict):
     info: str
     avatar: str
     kind: str
+    join_rule: str
+    history: str
     user_identity: str
     created_at: int
     updated_at: int
@@ -54,6 +69,38 @@ class MemberPayload(TypedDict):
     created_at: int
 
 
+class BanPayload(TypedDict):
+    """Somebody who cannot get into a room by themselves. `actor_identity`: who removed them."""
+
+    user: PublicUser
+    kind: str
+    reason: str
+    actor_identity: str
+    created_at: int
+
+
+def ban_payload(ban: Ban, user: User) -> BanPayload:
+    return {
+        "user": public_user(user),
+        "kind": ban.kind,
+        "reason": ban.reason,
+        "actor_identity": ban.actor_identity,
+        "created_at": ban.created_at,
+    }
+
+
+def room_card(room: Room, members_count: int) -> RoomCard:
+    return {
+        "number": room.number,
+        "name": room.name,
+        "info": room.info,
+        "avatar": default_avatar_address(room.identity, room.name),
+        "members_count": members_count,
+        "join_rule": room.join_rule,
+        "question": "",
+    }
+
+
 def room_summary(room: Room) -> RoomSummary:
     return {
         "identity": room.identity,
@@ -62,6 +109,8 @@ def room_summary(room: Room) -> RoomSummary:
         "info": room.info,
         "avatar": default_avatar_address(room.identity, room.name),
         "kind": room.kind,
+        "join_rule": room.join_rule,
+        "history": room.history,
         "user_identity": room.creator_id,
         "created_at": room.created_at,
         "updated_at": room.updated_at,
@@ -75,7 +124,11 @@ def room_payload(
     peer: User | None = None,
     online: bool | None = None,
 ) -> RoomPayload:
-    """The room for one member. A direct room has the other person's name and picture."""
+    """The room for one member. A direct room has the other person's name and picture. The newest
+    message is left out when it is not for them."""
+    newest = head.last_message
+    if newest is not None and not may_read(member.floor_seq, newest["seq"]):
+        newest = None
     payload = RoomPayload(
         **room_summary(room),  # type: ignore[typeddict-item]  # peer comes below
         role=member.role,
@@ -83,7 +136,7 @@ def room_payload(
         revision=head.revision,
         read_seq=member.read_seq,
         unread=member.unread(head.last_seq),
-        last_message=head.last_message,
+        last_message=newest,
     )
     if room.kind == Kind.DIRECT and peer is not None:
         payload["peer"] = public_user(peer)

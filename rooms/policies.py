@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.policies import includes
 from imsystem.errors import BadRequest, Forbidden, Muted
-from rooms.choices import Kind, Role
+from rooms.choices import BanKind, History, JoinRule, Kind, Role
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -27,10 +27,21 @@ class Access:
     role: str
     muted_until: int
     joined_seq: int
+    floor_seq: int = 0
 
     @property
     def rank(self) -> int:
         return RANK[Role(self.role)]
+
+
+def floor_of(history: str, since: int) -> int:
+    """The last seq that somebody may not read who comes when the room has got as far as `since`."""
+    return since if history == History.JOINED else 0
+
+
+def may_read(floor_seq: int, seq: int) -> bool:
+    """Whether a message is for a member at all; to others it does not exist, however they ask."""
+    return seq > floor_seq
 
 
 def may_send(access: Access, now: int) -> None:
@@ -61,6 +72,23 @@ def may_delete(access: Access, kind: str) -> None:
     """Groups are deleted by their owner; a direct conversation belongs to both."""
     must_be_group(kind)
     may_change_roles(access)
+
+
+REMOVED = _("You were removed from this group. Ask its owner or an admin to add you again.")
+
+
+def may_join(rule: str, ban: str) -> None:
+    """By its number. `ban`: the kind of the ban there is, "" without one."""
+    if ban:
+        raise Forbidden(REMOVED)
+    if rule != JoinRule.OPEN:
+        raise Forbidden(_("This group takes new members by invitation only."))
+
+
+def may_be_let_in(ban: str) -> None:
+    """By the owner or an admin: after a kick, not after a ban."""
+    if ban == BanKind.BAN:
+        raise Forbidden(_("This person is banned from the group. Lift the ban first."))
 
 
 def may_leave(access: Access, kind: str) -> None:

@@ -9,22 +9,27 @@ from accounts.policies import may_see_online
 from accounts.providers import online_from_thread
 from accounts.user_cache import people
 from imsystem.errors import NotFound
+from imsystem.guesses import guessing
 from imsystem.ids import is_identity
 from imsystem.loops import run_on_loop
+from imsystem.text import folded
+from rooms import bans
 from rooms.choices import Kind
 from rooms.heads import Head, heads_from_thread
 from rooms.identity import direct_identity
 from rooms.loading import known_rooms, memberships, pairs
 from rooms.models import Member, Room
 from rooms.payloads import (
+    BanPayload,
     MemberPayload,
+    RoomCard,
     RoomPayload,
-    RoomSummary,
+    ban_payload,
     member_payload,
+    room_card,
     room_payload,
-    room_summary,
 )
-from rooms.policies import sees_receipts
+from rooms.policies import Access, may_manage, must_be_group, sees_receipts
 
 MAX_MEMBERS_LISTED = 1_000
 
@@ -144,14 +149,36 @@ def room_detail(user: User, room_identity: str) -> RoomPayload:
     return _with_heads(found)[0]
 
 
-def lookup(number: str) -> RoomSummary:
-    """The group with this number, for people who think of joining; NotFound otherwise."""
-    room = None
-    if number.isascii() and number.isdigit() and 6 <= len(number) <= 9:
-        room = Room.objects.filter(number=number, kind=Kind.GROUP).first()
-    if room is None:
-        raise NotFound
-    return room_summary(room)
+def access_of(member: Member) -> Access:
+    """What the rules need to know of a membership."""
+    return Access(
+        user_identity=member.user_id,
+        room_identity=member.room_id,
+        role=member.role,
+        muted_until=member.muted_until,
+        joined_seq=member.joined_seq,
+        floor_seq=member.floor_seq,
+    )
+
+
+def find_group(user: User, number: str, source: str) -> Room:
+    """The group with this number, as people type it (imsystem.text.folded).
+
+    NotFound otherwise, and RateLimited after too many of these by the user or from the source.
+    """
+    digits, room = folded(number), None
+    with guessing(user.pk, source):
+        if digits.isascii() and digits.isdigit() and 6 <= len(digits) <= 9:
+            room = Room.objects.filter(number=digits, kind=Kind.GROUP).first()
+        if room is None:
+            raise NotFound
+    return room
+
+
+def lookup(user: User, number: str, source: str = "") -> RoomCard:
+    """What is shown of the group with this number to somebody who thinks of joining it."""
+    room = find_group(user, number, source)
+    return room_card(room, Member.objects.filter(room_id=room.pk).count())
 
 
 def member_list(user: User, room_identity: str) -> list[MemberPayload]:
@@ -168,4 +195,16 @@ def member_list(user: User, room_identity: str) -> list[MemberPayload]:
         member_payload(member, receipts=sees_receipts(user, member.user))
         for member in members
         if member.user_id in found
+    ]
+
+
+def ban_list(user: User, room_identity: str) -> list[BanPayload]:
+    """Who was removed from a group and cannot join, the newest first, for its owner and admins."""
+    member = membership(user, room_identity)
+    must_be_group(member.room.kind)
+    may_manage(access_of(member))
+    rows = bans.of_room(room_identity)[:MAX_MEMBERS_LISTED]
+    found = run_on_loop(people([row.user_identity for row in rows]))
+    return [
+        ban_payload(row, found[row.user_identity]) for row in rows if row.user_identity in found
     ]

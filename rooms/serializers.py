@@ -6,8 +6,9 @@ from rest_framework import serializers
 
 from accounts.serializers import PublicUserSerializer
 from imsystem.http.fields import IdentityField, StrictCharField, StrictIntegerField
-from rooms.choices import Kind, Role
-from rooms.services import MAX_MEMBERS_AT_ONCE
+from rooms.choices import BanKind, History, JoinRule, Kind, Role
+from rooms.services.admission import MAX_MEMBERS_AT_ONCE
+from rooms.text import MAX_REASON
 
 
 class CreateRoomBody(serializers.Serializer[Any]):
@@ -16,11 +17,15 @@ class CreateRoomBody(serializers.Serializer[Any]):
     members = serializers.ListField(
         child=IdentityField(), required=False, default=list, max_length=MAX_MEMBERS_AT_ONCE
     )
+    join_rule = serializers.ChoiceField(JoinRule.choices, required=False, default=JoinRule.OPEN)
+    history = serializers.ChoiceField(History.choices, required=False, default=History.ALL)
 
 
 class UpdateRoomBody(serializers.Serializer[Any]):
     name = StrictCharField(required=False)
     info = StrictCharField(required=False, allow_blank=True)
+    join_rule = serializers.ChoiceField(JoinRule.choices, required=False)
+    history = serializers.ChoiceField(History.choices, required=False)
 
 
 class PeerBody(serializers.Serializer[Any]):
@@ -35,11 +40,31 @@ class ChangeMemberBody(serializers.Serializer[Any]):
 
 
 class LookupQuery(serializers.Serializer[Any]):
-    number = serializers.CharField(max_length=32)
+    number = serializers.CharField(max_length=32, help_text="as people type it")
+
+
+class JoinBody(serializers.Serializer[Any]):
+    number = StrictCharField(max_length=32, help_text="as people type it")
+
+
+class BanBody(serializers.Serializer[Any]):
+    reason = StrictCharField(required=False, default="", allow_blank=True, max_length=MAX_REASON)
+
+
+class RoomCardSerializer(serializers.Serializer[Any]):
+    """A group as everybody sees it who knows its number."""
+
+    number = serializers.CharField()
+    name = serializers.CharField()
+    info = serializers.CharField()
+    avatar = serializers.CharField(help_text="path of a picture that can be shown")
+    members_count = serializers.IntegerField()
+    join_rule = serializers.ChoiceField(JoinRule.choices)
+    question = serializers.CharField()
 
 
 class RoomSummarySerializer(serializers.Serializer[Any]):
-    """A room as everybody sees it who knows its number."""
+    """What all members of a room see alike."""
 
     identity = IdentityField()
     number = serializers.CharField()
@@ -47,6 +72,10 @@ class RoomSummarySerializer(serializers.Serializer[Any]):
     info = serializers.CharField()
     avatar = serializers.CharField(help_text="path of a picture that can be shown")
     kind = serializers.ChoiceField(Kind.choices)
+    join_rule = serializers.ChoiceField(JoinRule.choices, help_text="who gets in by the number")
+    history = serializers.ChoiceField(
+        History.choices, help_text="what new members can read: all, or only what is sent afterwards"
+    )
     user_identity = IdentityField()
     created_at = serializers.IntegerField(help_text="Unix ms")
     updated_at = serializers.IntegerField(help_text="Unix ms")
@@ -84,3 +113,17 @@ class MemberSerializer(serializers.Serializer[Any]):
 
 class MemberListSerializer(serializers.Serializer[Any]):
     results = MemberSerializer(many=True)
+
+
+class BanSerializer(serializers.Serializer[Any]):
+    user = PublicUserSerializer()
+    kind = serializers.ChoiceField(
+        BanKind.choices, help_text="kick: can be added again; ban: must be lifted first"
+    )
+    reason = serializers.CharField(allow_blank=True)
+    actor_identity = IdentityField(help_text="who removed them")
+    created_at = serializers.IntegerField(help_text="Unix ms")
+
+
+class BanListSerializer(serializers.Serializer[Any]):
+    results = BanSerializer(many=True)

@@ -1,12 +1,14 @@
-"""Names and descriptions of rooms."""
+"""What is said of rooms and chosen for them."""
 
 from django.utils.translation import gettext_lazy as _
 
 from imsystem.errors import BadRequest
 from imsystem.text import has_control, is_blank
+from rooms.choices import History, JoinRule
 
 MAX_NAME = 64
 MAX_INFO = 500
+MAX_REASON = 200
 
 
 def valid_name(text: str) -> str:
@@ -25,3 +27,23 @@ def valid_info(text: str) -> str:
     if len(info) > MAX_INFO or "\x00" in info:
         raise BadRequest(errors={"info": [_("Use at most 500 characters.")]})
     return info
+
+
+def valid_reason(text: str) -> str:
+    """The trimmed reason of a ban, which may be empty; BadRequest unless it is one short line."""
+    reason = text.strip()
+    if len(reason) > MAX_REASON or has_control(reason):
+        raise BadRequest(errors={"reason": [_("Use one line of at most 200 characters.")]})
+    return reason
+
+
+def valid_join_rule(rule: str) -> str:
+    if rule not in JoinRule.values:
+        raise BadRequest(errors={"join_rule": [_("Choose who can join.")]})
+    return rule
+
+
+def valid_history(history: str) -> str:
+    if history not in History.values:
+        raise BadRequest(errors={"history": [_("Choose what new members can read.")]})
+    return history

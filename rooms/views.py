@@ -6,18 +6,21 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
 from accounts.pages import PageForm, render_form, sentence, service_errors, signed_in_user
-from accounts.selectors import find_by_account
-from imsystem.errors import AppError, BadRequest, NotFound
+from accounts.selectors import person_by_account
+from accounts.sessions import client_ip
+from imsystem.errors import AppError, BadRequest, NotFound, RateLimited
 from rooms import selectors, services
 from rooms.choices import Kind, Role
-from rooms.forms import NumberForm, PersonForm, RoomForm
-from rooms.payloads import RoomSummary
+from rooms.forms import NumberForm, PersonForm, RoomForm, SettingsForm
+from rooms.payloads import RoomCard
 
 Action = Callable[[User, str, HttpRequest], HttpResponse]
 
@@ -35,12 +38,13 @@ def new(request: HttpRequest) -> HttpResponse:
     return render_form(request, "rooms/new.html", form)
 
 
-def _find_room(form: PageForm) -> RoomSummary | None:
+def _find_room(request: HttpRequest, user: User, form: PageForm) -> RoomCard | None:
     try:
-        return selectors.lookup(form.cleaned_data["number"])
+        with service_errors(form):
+            return selectors.lookup(user, form.cleaned_data["number"], client_ip(request))
     except NotFound:
         form.add_error("number", _("There is no room with this number."))
-        return None
+    return None
 
 
 @never_cache
@@ -51,18 +55,30 @@ def join(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
     data = request.POST if request.method == "POST" else request.GET
     form = NumberForm(data if "number" in data else None)
-    room = _find_room(form) if form.is_valid() else None
-    if room is not None and request.POST.get("action") == "join":
-        services.join(user=user, room_identity=room["identity"])
-        return redirect("chat:room", room["identity"])
-    return render_form(request, "rooms/join.html", form, room=room)
+    if request.method == "POST" and request.POST.get("action") == "join" and form.is_valid():
+        return _join(request, user, form.cleaned_data["number"])
+    card = _find_room(request, user, form) if form.is_valid() else None
+    return render_form(request, "rooms/join.html", form, room=card)
 
 
-def _find_person(account: str) -> User:
-    person = find_by_account(account)
-    if person is None:
-        raise BadRequest(errors={"account": [_("There is nobody with this account name.")]})
-    return person
+def _join(request: HttpRequest, user: User, number: str) -> HttpResponse:
+    try:
+        room = services.join(user=user, number=number, source=client_ip(request))
+    except RateLimited:
+        raise
+    except AppError as exc:
+        if not isinstance(exc, NotFound):
+            messages.error(request, sentence(exc))
+        return redirect(f"{reverse('rooms:join')}?{urlencode({'number': number})}")
+    return redirect("chat:room", room.identity)
+
+
+def _find_person(request: HttpRequest, user: User, account: str) -> User:
+    try:
+        return person_by_account(user, account, client_ip(request))
+    except NotFound:
+        message = _("There is nobody with this account name.")
+        raise BadRequest(errors={"account": [message]}) from None
 
 
 @never_cache
@@ -73,7 +89,7 @@ def direct(request: HttpRequest) -> HttpResponse:
     form = PersonForm(request.POST or None, initial={"account": request.GET.get("account", "")})
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
-            peer = _find_person(form.cleaned_data["account"])
+            peer = _find_person(request, user, form.cleaned_data["account"])
             room, _created = services.open_direct(user=user, peer_identity=peer.identity)
             return redirect("chat:room", room.identity)
     return render_form(request, "rooms/direct.html", form)
@@ -96,7 +112,7 @@ def settings(request: HttpRequest, identity: str) -> HttpResponse:
             raise BadRequest
         try:
             return action(user, identity, request)
-        except NotFound:
+        except (NotFound, RateLimited):
             raise
         except AppError as exc:
             messages.error(request, sentence(exc))
@@ -107,24 +123,24 @@ def settings(request: HttpRequest, identity: str) -> HttpResponse:
 def _settings_context(user: User, identity: str) -> dict[str, object]:
     room = selectors.room_detail(user, identity)
     group = room["kind"] == Kind.GROUP
+    manages = group and room["role"] in (Role.OWNER, Role.ADMIN)
     return {
         "room": room,
         "members": selectors.member_list(user, identity),
         "is_group": group,
         "is_owner": group and room["role"] == Role.OWNER,
-        "manages": group and room["role"] in (Role.OWNER, Role.ADMIN),
-        "form": RoomForm(initial={"name": room["name"], "info": room["info"]}),
+        "manages": manages,
+        "form": SettingsForm(initial=dict(room)),
+        "bans": selectors.ban_list(user, identity) if manages else [],
         "person_form": PersonForm(),
     }
 
 
 def _update(user: User, identity: str, request: HttpRequest) -> HttpResponse:
-    services.update_room(
-        user=user,
-        room_identity=identity,
-        name=request.POST.get("name", ""),
-        info=request.POST.get("info", ""),
-    )
+    changes = {
+        name: request.POST[name] for name in SettingsForm.base_fields if name in request.POST
+    }
+    services.update_room(user=user, room_identity=identity, **changes)
     messages.success(request, _("Saved."))
     return redirect("rooms:settings", identity)
 
@@ -142,7 +158,7 @@ def _delete(user: User, identity: str, request: HttpRequest) -> HttpResponse:
 
 
 def _add(user: User, identity: str, request: HttpRequest) -> HttpResponse:
-    peer = _find_person(request.POST.get("account", ""))
+    peer = _find_person(request, user, request.POST.get("account", ""))
     services.add_member(user=user, room_identity=identity, peer_identity=peer.identity)
     return redirect("rooms:settings", identity)
 
@@ -150,6 +166,18 @@ def _add(user: User, identity: str, request: HttpRequest) -> HttpResponse:
 def _remove(user: User, identity: str, request: HttpRequest) -> HttpResponse:
     peer = request.POST.get("user_identity", "")
     services.remove_member(user=user, room_identity=identity, peer_identity=peer)
+    return redirect("rooms:settings", identity)
+
+
+def _ban(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    peer = request.POST.get("user_identity", "")
+    services.ban(user=user, room_identity=identity, peer_identity=peer)
+    return redirect("rooms:settings", identity)
+
+
+def _lift(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    peer = request.POST.get("user_identity", "")
+    services.lift_ban(user=user, room_identity=identity, peer_identity=peer)
     return redirect("rooms:settings", identity)
 
 
@@ -168,6 +196,8 @@ _ACTIONS: dict[str, Action] = {
     "delete": _delete,
     "add": _add,
     "remove": _remove,
+    "ban": _ban,
+    "lift": _lift,
     "make_admin": _give_role(Role.ADMIN),
     "make_member": _give_role(Role.MEMBER),
     "make_owner": _give_role(Role.OWNER),

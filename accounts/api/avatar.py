@@ -9,11 +9,13 @@ from rest_framework.views import APIView
 from accounts import payloads, services
 from accounts.requests import ApiRequest
 from accounts.serializers import OwnUserSerializer
-from accounts.uploads import picture_in_body
+from accounts.uploads import MAX_BODY_BYTES, TOO_LARGE, picture_in_body
+from imsystem.http.body_limit import takes_uploads
 
 _FORM = inline_serializer("AvatarForm", {"avatar": serializers.FileField()})
 
 
+@takes_uploads(MAX_BODY_BYTES, TOO_LARGE)
 class AvatarView(APIView):
     @extend_schema(
         request={"multipart/form-data": _FORM, "image/*": OpenApiTypes.BINARY},

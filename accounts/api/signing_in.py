@@ -1,6 +1,9 @@
 """Codes, registration, sign-in, tokens and passwords."""
 
+from contextlib import suppress
+
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -8,6 +11,7 @@ from rest_framework.views import APIView
 from accounts import payloads, services, sessions, trusted_devices
 from accounts.api.open import OpenView
 from accounts.codes import Purpose
+from accounts.models import User
 from accounts.requests import ApiRequest
 from accounts.serializers import (
     ChangePasswordBody,
@@ -21,6 +25,7 @@ from accounts.serializers import (
     TokensSerializer,
 )
 from accounts.services import SignIn
+from imsystem.errors import NotAuthenticated
 from imsystem.http.api import body_of
 
 
@@ -34,6 +39,19 @@ def _signed_in(request: Request, sign_in: SignIn, status: int) -> Response:
     return Response(body, status=status)
 
 
+def _whose_address(request: Request, purpose: str) -> User | None:
+    """Who is signed in and wants another address; None when nobody shows a good token."""
+    if purpose != Purpose.CHANGE_EMAIL:
+        return None
+    for how in APIView.authentication_classes:
+        with suppress(NotAuthenticated, PermissionDenied):
+            found = how().authenticate(request)
+            if found is not None:
+                user: User = found[0]
+                return user
+    return None
+
+
 class CodeView(OpenView):
     @extend_schema(request=CodeBody, responses={202: SentCodeSerializer}, auth=[])
     def post(self, request: Request) -> Response:
@@ -43,6 +61,8 @@ class CodeView(OpenView):
             email=body["email"],
             purpose=Purpose(body["purpose"]),
             ip=sessions.client_ip(request._request),
+            device_token=trusted_devices.token_of(request._request),
+            user=_whose_address(request, body["purpose"]),
         )
         answer = {"expires_in": sent.expires_in, "retry_after": sent.retry_after}
         return Response(answer, status=202)
@@ -52,10 +72,11 @@ class RegisterView(OpenView):
     @extend_schema(request=RegisterBody, responses={201: SignInSerializer}, auth=[])
     def post(self, request: Request) -> Response:
         """Create an account with a code from the mail, and sign in."""
-        user = services.register(**body_of(request, RegisterBody))
+        ip = sessions.client_ip(request._request)
+        user = services.register(**body_of(request, RegisterBody), ip=ip)
         sign_in = services.sign_in_user(
             user=user,
-            ip=sessions.client_ip(request._request),
+            ip=ip,
             device=sessions.device_name(request._request),
         )
         return _signed_in(request, sign_in, 201)
@@ -98,8 +119,11 @@ class ResetPasswordView(OpenView):
     @extend_schema(request=ResetPasswordBody, responses={204: None}, auth=[])
     def post(self, request: Request) -> Response:
         """Set a new password with a code from the mail. Signs out everywhere."""
-        ip = sessions.client_ip(request._request)
-        user = services.reset_password(**body_of(request, ResetPasswordBody), ip=ip)
+        user = services.reset_password(
+            **body_of(request, ResetPasswordBody),
+            ip=sessions.client_ip(request._request),
+            device_token=trusted_devices.token_of(request._request),
+        )
         trusted_devices.trust(request._request, user)
         return Response(status=204)
 

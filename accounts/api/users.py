@@ -13,6 +13,8 @@ from accounts.serializers import (
     ProfileBody,
     UserListSerializer,
 )
+from accounts.sessions import client_ip
+from imsystem.errors import NotFound
 from imsystem.http.api import body_of, query_of
 
 
@@ -33,7 +35,7 @@ class UserView(APIView):
     @extend_schema(responses=PersonSerializer)
     def get(self, request: ApiRequest, user_identity: str) -> Response:
         """Somebody's public profile, and whether they are online if I may know."""
-        user = selectors.user_by_identity(user_identity)
+        user = selectors.person(request.user, user_identity, client_ip(request))
         online = selectors.online_as_seen(request.user, user)
         return Response(payloads.person(user, online=online))
 
@@ -44,5 +46,9 @@ class UsersView(APIView):
     )
     def get(self, request: ApiRequest) -> Response:
         """The person with exactly this account name: one result, or none."""
-        user = selectors.find_by_account(query_of(request, AccountQuery)["account"])
-        return Response({"results": [payloads.public_user(user)] if user else []})
+        account = query_of(request, AccountQuery)["account"]
+        try:
+            user = selectors.person_by_account(request.user, account, client_ip(request))
+        except NotFound:
+            return Response({"results": []})
+        return Response({"results": [payloads.public_user(user)]})

@@ -104,7 +104,8 @@ def otp_tries_of(user: User) -> Tries:
 
 
 def _otp_tries(user: User, place: str) -> Tries:
-    # Whoever guesses has the password. Its owner sets a new one by code, and has a new count.
+    # Whoever guesses has the password. A reset by mail starts a new count; a change of the password
+    # takes a good code first, so that it is no way to start anew.
     return Tries(OTP_FAILURES, (user.identity, str(user.password_set_at), place))
 
 

@@ -3,10 +3,11 @@
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
-from accounts import codes, mails
+from accounts import mails
 from accounts.canonical import valid_email
 from accounts.codes import Purpose
 from accounts.models import User
+from accounts.services.codes import Asker, entered
 from accounts.services.reauth import confirm
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotAuthenticated
@@ -19,7 +20,8 @@ def change_email(*, user: User, email: str, code: str, password: str, otp: str =
     """
     email = valid_email(email)
     confirm(user, password, otp)
-    with codes.consumed(purpose=Purpose.CHANGE_EMAIL, email=email, code=code):
+    asker = Asker(user=user)
+    with entered(email=email, purpose=Purpose.CHANGE_EMAIL, code=code, asker=asker):
         _store(user, email)
     old, user.email = user.email, email
     mails.send_email_changed(to=old, new=email)

@@ -6,19 +6,23 @@ from accounts.codes import Purpose
 from accounts.models import DeviceSession, User
 from accounts.policies import check_password_rules
 from accounts.services.attempts import start_anew
+from accounts.services.codes import Asker, entered
 from accounts.services.devices import revoke_all
-from accounts.services.reauth import confirm_password
+from accounts.services.reauth import confirm_otp, confirm_password
 from imsystem.sources import source_of
 
 
-def reset_password(*, email: str, code: str, password: str, ip: str = "") -> User:
+def reset_password(
+    *, email: str, code: str, password: str, ip: str = "", device_token: str = ""
+) -> User:
     """Sets a new password for the owner of `email` and signs them out everywhere. From where they
     did it they are let in again, however many strangers try passwords meanwhile."""
     email = valid_email(email)
     check_password_rules(password, User(email=email))
-    with codes.consumed(purpose=Purpose.RESET, email=email, code=code):
-        user = User.objects.filter(email=email, is_active=True).first()
-        if user is None:
+    user = User.objects.filter(email=email).first()
+    asker = Asker(ip, device_token)
+    with entered(email=email, purpose=Purpose.RESET, code=code, asker=asker, owner=user):
+        if user is None or not user.is_active:
             raise codes.bad_code()
         # Only now: before the code, this rule would tell which account the address belongs to.
         check_password_rules(password, user)
@@ -29,11 +33,20 @@ def reset_password(*, email: str, code: str, password: str, ip: str = "") -> Use
 
 
 def change_password(
-    *, user: User, old_password: str, new_password: str, keep_session: DeviceSession | None
+    *,
+    user: User,
+    old_password: str,
+    new_password: str,
+    keep_session: DeviceSession | None,
+    otp: str = "",
 ) -> None:
-    """Sets a new password; signs out everywhere but in `keep_session`."""
+    """Sets a new password; signs out everywhere but in `keep_session`.
+
+    Raises BadRequest at `old_password`, `new_password` or `otp`, and RateLimited.
+    """
     confirm_password(user, old_password, field="old_password")
     check_password_rules(new_password, user, field="new_password")
+    confirm_otp(user, otp)  # last: a code is good once, and should not be lost to a rule
     _set_password(user, new_password)
     revoke_all(user=user, except_session=keep_session)
 

@@ -16,6 +16,11 @@ def confirm(user: User, password: str, otp: str = "") -> None:
     Raises BadRequest at `password` or `otp`, and RateLimited after too many failures.
     """
     confirm_password(user, password)
+    confirm_otp(user, otp)
+
+
+def confirm_otp(user: User, otp: str) -> None:
+    """Returns when `otp` is good, or not needed. Raises BadRequest at `otp`, and RateLimited."""
     try:
         check_own_otp(user, otp)
     except (OtpRequired, BadOtp) as exc:

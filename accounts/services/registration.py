@@ -3,24 +3,32 @@
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
-from accounts import codes
 from accounts.canonical import valid_account, valid_email
 from accounts.codes import Purpose
 from accounts.models import User
 from accounts.policies import check_password_rules, valid_nickname
+from accounts.services.codes import Asker, entered
 from imsystem.errors import BadRequest
+from imsystem.limits import Limit
+
+# Names that are tried with one code: whoever has a mailbox must not read the list of accounts.
+NAMES_TAKEN = Limit("names-taken", amount=20, window_s=3_600)
 
 
-def register(*, account: str, password: str, email: str, code: str, nickname: str = "") -> User:
-    """Creates an account for the owner of `email`. Raises BadRequest, and changes nothing, else.
+def register(
+    *, account: str, password: str, email: str, code: str, nickname: str = "", ip: str = ""
+) -> User:
+    """Creates an account for the owner of `email`. Raises BadRequest, and changes nothing, else;
+    RateLimited for too many tries.
 
-    Whether the address has an account already is told only to who has its code.
+    Whether the name or the address has an account already is told only to who has the code.
     """
     account, email, nickname = _valid_names(account, email, nickname)
     check_password_rules(password, User(account=account, email=email))
-    if User.objects.filter(account=account).exists():
-        raise taken(account)
-    with codes.consumed(purpose=Purpose.REGISTER, email=email, code=code):
+    with entered(email=email, purpose=Purpose.REGISTER, code=code, asker=Asker(ip)):
+        NAMES_TAKEN.take(email)
+        if User.objects.filter(account=account).exists():
+            raise taken(account)
         return create_user(account=account, email=email, nickname=nickname, password=password)
 
 

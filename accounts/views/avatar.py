@@ -13,10 +13,12 @@ from accounts import services
 from accounts.default_avatar import drawing
 from accounts.pages import sentence, signed_in_user
 from accounts.selectors import picture
-from accounts.uploads import picture_in_form
+from accounts.uploads import MAX_BODY_BYTES, TOO_LARGE, picture_in_form
 from imsystem.errors import AppError
+from imsystem.http.body_limit import takes_uploads
 
 
+@takes_uploads(MAX_BODY_BYTES, TOO_LARGE)
 @never_cache
 @login_required
 @require_POST

@@ -34,11 +34,11 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@sensitive_post_parameters("old_password", "new_password")
+@sensitive_post_parameters("old_password", "new_password", "otp")
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_change(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
-    form = PasswordForm(request.POST or None)
+    form = PasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
             current = sessions.current_session(request)

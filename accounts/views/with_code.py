@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import services, sessions, trusted_devices
 from accounts.codes import Purpose
 from accounts.forms import CodeForm, RegisterForm, ResetForm
-from accounts.pages import PageForm, render_form, service_errors
+from accounts.pages import PageForm, render_form, service_errors, signed_in_user
 from accounts.services import SentCode
 
 HOME = "/chat/"
@@ -34,8 +34,13 @@ def _send_code(request: HttpRequest, form: PageForm, purpose: Purpose) -> SentCo
     address = CodeForm(request.POST)
     with service_errors(address):
         if address.is_valid():
-            email = address.cleaned_data["email"]
-            return services.send_code(email=email, purpose=purpose, ip=sessions.client_ip(request))
+            return services.send_code(
+                email=address.cleaned_data["email"],
+                purpose=purpose,
+                ip=sessions.client_ip(request),
+                device_token=trusted_devices.token_of(request),
+                user=signed_in_user(request) if purpose is Purpose.CHANGE_EMAIL else None,
+            )
     form.full_clean()
     form.errors.clear()
     form.errors.update(address.errors)
@@ -69,7 +74,7 @@ def register(request: HttpRequest) -> HttpResponse:
     form = RegisterForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
-            user = services.register(**form.cleaned_data)
+            user = services.register(**form.cleaned_data, ip=sessions.client_ip(request))
             sessions.open_browser_session(request, user)
             return redirect(HOME)
     return render_form(request, template, form)
@@ -85,8 +90,11 @@ def password_reset(request: HttpRequest) -> HttpResponse:
     form = ResetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
-            ip = sessions.client_ip(request)
-            user = services.reset_password(**form.cleaned_data, ip=ip)
+            user = services.reset_password(
+                **form.cleaned_data,
+                ip=sessions.client_ip(request),
+                device_token=trusted_devices.token_of(request),
+            )
             trusted_devices.trust(request, user)
             messages.success(request, _("Your password is set. Sign in with it."))
             return redirect("accounts:login")

@@ -6,7 +6,7 @@ from accounts import services, trusted_devices
 from accounts.canonical import valid_account
 from accounts.codes import Purpose
 from accounts.models import User
-from accounts.selectors import find_by_account
+from accounts.selectors import person_by_account
 from accounts.sessions import client_ip, device_name
 from chat.compat import payloads, texts
 from chat.compat.auth import token_data, user_of
@@ -14,7 +14,7 @@ from chat.compat.envelope import Refused, done, route
 from chat.heads import room_head
 from chat.payloads import MessagePayload
 from chat.selectors import MAX_PAGE, history
-from imsystem.errors import BadRequest, NotFound
+from imsystem.errors import BadRequest
 from imsystem.loops import run_on_loop
 from rooms.access import access
 from rooms.selectors import shared_direct
@@ -62,7 +62,12 @@ def send_code(request: HttpRequest) -> HttpResponse:
     email = _field(request.POST, "email")
     if not email:
         raise Refused(texts.NO_EMAIL)
-    services.send_code(email=email, purpose=Purpose.REGISTER, ip=client_ip(request))
+    services.send_code(
+        email=email,
+        purpose=Purpose.REGISTER,
+        ip=client_ip(request),
+        device_token=trusted_devices.token_of(request),
+    )
     return done(texts.CODE_SENT)
 
 
@@ -73,18 +78,19 @@ def register(request: HttpRequest) -> HttpResponse:
         password=_field(request.POST, "password"),
         email=_field(request.POST, "email"),
         code=_field(request.POST, "code"),
+        ip=client_ip(request),
     )
     signed_in = services.sign_in_user(user=user, ip=client_ip(request), device=device_name(request))
     trusted_devices.trust(request, user)
     return done(texts.REGISTERED, token_data(signed_in))
 
 
-def _register(**fields: str) -> User:
+def _register(*, ip: str, **fields: str) -> User:
     if not all(fields.values()):
         raise BadRequest
     valid_account(fields["account"])  # from here on an error of `account` says that it is taken
     try:
-        return services.register(**fields)
+        return services.register(**fields, ip=ip)
     except BadRequest as exc:
         if "account" in exc.errors:
             raise Refused(texts.ACCOUNT_TAKEN) from None
@@ -104,7 +110,7 @@ def user_detail(request: HttpRequest) -> HttpResponse:
 @route("GET", broken=texts.QUERY_FAILED)
 def user_query(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    other = _person(_field(request.GET, "account"))
+    other = _person(request, user, _field(request.GET, "account"))
     found = payloads.found_user(
         other,
         oneself=other.pk == user.pk,
@@ -119,7 +125,7 @@ def user_query(request: HttpRequest) -> HttpResponse:
 def user_add(request: HttpRequest) -> HttpResponse:
     """Friends are two people with a conversation: it opens here."""
     user = user_of(request)
-    other = _person(_field(request.POST, "account"))
+    other = _person(request, user, _field(request.POST, "account"))
     if shared_direct(user.identity, other.identity):
         raise Refused(texts.FRIENDS_ALREADY)
     open_direct(user=user, peer_identity=other.identity)
@@ -137,14 +143,12 @@ def user_delete(request: HttpRequest) -> HttpResponse:
     return done(texts.DELETED)
 
 
-def _person(account: str) -> User:
-    """The active person of this account; BadRequest without a name, NotFound for an unknown one."""
+def _person(request: HttpRequest, user: User, account: str) -> User:
+    """The active person of this account; BadRequest without a name, NotFound for an unknown one,
+    RateLimited after too many of these."""
     if not account:
         raise BadRequest
-    user = find_by_account(account)
-    if user is None:
-        raise NotFound
-    return user
+    return person_by_account(user, account, client_ip(request))
 
 
 # --- messages -------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """django.setup() for the processes that `up` starts."""
 
 import ctypes.util
-import warnings
 
 import django
 from django.urls import get_resolver
@@ -13,8 +12,6 @@ def setup_django() -> None:
     The MongoDB backend looks for the GDAL library under twelve names, three times, with child
     processes for each: 0.4 s of 1.85 s. No model here has a place on the map.
     """
-    # WhiteNoise hands files over as plain iterators: small ones, read in a thread.
-    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
     find = ctypes.util.find_library
     ctypes.util.find_library = lambda name: None if name.lower().startswith("gdal") else find(name)
     try:

@@ -1,8 +1,9 @@
 """WebSocket as uvicorn speaks it, but for frames that cost the server more than the client."""
 
-from asyncio import BaseTransport
+from asyncio import BaseTransport, TimerHandle
 from typing import Any
 
+from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -10,10 +11,14 @@ from websockets.protocol import Protocol
 from websockets.protocol import State as ConnectionState
 from websockets.streams import StreamReader
 
+from imsystem.embedded.connections import current_connections
 from imsystem.embedded.inbox import Inbox
+from imsystem.ops import metrics
 from imsystem.realtime import close_codes
 from imsystem.realtime.wire import only_text_frame
 
+# How long a socket that is told to close may take to read that and what was sent before.
+ENDED_WITHIN_S = 10.0
 # Frames that say nothing: pings, pongs, empty fragments. Clients send a ping every 20 s or so.
 MAX_IDLE_PER_S = 100
 TOO_LONG = (
@@ -23,7 +28,7 @@ TOO_LONG = (
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Differs from uvicorn's in ten things:
+    """Differs from uvicorn's in twelve things:
 
     - text that is no UTF-8 is closed with 1007 as there, but without a traceback in the log;
     - fragments are kept in one buffer: 65,000 of one byte took 2.5 MB as a list, and empty ones,
@@ -38,6 +43,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     - reading pauses when a second message waits, not with each: that took two system calls more;
     - who was heard from is not pinged: a client that keeps its heartbeat never is;
     - while it is open it keeps nothing of the handshake, and its queue is an Inbox: 8 KB less;
+    - a message, however many frames it has, must be there in settings.MESSAGE_WITHIN_S: whoever
+      sends one byte now and then is never pinged;
+    - when it is closed and the client reads nothing it ends all the same. There close() waits for
+      what is still to be sent, which may be for ever;
     - at its end it can be freed at once.
     """
 
@@ -46,6 +55,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     _second = 0
     _idle = 0
     _heard = 0.0
+    _message_timer: TimerHandle | None = None
+    _end_timer: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -59,6 +70,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.accept":
             self.scope["headers"].clear()  # type: ignore[attr-defined]
+        elif self.close_sent:
+            self._end_soon()
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
@@ -69,10 +82,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._hear(text)
             return
         super().data_received(data)
+        self._wait_for_message()
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self.handshake_complete = self.close_sent = True
             self.transport.write(TOO_LONG)
             self.transport.close()
+        if self.close_sent or self.transport.is_closing():
+            self._end_soon()
 
     def send_keepalive_ping(self) -> None:
         rest_s = self._heard + (self.ping_interval or 0) - self.loop.time()
@@ -81,7 +97,38 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         else:
             super().send_keepalive_ping()
 
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._end_soon()
+
+    def _wait_for_message(self) -> None:
+        """To be called when something was read that was not one whole message."""
+        if self.close_sent or _between_messages(self.conn):
+            self._stop_waiting()
+        elif self._message_timer is None and self.handshake_complete:
+            within_s = settings.MESSAGE_WITHIN_S
+            self._message_timer = self.loop.call_later(within_s, self._message_is_late)
+
+    def _stop_waiting(self) -> None:
+        if self._message_timer is not None:
+            self._message_timer.cancel()
+            self._message_timer = None
+
+    def _message_is_late(self) -> None:
+        self._message_timer = None
+        if not self.close_sent:
+            metrics.dropped.labels("body").inc()
+            self._fail(close_codes.TOO_SLOW, "too slow")
+
+    def _end_soon(self) -> None:
+        if self._end_timer is None and not self.disconnected:
+            self._end_timer = self.loop.call_later(ENDED_WITHIN_S, self.transport.abort)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        current_connections().leave(self.transport)
+        self._stop_waiting()
+        if self._end_timer is not None:
+            self._end_timer.cancel()
         super().connection_lost(exc)
         # These hold the connection, which holds them: only the garbage collector would find them.
         self.conn.parser.close()
@@ -113,6 +160,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.send_receive_event_to_app()
 
     def send_receive_event_to_app(self) -> None:
+        self._stop_waiting()  # the next message has as long again
         if self.curr_msg_data_type == "text":
             text, self.frames = self.frames[0], []
             self._hear(text)
@@ -147,6 +195,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _fail(self, code: int, reason: str) -> None:
         self.conn.fail(code, reason)
         self.handle_parser_exception()
+        self._end_soon()
 
 
 def _between_messages(conn: Protocol) -> bool:

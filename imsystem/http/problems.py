@@ -23,6 +23,7 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
+    408: "too_slow",
     413: "too_large",
     415: "unsupported_media_type",
     429: "rate_limited",
@@ -64,7 +65,8 @@ def problem(
     return body
 
 
-def _headers(exc: BaseException) -> dict[str, str]:
+def error_headers(exc: BaseException) -> dict[str, str]:
+    """The headers that belong to an error's answer."""
     retry_after = getattr(exc, "retry_after", None)
     return {} if retry_after is None else {"Retry-After": str(int(retry_after))}
 
@@ -105,7 +107,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.NotFound()
     if isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
-    headers = _headers(exc)
+    headers = error_headers(exc)
     if isinstance(exc, AppError):
         body = app_error_body(exc)
     elif isinstance(exc, exceptions.APIException):
@@ -120,6 +122,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 def problem_response(exc: AppError) -> JsonResponse:
     """The same document outside DRF (middleware, error pages of /api/)."""
     response = JsonResponse(app_error_body(exc), status=exc.status, content_type=CONTENT_TYPE)
-    for name, value in _headers(exc).items():
+    for name, value in error_headers(exc).items():
         response[name] = value
     return response

@@ -65,6 +65,12 @@ lost_packets: Callable[..., None] = Counter(
 refusals = Counter("imsystem_command_errors_total", "Commands answered with an error", ["code"])
 sockets = Gauge("imsystem_sockets", "Open sockets", multiprocess_mode="livesum")
 closed = Counter("imsystem_sockets_closed_total", "Sockets closed by the server", ["code"])
+dropped = Counter(
+    "imsystem_connections_dropped_total",
+    "Connections the server hung up on: full (no room), idle (made room for a new one), head or "
+    "body (came too slowly), answer (was not read)",
+    ["why"],
+)
 _requests = Histogram(
     "imsystem_http_request_seconds",
     "HTTP requests by route and status",

@@ -2,6 +2,7 @@
 
 # Defined by RFC 6455 and its registry.
 BAD_TEXT = 1007
+TOO_SLOW = 1008
 TOO_BIG = 1009
 RESTART = 1012
 TRY_LATER = 1013

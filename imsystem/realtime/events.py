@@ -29,17 +29,24 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):
     """Add the sockets of topic `who` (a user) to `topic` (a room), which has `seq` messages so
-    far."""
+    far. Those up to `floor` are not for them."""
 
     who: Topic
     topic: Topic
     seq: int = 0
+    floor: int = 0
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, tag="part"):
     """Take the sockets of topic `who` out of `topic`."""
 
     who: Topic
+    topic: Topic
+
+
+class Reveal(msgspec.Struct, frozen=True, array_like=True, tag="reveal"):
+    """Lift the floors of `topic` (a room): all its messages are now for all its sockets."""
+
     topic: Topic
 
 
@@ -63,7 +70,7 @@ class Beat(msgspec.Struct, frozen=True, array_like=True, tag="beat"):
     """A hub's own pulse. When it comes back, the channel layer works."""
 
 
-Event = Deliver | Join | Part | Close | Changed | Beat
+Event = Deliver | Join | Part | Reveal | Close | Changed | Beat
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Event])

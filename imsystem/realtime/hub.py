@@ -57,6 +57,9 @@ class Hub:
         # Users whose rooms changed since the sweep emptied this: what it read of them is old.
         self.moved: set[str] = set()
         self._topics: defaultdict[Topic, set[Connection]] = defaultdict(set)
+        # Sockets that do not get a room's earlier messages: topic -> socket -> the last such seq.
+        # Beside the topics, so that a room without any is delivered as fast as ever.
+        self._floors: defaultdict[Topic, dict[Connection, int]] = defaultdict(dict)
         self._order = RoomOrder(self._send_messages)
         self._outgoing: list[ev.Event] = []
         self._wake = asyncio.Event()
@@ -87,12 +90,28 @@ class Hub:
         for topic in list(connection.topics):
             self.unsubscribe(connection, topic)
 
-    def subscribe(self, connection: Connection, topic: Topic) -> None:
+    def subscribe(self, connection: Connection, topic: Topic, floor: int = 0) -> None:
+        """`floor`: the seq of a room's last message that is not for this socket."""
         connection.topics.add(topic)
         self._topics[topic].add(connection)
+        if floor:
+            self._floors[topic][connection] = floor
+        else:
+            self._lift(connection, topic)
+
+    def floor(self, connection: Connection, topic: Topic) -> int:
+        return self._floors[topic].get(connection, 0) if topic in self._floors else 0
+
+    def _lift(self, connection: Connection, topic: Topic) -> None:
+        floors = self._floors.get(topic)
+        if floors is not None:
+            floors.pop(connection, None)
+            if not floors:
+                del self._floors[topic]
 
     def unsubscribe(self, connection: Connection, topic: Topic) -> None:
         connection.topics.discard(topic)
+        self._lift(connection, topic)
         members = self._topics.get(topic)
         if members is not None:
             members.discard(connection)
@@ -148,15 +167,17 @@ class Hub:
         match event:
             case ev.Deliver():
                 self._send_to_topic(event)
-            case ev.Join(who, topic, seq):
+            case ev.Join(who, topic, seq, floor):
                 self.moved.add(who)
                 for connection in self.sockets_of(who):
-                    self.subscribe(connection, topic)
+                    self.subscribe(connection, topic, floor)
                 self.begin(topic, seq)
             case ev.Part(who, topic):
                 self.moved.add(who)
                 for connection in self.sockets_of(who):
                     self.unsubscribe(connection, topic)
+            case ev.Reveal(topic):
+                self._floors.pop(topic, None)
             case ev.Close(topic, code):
                 for connection in self.sockets_of(topic):
                     connection.close(code)
@@ -165,7 +186,7 @@ class Hub:
         """New messages of one room, to all its sockets, in one write to each: that is 7 us, most
         of what a delivery costs."""
         started = time.perf_counter()
-        sockets = self.sockets_of(events[0].topic)
+        sockets = self._readers(events[0].topic, min(event.seq for event in events))
         if not sockets:
             return
         for frames, wire in in_writes([event.frame for event in events]):
@@ -176,7 +197,9 @@ class Hub:
 
     def _send_to_topic(self, event: ev.Deliver) -> None:
         started = time.perf_counter()
-        sockets = self.sockets_of(event.topic)
+        sockets = (
+            self._readers(event.topic, event.seq) if event.seq else self.sockets_of(event.topic)
+        )
         if not sockets:
             return
         frames, wire = (event.frame,), text_frame(event.frame)
@@ -190,6 +213,12 @@ class Hub:
                 connection.push_all(frames, wire)
         metrics.fan_out(time.perf_counter() - started)
         metrics.deliveries(len(sockets))
+
+    def _readers(self, topic: Topic, seq: int) -> list[Connection]:
+        """The local sockets of a room that get its messages from `seq` on."""
+        if topic not in self._floors:
+            return self.sockets_of(topic)
+        return [c for c in self.sockets_of(topic) if self.floor(c, topic) < seq]
 
     # --- the channel layer -----------------------------------------------------------------
 

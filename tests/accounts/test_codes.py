@@ -1,13 +1,15 @@
 """Codes: bound to purpose and address, single use, five tries, one a minute, hashed at rest."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from time_machine import Traveller
 
 from accounts import codes
 from accounts.codes import Purpose
-from imsystem.errors import RateLimited
+from imsystem.errors import BadRequest, RateLimited
 from imsystem.redis import sync_redis
 from tests.accounts.conftest import wrong
 
@@ -113,3 +115,93 @@ def test_a_failed_block_gives_the_code_back() -> None:
     with pytest.raises(ZeroDivisionError), codes.consumed(**REGISTER, code=code):
         raise ZeroDivisionError
     assert codes.consume(**REGISTER, code=code)
+
+
+# --- several places -------------------------------------------------------------------------
+
+
+def typed(code: str, place: str) -> str:
+    """good, wrong, or "here": a code has to be asked for in this place."""
+    try:
+        with codes.consumed(**REGISTER, code=code, place=place):
+            return "good"
+    except BadRequest as exc:
+        return "wrong" if exc.errors == codes.bad_code().errors else "here"
+
+
+def test_asking_elsewhere_voids_no_code() -> None:
+    own = codes.issue(**REGISTER, place="home")
+    others = [codes.issue(**REGISTER, place=f"stranger {number}") for number in range(10)]
+    assert typed(own, "home") == "good"
+    assert typed(others[9], "stranger 9") == ("good" if others[9] != own else "wrong")
+
+
+def test_wrong_codes_typed_elsewhere_cost_no_code() -> None:
+    code = codes.issue(**REGISTER, place="home")
+    guesses = [typed(wrong(code), f"stranger {number}") for number in range(10)]
+    assert guesses == ["wrong"] * 5 + ["here"] * 5
+    assert typed(code, "stranger 11") == "here"
+    assert typed(code, "home") == "good"
+
+
+def test_a_code_may_be_typed_on_another_device() -> None:
+    code = codes.issue(**REGISTER, place="laptop")
+    assert typed(wrong(code), "phone") == "wrong"
+    assert typed(code, "phone") == "good"
+    assert typed(code, "laptop") == "wrong"
+
+
+def test_a_code_may_be_typed_where_another_was_asked_for() -> None:
+    first = codes.issue(**REGISTER, place="laptop")
+    codes.issue(**REGISTER, place="phone")
+    assert typed(first, "phone") == "good"
+
+
+def test_whoever_asks_has_five_tries_at_their_own_and_five_a_day_at_all_others() -> None:
+    code = codes.issue(**REGISTER, place="home")
+    own = codes.issue(**REGISTER, place="stranger")
+    bad = next(f"{n:06}" for n in range(3) if f"{n:06}" not in {code, own})
+    assert [typed(bad, "stranger") for _ in range(9)] == ["wrong"] * 5 + ["here"] * 4
+    codes.issue(**REGISTER, place="stranger")
+    assert [typed(code, "stranger") for _ in range(5)] == ["wrong"] * 5
+    assert typed(code, "home") == "good"
+
+
+def test_what_strangers_do_with_other_codes_does_not_end_mine(clock: Traveller) -> None:
+    """Each code has its own ten minutes."""
+    own = codes.issue(**REGISTER, place="home")
+    clock.shift(timedelta(minutes=9))
+    codes.issue(**REGISTER, place="stranger")
+    assert typed(own, "home") == "good"
+    own = codes.issue(**REGISTER, place="home")
+    clock.shift(timedelta(minutes=10))
+    codes.issue(**REGISTER, place="stranger")
+    assert typed(own, "home") == "wrong"
+
+
+def test_a_code_that_is_given_back_ends_when_it_would_have(clock: Traveller) -> None:
+    code = codes.issue(**REGISTER)
+    clock.shift(timedelta(minutes=9))
+    with pytest.raises(ZeroDivisionError), codes.consumed(**REGISTER, code=code):
+        raise ZeroDivisionError
+    clock.shift(timedelta(minutes=1))
+    assert not codes.consume(**REGISTER, code=code)
+
+
+def test_of_two_places_at_once_one_wins() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(20):
+            purpose = {"purpose": Purpose.RESET, "email": f"u{number}@example.org"}
+            code = codes.issue(**purpose, place="laptop")
+            attempts = [
+                pool.submit(codes.consume, **purpose, code=code, place=place)
+                for place in ("laptop", "phone")
+            ]
+            assert sorted(attempt.result() for attempt in attempts) == [False, True]
+
+
+def test_one_code_a_minute_in_each_place() -> None:
+    codes.start_cooldown(**REGISTER, place="stranger")
+    codes.start_cooldown(**REGISTER, place="home")
+    with pytest.raises(RateLimited):
+        codes.start_cooldown(**REGISTER, place="home")

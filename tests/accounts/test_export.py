@@ -127,7 +127,7 @@ async def test_messages_of_rooms_one_has_left_of_every_kind(alice: User, bob: Us
         rooms.delete_room(user=bob, room_identity=made["deleted"].pk)
         rooms.close_direct(user=bob, peer_identity=alice.pk)
         # Coming and going leaves one trace, not many.
-        rooms.join(user=alice, room_identity=made["left"].pk)
+        rooms.join(user=alice, number=made["left"].number)
         rooms.leave(user=alice, room_identity=made["left"].pk)
         return made
 

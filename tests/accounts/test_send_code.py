@@ -1,21 +1,26 @@
 """send_code: the same for known and unknown addresses, limited, and honest about dead mail."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
+from django.test import Client
 from django.utils import translation
 
-from accounts import codes, services
+from accounts import codes, services, trusted_devices
 from accounts.codes import Purpose
 from accounts.models import User
 from accounts.services import SentCode
 from accounts.services import codes as code_services
 from imsystem.errors import BadRequest, RateLimited
+from imsystem.limits import Limit
 from imsystem.mail.outbox import deliver_due
 from imsystem.redis import sync_redis
-from tests.accounts.conftest import mailed_code
-from tests.mailbox import delivered
+from tests.accounts.conftest import PASSWORD, mailed_code, wrong
+from tests.api import Api
+from tests.mailbox import delivered, delivered_to
 
 SENT = SentCode(expires_in=600, retry_after=60)
 
@@ -74,14 +79,140 @@ def test_one_mail_a_minute(alice: User, known: bool) -> None:
     assert len(delivered()) == 1
 
 
-def test_ten_mails_a_day_to_one_address() -> None:
-    for number in range(10):
-        send("new@example.org", ip=f"10.0.0.{number}")
-        sync_redis().delete(*sync_redis().keys("im:code-sent:*"))
-    with pytest.raises(RateLimited) as refused:
-        send("new@example.org", ip="10.0.0.99")
-    assert 86_000 < refused.value.retry_after <= 86_400
-    assert len(delivered()) == 10
+def later() -> None:
+    """The minute between two codes is over."""
+    for key in sync_redis().keys("im:code-sent:*"):
+        sync_redis().delete(key)
+
+
+def outcomes(email: str, ips: Iterable[str], purpose: Purpose = Purpose.RESET, **asker: Any) -> str:
+    """A letter for each that asks: s for sent, r for refused."""
+    said = ""
+    for ip in ips:
+        later()
+        try:
+            services.send_code(email=email, purpose=purpose, ip=ip, **asker)
+        except RateLimited:
+            said += "r"
+        else:
+            said += "s"
+    return said
+
+
+STRANGER = "198.51.100.7"
+MANY = [f"2001:db8:{number:x}::1" for number in range(40)]
+
+
+@pytest.fixture
+def _many_per_ip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_services, "CODES_PER_IP", Limit("t", amount=1_000, window_s=600))
+
+
+@pytest.mark.usefixtures("_many_per_ip")
+@pytest.mark.parametrize("email", ["alice@example.org", "nobody@example.org"])
+@pytest.mark.parametrize("purpose", Purpose)
+def test_one_source_leaves_codes_for_others(alice: User, email: str, purpose: Purpose) -> None:
+    assert outcomes(email, [STRANGER] * 20, purpose) == "s" * 6 + "r" * 14
+    assert outcomes(email, ["192.0.2.1"] * 2, purpose) == "sr"
+    assert outcomes(email, ["2001:db8::1", "2001:db8::2"], purpose) == "sr"  # one source
+
+
+@pytest.mark.usefixtures("_many_per_ip")
+def test_all_strangers_together_send_fifteen_mails_a_day() -> None:
+    asked = MANY + MANY[:10]
+    assert outcomes("new@example.org", asked) == "s" * 10 + "r" * 30 + "s" * 5 + "r" * 5
+    assert outcomes("new@example.org", MANY) == "r" * 40
+    assert len(delivered()) == 15
+
+
+def use_up(email: str) -> None:
+    assert outcomes(email, MANY + MANY[:10]).endswith("r" * 5)
+
+
+def test_the_owner_s_places_have_codes_of_their_own(alice: User) -> None:
+    services.sign_in_user(user=alice, ip="192.0.2.1", device="")
+    use_up(alice.email)
+    assert outcomes(alice.email, ["203.0.113.1"]) == "r"
+    assert outcomes(alice.email, ["192.0.2.1"] * 11) == "s" * 10 + "r"
+    mine = trusted_devices._with_user("", alice)
+    assert outcomes(alice.email, ["203.0.113.1"] * 11, device_token=mine) == "s" * 10 + "r"
+
+
+def test_a_stranger_s_device_is_a_stranger(alice: User, bob: User) -> None:
+    use_up(alice.email)
+    assert (
+        outcomes(alice.email, ["192.0.2.1"], device_token=trusted_devices._with_user("", bob))
+        == "r"
+    )
+
+
+def test_an_office_that_used_its_codes_up_leaves_the_owner_alone(alice: User) -> None:
+    services.sign_in_user(user=alice, ip="10.0.0.1", device="")
+    for number in range(15):
+        send(f"new{number}@example.org")
+    assert outcomes("new15@example.org", ["10.0.0.1"]) == "r"
+    assert outcomes(alice.email, ["10.0.0.1"]) == "s"
+
+
+def test_a_change_of_address_counts_who_is_signed_in(alice: User, bob: User) -> None:
+    use_up("new@example.org")
+    asked = {"purpose": Purpose.CHANGE_EMAIL, "user": alice}
+    assert outcomes("new@example.org", ["192.0.2.1"] * 11, **asked) == "s" * 10 + "r"
+    code = mailed_code("new@example.org")
+    assert outcomes("new@example.org", ["192.0.2.1"], **{**asked, "user": bob}) == "s"
+    services.change_email(user=alice, email="new@example.org", code=code, password=PASSWORD)
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_both_doors_know_who_is_signed_in(alice: User, door: str) -> None:
+    use_up("new@example.org")
+    later()
+    if door == "page":
+        client = Client()
+        client.post("/accounts/login/", {"account": "alice", "password": PASSWORD})
+        body = {"email": "new@example.org", "action": "send_code"}
+        assert client.post("/accounts/email/", body).status_code == 200
+    else:
+        body = {"email": "new@example.org", "purpose": "change_email"}
+        assert Api(alice).post("auth/code/", body).status_code == 202
+        assert Api().post("auth/code/", body).status_code == 429
+    assert len(delivered_to("new@example.org")) == 16
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_a_reset_goes_through_while_strangers_ask_and_guess(alice: User, door: str) -> None:
+    """From the first mail to the new password, with nothing known of the owner but their source."""
+    for number in range(8):
+        outcomes(alice.email, [f"203.0.113.{number}"] * 3)
+    client = Client(REMOTE_ADDR="192.0.2.1")
+    path = "/accounts/password/reset/" if door == "page" else "/api/v1/auth/"
+    form: dict[str, Any] = {} if door == "page" else {"content_type": "application/json"}
+    body = {"email": alice.email, "action": "send_code", "purpose": "reset"}
+    client.post(path if door == "page" else f"{path}code/", body, **form)
+    code = mailed_code(alice.email)
+    for number in range(30):
+        outcomes(alice.email, [MANY[number]])
+        with pytest.raises(BadRequest):
+            services.reset_password(
+                email=alice.email, code=wrong(code), password="x" * 12, ip=MANY[number]
+            )
+    body = {"email": alice.email, "code": code, "password": "battery staple correct"}
+    answer = client.post(path if door == "page" else f"{path}password/reset/", body, **form)
+    assert answer.status_code == (302 if door == "page" else 204)
+    assert User.objects.get(pk=alice.pk).check_password("battery staple correct")
+
+
+def test_codes_typed_from_one_source() -> None:
+    typed = {"email": "new@example.org", "code": "000000", "password": PASSWORD}
+    for number in range(60):
+        with pytest.raises(BadRequest):
+            services.reset_password(**{**typed, "email": f"n{number}@example.org"}, ip=STRANGER)
+    with pytest.raises(RateLimited):
+        services.reset_password(**typed, ip=STRANGER)
+    with pytest.raises(RateLimited):
+        services.register(**typed, account="new", ip=STRANGER)
+    with pytest.raises(BadRequest):
+        services.register(**typed, account="new", ip="192.0.2.1")
 
 
 def test_fifteen_addresses_in_ten_minutes_from_one_ip() -> None:

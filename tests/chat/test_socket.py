@@ -44,6 +44,8 @@ async def test_ready_is_first_and_complete(cast: Cast) -> None:
                     "info": "",
                     "avatar": initial(cast.room.pk, "Kitchen"),
                     "kind": "group",
+                    "join_rule": "open",
+                    "history": "all",
                     "user_identity": cast.owner.pk,
                     "role": "member",
                     "last_seq": 0,

@@ -1,4 +1,4 @@
-"""The 98 bad inputs of the test plan, and where each is tested.
+"""The bad inputs of the test plan (1-98) and those found since, and where each is tested.
 
 python -m tests.hostile.cases     prints how many are
 """
@@ -9,7 +9,7 @@ SOCKETS, WIRE = f"{HOSTILE}test_wire_sockets.py", f"{HOSTILE}test_wire.py"
 BODIES, REST = f"{HOSTILE}test_bodies.py", f"{HOSTILE}test_rest.py"
 QUERIES, UPLOADS = f"{HOSTILE}test_queries.py", f"{HOSTILE}test_uploads.py"
 PAGES, LIMITS = f"{HOSTILE}test_pages.py", f"{HOSTILE}test_limits.py"
-FLOODS = f"{HOSTILE}test_floods.py"
+FLOODS, HOLDING = f"{HOSTILE}test_floods.py", f"{HOSTILE}test_holding.py"
 
 # Number -> file::test or file::class, …
 TESTED: dict[int, list[str] | tuple[str, ...]] = {
@@ -104,17 +104,28 @@ TESTED: dict[int, list[str] | tuple[str, ...]] = {
     96: [f"{PAGES}::TestLogs"],
     97: [f"{HOSTILE}test_production.py::TestRefusals"],
     98: [f"{PAGES}::TestErrorPages"],
+    99: [f"{HOLDING}::test_99_a_silent_body_ends",
+         f"{HOLDING}::test_99_a_body_byte_by_byte_ends"],
+    100: [f"{HOLDING}::test_100_large_bodies_only_where_uploads_go"],
+    101: [f"{HOLDING}::test_101_unfinished_uploads_fill_neither_memory_nor_disk"],
+    102: [f"{HOLDING}::test_102_downloads_nobody_reads",
+          f"{HOLDING}::test_102_short_answers_nobody_reads",
+          f"{HOLDING}::test_102_who_reads_slowly_gets_all_of_it"],
+    103: [f"{HOLDING}::test_103_one_address_has_so_many_connections"],
+    104: [f"{HOLDING}::test_104_at_the_limit_of_descriptors_others_get_in"],
+    105: [f"{HOLDING}::test_105_a_message_without_end_ends"],
+    106: [f"{HOLDING}::test_106_requests_on_one_connection_wait_for_each_other"],
 }  # fmt: skip
 LATER = {
     69: "comes with an export as CSV; what there is is JSON",
     83: "comes with files in messages",
     84: "comes with files in messages; pictures of people are for everybody",
 }
-ALL = range(1, 99)
+ALL = sorted({*range(1, 99), *TESTED})
 
 
 def summary() -> str:
-    """`95 of 98 bad inputs of the test plan are tested`, and a line for each that is not."""
+    """`103 of 106 bad inputs of the test plan are tested`, and a line for each that is not."""
     later = "".join(f"\n{number}: {why}" for number, why in sorted(LATER.items()))
     return f"{len(TESTED)} of {len(ALL)} bad inputs of the test plan are tested{later}"
 

@@ -1,4 +1,4 @@
-"""Each of the 98 bad inputs has a test, or a reason why not yet."""
+"""Each bad input of the test plan has a test, or a reason why not yet."""
 
 import ast
 from pathlib import Path

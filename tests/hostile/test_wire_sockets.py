@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from imsystem.client_limits import FRAME_BYTES
-from imsystem.embedded.http import HEAD_WITHIN_S
 from imsystem.embedded.websocket import MAX_IDLE_PER_S
 from tests.hostile.scene import WITHIN_S, Scene, case
 from tests.hostile.target import PASSWORD
@@ -195,8 +195,9 @@ def test_frames_of_nobody_get_no_answer(scene: Scene, data: bytes) -> None:
 
 
 def test_17_a_handshake_byte_by_byte_is_hung_up_on(scene: Scene) -> None:
-    """So are those that stop in the middle of it, or never begin. They began with the scene."""
-    assert scene.slow.seconds() == [pytest.approx(HEAD_WITHIN_S, abs=2)] * 3
+    """So are those that stop in the middle of it, or never begin. They began with the scene; some
+    may have had to make room for others since."""
+    assert max(scene.slow.seconds()) < settings.HEAD_WITHIN_S + 2
 
 
 ORIGINS = [

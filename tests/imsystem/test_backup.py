@@ -170,7 +170,7 @@ async def test_nothing_is_said_of_messages_that_came_later(cast: Cast) -> None:
 
 
 def _joined_late(cast: Cast) -> User:
-    rooms.join(user=cast.outsider, room_identity=cast.room.pk)
+    rooms.join(user=cast.outsider, number=cast.room.number)
     return cast.outsider
 
 

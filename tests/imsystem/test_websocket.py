@@ -77,7 +77,7 @@ class Line(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written, self.closed, self.reading = b"", False, True
-        self.pauses = 0
+        self.pauses, self.aborted = 0, False
 
     def write(self, data: Any) -> None:
         self.written += bytes(data)
@@ -87,6 +87,9 @@ class Line(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
     def pause_reading(self) -> None:
         self.reading, self.pauses = False, self.pauses + 1
@@ -325,3 +328,67 @@ async def test_a_socket_that_ended_is_pinged_no_more() -> None:
     await socket.ends()
     socket.clock.passes(10 * PING_S)
     assert socket.line.written == b""
+
+
+# --- what does not come, and what is not read --------------------------------------------------
+
+
+MESSAGE_S, ENDED_S = 30.0, 10.0
+DRIBBLES = {
+    "one frame": [masked(b"x" * 200)[:3], *[b"x"] * 10],
+    "fragments": [masked(b"x", fin=False), *[masked(b"x", Opcode.CONT, fin=False)] * 10],
+    "fragments and pings": [masked(b"x", fin=False), *[masked(b"", Opcode.PING)] * 10],
+}
+
+
+@pytest.mark.parametrize("pieces", DRIBBLES.values(), ids=DRIBBLES)
+async def test_a_message_that_does_not_end_ends_its_socket(pieces: list[bytes]) -> None:
+    socket = await opened()
+    for piece in pieces:
+        await socket.says(piece)
+        socket.clock.passes(MESSAGE_S / 12)
+    assert not socket.line.closed
+    socket.clock.passes(MESSAGE_S / 6)
+    assert socket.line.closed
+    assert b"\x88\x0a\x03\xf0too slow" in socket.line.written
+    await socket.ends()
+
+
+async def test_each_message_has_its_time_again() -> None:
+    """Reads end where they end: of a busy socket perhaps always within a message."""
+    socket = await opened()
+    whole = masked(b"x" * 200)
+    await socket.says(whole[:50])
+    for _ in range(10):
+        socket.clock.passes(MESSAGE_S - 10)
+        await socket.says(whole[50:] + whole[:50])
+    assert not socket.line.closed
+    await socket.says(whole[50:])
+    socket.clock.passes(MESSAGE_S - 1)
+    assert not socket.line.closed
+    assert len(socket.heard) == 11
+    await socket.ends()
+
+
+@pytest.mark.parametrize("close", ["by us", "by them", "dead"])
+async def test_who_reads_nothing_cannot_keep_a_socket_open(close: str) -> None:
+    socket = await opened()
+    if close == "by us":
+        await socket.protocol.send({"type": "websocket.close", "code": 4401})
+    elif close == "by them":
+        await socket.says(masked(b"\x03\xe8", Opcode.CLOSE))
+    else:
+        socket.clock.passes(PING_S + PONG_S + 0.1)
+    socket.clock.passes(ENDED_S - 0.2)
+    assert not socket.line.aborted
+    socket.clock.passes(0.3)
+    assert socket.line.aborted
+    await socket.ends()
+
+
+async def test_a_socket_that_ended_leaves_no_timer() -> None:
+    socket = await opened()
+    await socket.says(masked(b"x", fin=False), masked(b"\x03\xe8", Opcode.CLOSE))
+    await socket.ends()
+    socket.clock.passes(10 * MESSAGE_S)
+    assert not socket.line.aborted

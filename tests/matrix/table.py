@@ -12,7 +12,8 @@ from typing import Any
 TABLE = """
 action                anonymous  outsider  staff  member  muted  kicked  left  admin  owner
 look up the number    401        ok        ok     ok      ok     ok      ok    ok     ok
-join                  401        ok        ok     ok      ok     ok      ok    ok     ok
+join                  401        ok        ok     ok      ok     403     ok    ok     ok
+join by identity      401        404       404    ok      ok     404     404   ok     ok
 see the room          401        404       404    ok      ok     404     404   ok     ok
 see the members       401        404       404    ok      ok     404     404   ok     ok
 read history          401        404       404    ok      ok     404     404   ok     ok
@@ -32,10 +33,20 @@ mute an admin         401        404       404    403     403    404     404   4
 kick a member         401        404       404    403     403    404     404   ok     ok
 kick an admin         401        404       404    403     403    404     404   403    ok
 kick the owner        401        404       404    403     403    404     404   403    403
+see the bans          401        404       404    403     403    404     404   ok     ok
+ban a member          401        404       404    403     403    404     404   ok     ok
+ban an admin          401        404       404    403     403    404     404   403    ok
+ban the owner         401        404       404    403     403    404     404   403    403
+ban a stranger        401        404       404    403     403    404     404   ok     ok
+lift a ban            401        404       404    403     403    404     404   ok     ok
+add who was kicked    401        404       404    403     403    404     404   ok     ok
+add who is banned     401        404       404    403     403    404     404   403    403
 promote               401        404       404    403     403    404     404   403    ok
 demote                401        404       404    403     403    404     404   403    ok
 hand over             401        404       404    403     403    404     404   403    ok
 rename                401        404       404    403     403    404     404   ok     ok
+close the room        401        404       404    403     403    404     404   ok     ok
+hide what was said    401        404       404    403     403    404     404   ok     ok
 delete the room       401        404       404    403     403    404     404   403    ok
 leave                 401        404       404    ok      ok     404     404   ok     403
 """
@@ -54,7 +65,9 @@ FOR_ALL = {"look up the number", "join"}
 # Allowed, these leave a place in which the table no longer holds.
 LASTING = {
     "join", "recall own", "recall another's", "add a member", "mute a member", "mute an admin",
-    "kick a member", "kick an admin", "promote", "demote", "hand over", "delete the room", "leave",
+    "kick a member", "kick an admin", "ban a member", "ban an admin", "ban a stranger",
+    "lift a ban", "add who was kicked", "close the room", "hide what was said", "promote", "demote",
+    "hand over", "delete the room", "leave",
 }  # fmt: skip
 CODES = {"401": "not_authenticated", "404": "not_found", "403": "forbidden", "muted": "muted"}
 WORDS = {code: word for word, code in CODES.items()}
@@ -65,7 +78,8 @@ Call = tuple[str, str, Any]
 
 REST: dict[str, Call] = {
     "look up the number": ("GET", "rooms/lookup/?number={number}", None),
-    "join": ("POST", "rooms/{room}/join/", None),
+    "join": ("POST", "rooms/join/", {"number": "{number}"}),
+    "join by identity": ("POST", "rooms/{room}/join/", None),
     "see the room": ("GET", "rooms/{room}/", None),
     "see the members": ("GET", "rooms/{room}/members/", None),
     "read history": ("GET", "rooms/{room}/messages/", None),
@@ -87,10 +101,20 @@ REST: dict[str, Call] = {
     "kick a member": ("DELETE", "rooms/{room}/members/{peer}/", None),
     "kick an admin": ("DELETE", "rooms/{room}/members/{deputy}/", None),
     "kick the owner": ("DELETE", "rooms/{room}/members/{boss}/", None),
+    "see the bans": ("GET", "rooms/{room}/bans/", None),
+    "ban a member": ("PUT", "rooms/{room}/bans/{peer}/", {"reason": "x"}),
+    "ban an admin": ("PUT", "rooms/{room}/bans/{deputy}/", {}),
+    "ban the owner": ("PUT", "rooms/{room}/bans/{boss}/", {}),
+    "ban a stranger": ("PUT", "rooms/{room}/bans/{newcomer}/", {}),
+    "lift a ban": ("DELETE", "rooms/{room}/bans/{kicked}/", None),
+    "add who was kicked": ("POST", "rooms/{room}/members/", {"user_identity": "{kicked}"}),
+    "add who is banned": ("POST", "rooms/{room}/members/", {"user_identity": "{banned}"}),
     "promote": ("PATCH", "rooms/{room}/members/{peer}/", {"role": "admin"}),
     "demote": ("PATCH", "rooms/{room}/members/{deputy}/", {"role": "member"}),
     "hand over": ("PATCH", "rooms/{room}/members/{peer}/", {"role": "owner"}),
     "rename": ("PATCH", "rooms/{room}/", {"name": "Mine"}),
+    "close the room": ("PATCH", "rooms/{room}/", {"join_rule": "invite"}),
+    "hide what was said": ("PATCH", "rooms/{room}/", {"history": "joined"}),
     "delete the room": ("DELETE", "rooms/{room}/", None),
     "leave": ("POST", "rooms/{room}/leave/", None),
 }
@@ -124,10 +148,18 @@ PAGES: dict[str, Call] = {
     "kick a member": ("POST", _SETTINGS, {"action": "remove", "user_identity": "{peer}"}),
     "kick an admin": ("POST", _SETTINGS, {"action": "remove", "user_identity": "{deputy}"}),
     "kick the owner": ("POST", _SETTINGS, {"action": "remove", "user_identity": "{boss}"}),
+    "ban a member": ("POST", _SETTINGS, {"action": "ban", "user_identity": "{peer}"}),
+    "ban an admin": ("POST", _SETTINGS, {"action": "ban", "user_identity": "{deputy}"}),
+    "ban the owner": ("POST", _SETTINGS, {"action": "ban", "user_identity": "{boss}"}),
+    "lift a ban": ("POST", _SETTINGS, {"action": "lift", "user_identity": "{kicked}"}),
+    "add who was kicked": ("POST", _SETTINGS, {"action": "add", "account": "{kicked_account}"}),
+    "add who is banned": ("POST", _SETTINGS, {"action": "add", "account": "{banned_account}"}),
     "promote": ("POST", _SETTINGS, {"action": "make_admin", "user_identity": "{peer}"}),
     "demote": ("POST", _SETTINGS, {"action": "make_member", "user_identity": "{deputy}"}),
     "hand over": ("POST", _SETTINGS, {"action": "make_owner", "user_identity": "{peer}"}),
     "rename": ("POST", _SETTINGS, {"action": "update", "name": "Mine", "info": ""}),
+    "close the room": ("POST", _SETTINGS, {"action": "update", "join_rule": "invite"}),
+    "hide what was said": ("POST", _SETTINGS, {"action": "update", "history": "joined"}),
     "delete the room": ("POST", _SETTINGS, {"action": "delete"}),
     "leave": ("POST", _SETTINGS, {"action": "leave"}),
 }

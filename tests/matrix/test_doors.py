@@ -302,7 +302,8 @@ def test_staff_changes_its_password_where_everybody_does(method: str) -> None:
 def route_of(path: str) -> str:
     filler = dict.fromkeys(
         [
-            "room", "peer", "deputy", "boss", "own", "others", "session", "person", "picture",
+            "room", "peer", "deputy", "boss", "kicked", "newcomer", "own", "others", "session",
+            "person", "picture",
         ],
         "0" * 24,
     )  # fmt: skip

@@ -100,9 +100,10 @@ def test_the_routes_of_the_original(action: str, role: str, whose: str) -> None:
 # --- hostile bodies -------------------------------------------------------------------------
 
 WRITES = {
-    "rooms/": ("POST", ["name", "info"]),
+    "rooms/": ("POST", ["name", "info", "join_rule", "history"]),
+    "rooms/join/": ("POST", ["number"]),
     "rooms/direct/": ("POST", ["user_identity"]),
-    "rooms/{room}/": ("PATCH", ["name", "info"]),
+    "rooms/{room}/": ("PATCH", ["name", "info", "join_rule", "history"]),
     "rooms/{room}/members/": ("POST", ["user_identity"]),
     "rooms/{room}/members/{peer}/": ("PATCH", ["role", "muted_until"]),
     "rooms/{room}/messages/": ("POST", ["client_id", "data", "kind", "reply_to"]),

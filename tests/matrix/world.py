@@ -14,7 +14,7 @@ from imsystem.clock import now_ms
 from imsystem.loops import run_on_loop
 from rooms import services
 from rooms.choices import Role
-from rooms.models import Member, Room
+from rooms.models import Ban, Member, Room
 from tests.api import Api
 from tests.conftest import new_user
 
@@ -48,6 +48,10 @@ class Place:
             "newcomer_account": self.people["outsider"].account,
             "hermit": self.people["hermit"].pk,
             "hermit_account": self.people["hermit"].account,
+            "kicked": self.people["kicked"].pk,
+            "kicked_account": self.people["kicked"].account,
+            "banned": self.people["banned"].pk,
+            "banned_account": self.people["banned"].account,
             "peer": self.people["peer"].pk,
             "deputy": self.people["deputy"].pk,
             "boss": self.people["owner"].pk,
@@ -55,7 +59,7 @@ class Place:
 
 
 def make_place() -> Place:
-    people = {name: new_user(name) for name in [*INSIDERS, "outsider", "staff", "hermit"]}
+    people = {name: new_user(name) for name in [*INSIDERS, "outsider", "staff", "hermit", "banned"]}
     User.objects.filter(pk=people["hermit"].pk).update(who_may_add="nobody")
     User.objects.filter(pk=people["staff"].pk).update(is_staff=True, is_superuser=True)
     people["staff"].refresh_from_db()
@@ -70,6 +74,7 @@ def make_place() -> Place:
     until = now_ms() + 3_600_000
     services.change_member(**change, peer_identity=people["muted"].pk, muted_until=until)
     services.remove_member(**change, peer_identity=people["kicked"].pk)
+    services.ban(**change, peer_identity=people["banned"].pk)
     services.leave(user=people["left"], room_identity=room.pk)
     return place
 
@@ -103,7 +108,8 @@ def stored() -> list[Any]:
     """All that a refused request may not touch (but the checkpoint, which is written later)."""
     rooms = {"$in": [made.room.pk for made in known_places.values()]}
     found = []
-    for model, key in ((Room, "_id"), (Member, "room_identity"), (Message, "room_identity")):
+    of_room = [(model, "room_identity") for model in (Member, Message, Ban)]
+    for model, key in [(Room, "_id"), *of_room]:
         # Without the ORM, which takes four times as long.
         documents = connection.get_collection(model._meta.db_table)
         found.append(sorted(map(str, documents.find({key: rooms}, {"last_seq": False}))))

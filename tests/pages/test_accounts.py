@@ -77,7 +77,8 @@ def test_a_bad_address_gets_no_code() -> None:
 def test_errors_of_the_service_stand_at_their_fields() -> None:
     make_alice()
     client = browser()
-    fields = {"email": "new@example.org", "code": "000000", "account": "alice"}
+    code = ask_code(client, REGISTER, email="new@example.org")
+    fields = {"email": "new@example.org", "code": code, "account": "alice"}
     response = client.post(REGISTER, {**fields, "password": PASSWORD, "action": "register"})
     assert field_errors(response) == {"account": ["This account name is taken."]}
     page = response.content.decode()

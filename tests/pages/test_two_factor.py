@@ -137,7 +137,11 @@ def test_a_change_between_the_steps(alice: User, phone: Phone, change: str) -> N
     first_step(client)
     if change == "password":
         services.change_password(
-            user=alice, old_password=PASSWORD, new_password="another good one", keep_session=None
+            user=alice,
+            old_password=PASSWORD,
+            new_password="another good one",
+            keep_session=None,
+            otp=phone.recovery_codes[0],
         )
     else:
         User.objects.update(is_active=False)

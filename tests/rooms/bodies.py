@@ -8,7 +8,7 @@ from tests.api import initial, public
 
 
 def summary(room: Room, **changes: Any) -> dict[str, Any]:
-    """A group as everybody sees it who knows its number."""
+    """What all members of a room see alike."""
     stored = Room.objects.get(pk=room.pk)
     return {
         "identity": room.pk,
@@ -17,9 +17,26 @@ def summary(room: Room, **changes: Any) -> dict[str, Any]:
         "info": stored.info,
         "avatar": initial(room.pk, stored.name),
         "kind": stored.kind,
+        "join_rule": stored.join_rule,
+        "history": stored.history,
         "user_identity": stored.creator_id,
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,
+        **changes,
+    }
+
+
+def card(room: Room, members_count: int, **changes: Any) -> dict[str, Any]:
+    """A group as somebody sees it who knows its number, and no more."""
+    stored = Room.objects.get(pk=room.pk)
+    return {
+        "number": stored.number,
+        "name": stored.name,
+        "info": stored.info,
+        "avatar": initial(room.pk, stored.name),
+        "members_count": members_count,
+        "join_rule": stored.join_rule,
+        "question": "",
         **changes,
     }
 

@@ -11,7 +11,7 @@ from imsystem.errors import BadRequest
 from imsystem.ids import new_identity
 from rooms import services
 from rooms.models import Member, Room
-from rooms.services import MAX_MEMBERS_AT_ONCE
+from rooms.services.admission import MAX_MEMBERS_AT_ONCE
 from tests.api import NOT_FOUND, Api, bad_request, invalid, problem, public, refused
 from tests.conftest import new_user
 from tests.rooms.bodies import room_body

@@ -55,7 +55,7 @@ class TestMembers:
     def test_a_full_room_takes_nobody(self, alice: User, bob: User, carol: User) -> None:
         room = group(alice, bob)
         before = counts()
-        joining = Api(carol).post(f"rooms/{room.pk}/join/", {})
+        joining = Api(carol).post("rooms/join/", {"number": room.number})
         adding = Api(alice).post(f"rooms/{room.pk}/members/", {"user_identity": carol.pk})
         making = Api(alice).post("rooms/", {"name": "x", "members": [bob.pk, carol.pk]})
         assert [outcome(answer) for answer in (joining, adding, making)] == [(403, FULL)] * 3
@@ -63,14 +63,14 @@ class TestMembers:
 
     def test_who_is_in_it_already(self, alice: User, bob: User) -> None:
         room = group(alice, bob)
-        assert Api(bob).post(f"rooms/{room.pk}/join/", {}).status_code == 200
+        assert Api(bob).post("rooms/join/", {"number": room.number}).status_code == 200
         body = {"user_identity": bob.pk}
         assert Api(alice).post(f"rooms/{room.pk}/members/", body).status_code == 201
 
     def test_a_place_that_is_free_again(self, alice: User, bob: User, carol: User) -> None:
         room = group(alice, bob)
         services.leave(user=bob, room_identity=room.pk)
-        assert Api(carol).post(f"rooms/{room.pk}/join/", {}).status_code == 200
+        assert Api(carol).post("rooms/join/", {"number": room.number}).status_code == 200
 
     def test_zero_is_no_limit(self, settings: Any, alice: User, bob: User, carol: User) -> None:
         settings.MEMBERS_PER_ROOM = 0
@@ -88,7 +88,7 @@ class TestRooms:
         group(alice)
         before = counts()
         making = Api(alice).post("rooms/", {"name": "x"})
-        joining = Api(alice).post(f"rooms/{bobs.pk}/join/", {})
+        joining = Api(alice).post("rooms/join/", {"number": bobs.number})
         talking = Api(alice).post("rooms/direct/", {"user_identity": carol.pk})
         refused = [outcome(answer) for answer in (making, joining, talking)]
         assert refused == [(403, TOO_MANY_ROOMS)] * 3
@@ -115,7 +115,9 @@ class TestRooms:
 class TestNewRooms:
     @pytest.fixture(autouse=True)
     def _two(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(services, "NEW_ROOMS", Limit.at("rooms", Rate(2, 60)))
+        for module in ("groups", "direct"):
+            limit = Limit.at("rooms", Rate(2, 60))
+            monkeypatch.setattr(f"rooms.services.{module}.NEW_ROOMS", limit)
 
     def test_groups_and_conversations_count(self, alice: User, bob: User, carol: User) -> None:
         group(alice)

@@ -85,7 +85,7 @@ def test_unread_counts_what_came_after_joining_and_reading(alice: User, bob: Use
     room = services.create_group(creator=alice, name="x")
     for number in range(5):
         say(alice, room, f"before{number}")
-    services.join(user=bob, room_identity=room.pk)
+    services.join(user=bob, number=room.number)
     assert unread(bob) == 0
     for number in range(3):
         say(alice, room, f"after{number}")
@@ -101,7 +101,7 @@ def test_joining_again_starts_the_count_anew(alice: User, bob: User) -> None:
     services.leave(user=bob, room_identity=room.pk)
     say(alice, room, "c2")
     say(alice, room, "c3")
-    services.join(user=bob, room_identity=room.pk)
+    services.join(user=bob, number=room.number)
     assert selectors.room_detail(bob, room.pk) == room_body(
         room, "member", last_seq=3, read_seq=3, unread=0,
         last_message=selectors.room_detail(alice, room.pk)["last_message"],

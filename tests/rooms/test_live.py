@@ -49,7 +49,7 @@ async def change(cast: Cast, target: User, user: User | None = None, **fields: A
 
 async def test_joining(cast: Cast) -> None:
     async with socket_of(cast.member) as member, socket_of(cast.outsider) as joining:
-        await run_in_thread(services.join, user=cast.outsider, room_identity=cast.room.pk)
+        await run_in_thread(services.join, user=cast.outsider, number=cast.room.number)
         room = await run_in_thread(room_body, cast.room, "member")
         await heard_only(joining, {"type": "room.added", "room": room})
         await heard_only(member, await member_updated(cast, cast.outsider))
@@ -68,7 +68,7 @@ async def test_being_added_tells_all_devices(cast: Cast) -> None:
 
 async def test_joining_twice_tells_nobody(cast: Cast) -> None:
     async with socket_of(cast.member) as member:
-        await run_in_thread(services.join, user=cast.member, room_identity=cast.room.pk)
+        await run_in_thread(services.join, user=cast.member, number=cast.room.number)
         assert await member.silent()
 
 

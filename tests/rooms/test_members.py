@@ -1,6 +1,7 @@
 """Finding, joining and leaving groups; roles, mutes and kicks; changing and deleting rooms."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -11,7 +12,7 @@ from rooms import services
 from rooms.models import Member, Room
 from tests.api import NOT_FOUND, Api, bad_request, forbidden, invalid, refused
 from tests.conftest import Cast, new_user
-from tests.rooms.bodies import member_body, room_body, summary
+from tests.rooms.bodies import card, member_body, room_body
 
 MANAGERS_ONLY = forbidden("Only the owner and admins can do this.")
 NOT_TO_EACH_OTHER = forbidden("Only the owner and admins can do this, and not to each other.")
@@ -46,11 +47,11 @@ def direct(cast: Cast) -> Room:
 
 def test_a_number_finds_its_group(cast: Cast) -> None:
     answer = Api(cast.outsider).get(f"rooms/lookup/?number={cast.room.number}")
-    assert (answer.status_code, answer.json()) == (200, summary(cast.room))
+    assert (answer.status_code, answer.json()) == (200, card(cast.room, 4))
 
 
 @pytest.mark.parametrize(
-    "number", ["1", "12345", "1234567890", "1" * 32, "１２３４５６７８", ".*", "%00"]
+    "number", ["1", "12345", "1234567890", "1" * 32, "1.234.567", "12e456", ".*", "%00"]
 )
 def test_what_is_no_number_finds_nothing(cast: Cast, number: str) -> None:
     answer = Api(cast.outsider).get(f"rooms/lookup/?number={number}")
@@ -60,9 +61,17 @@ def test_what_is_no_number_finds_nothing(cast: Cast, number: str) -> None:
         assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 
 
-def test_full_width_digits_of_a_real_number_find_nothing(cast: Cast) -> None:
-    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in cast.room.number)
-    assert Api(cast.outsider).get(f"rooms/lookup/?number={wide}").json() == NOT_FOUND
+@pytest.mark.parametrize("door", ["lookup", "join"])
+def test_a_number_is_read_as_people_type_it(cast: Cast, door: str) -> None:
+    number = cast.room.number
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
+    for typed in (wide, f" {number[:4]} {number[4:]}\u200b", f"{number[:4]}-{number[4:]}"):
+        api = Api(cast.outsider)
+        if door == "lookup":
+            answer = api.get(f"rooms/lookup/?number={quote(typed)}")
+        else:
+            answer = api.post("rooms/join/", {"number": typed})
+        assert (answer.status_code, answer.json()["number"]) == (200, number), typed
 
 
 def test_the_number_of_a_direct_room_finds_nothing(cast: Cast, direct: Room) -> None:
@@ -87,18 +96,53 @@ def test_a_bad_query_for_a_number(cast: Cast, query: str, error: Any) -> None:
     assert (answer.status_code, answer.json()) == (400, error)
 
 
+def join(user: User, number: str) -> Any:
+    return Api(user).post("rooms/join/", {"number": number})
+
+
 def test_joining_makes_a_member_once(cast: Cast) -> None:
-    api = Api(cast.outsider)
-    answers = [api.post(path(cast, "join")) for _ in range(2)]
+    answers = [join(cast.outsider, cast.room.number) for _ in range(2)]
     expected = room_body(cast.room, "member")
     assert [(answer.status_code, answer.json()) for answer in answers] == [(200, expected)] * 2
     assert Member.objects.filter(room=cast.room, user=cast.outsider).count() == 1
 
 
 def test_nobody_joins_a_conversation_of_two(cast: Cast, direct: Room) -> None:
-    for room in (direct.pk, new_identity(), "../x", "A" * 24):
-        answer = Api(cast.outsider).post(f"rooms/{room}/join/")
-        assert (answer.status_code, answer.json()) == (404, NOT_FOUND), room
+    for number in (direct.number, "99999999", "../x", direct.pk):
+        for user in (cast.outsider, cast.owner):
+            answer = join(user, number)
+            assert (answer.status_code, answer.json()) == (404, NOT_FOUND), number
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({}, invalid(number=["This field is required."])),
+        ({"number": 12345678}, invalid(number=["Not a valid string."])),
+        ({"number": {"$ne": None}}, invalid(number=["Not a valid string."])),
+        (
+            {"number": "1" * 33},
+            invalid(number=["Ensure this field has no more than 32 characters."]),
+        ),
+    ],
+)
+def test_a_bad_number_to_join_by(cast: Cast, body: Any, error: Any) -> None:
+    answer = Api(cast.outsider).post("rooms/join/", body)
+    assert (answer.status_code, answer.json()) == (400, error)
+
+
+def test_an_identity_alone_opens_nothing(cast: Cast, direct: Room) -> None:
+    """To the byte as one that does not exist; members get the room."""
+    answers = [
+        Api(cast.outsider).post(f"rooms/{room}/join/")
+        for room in (cast.room.pk, direct.pk, new_identity(), "A" * 24)
+    ]
+    assert {(answer.status_code, answer.content) for answer in answers} == {
+        (404, answers[0].content)
+    }
+    assert not Member.objects.filter(user=cast.outsider).exists()
+    inside = Api(cast.member).post(path(cast, "join"))
+    assert (inside.status_code, inside.json()) == (200, room_body(cast.room, "member"))
 
 
 def test_leaving_and_joining_again(cast: Cast) -> None:
@@ -106,12 +150,13 @@ def test_leaving_and_joining_again(cast: Cast) -> None:
     assert api.post(path(cast, "leave")).status_code == 204
     assert api.get(path(cast)).json() == NOT_FOUND
     assert api.post(path(cast, "leave")).json() == NOT_FOUND
-    assert api.post(path(cast, "join")).json() == room_body(cast.room, "member")
+    again = api.post("rooms/join/", {"number": cast.room.number})
+    assert again.json() == room_body(cast.room, "member")
 
 
 def test_an_admin_who_joins_again_is_a_plain_member(cast: Cast) -> None:
     services.leave(user=cast.admin, room_identity=cast.room.pk)
-    services.join(user=cast.admin, room_identity=cast.room.pk)
+    services.join(user=cast.admin, number=cast.room.number)
     assert role_of(cast, cast.admin) == "member"
 
 

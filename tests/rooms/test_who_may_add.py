@@ -12,6 +12,8 @@ from imsystem.errors import Forbidden
 from rooms import policies, services
 from rooms.models import Member, Room
 from rooms.selectors import contacts_among
+from rooms.services.admission import must_agree
+from rooms.services.admission import people as named
 from tests.api import Api, forbidden
 from tests.conftest import Cast, new_user
 from tests.rooms.bodies import member_body
@@ -103,7 +105,7 @@ def test_adding_a_member_again_is_no_error_whatever_they_want_now(cast: Cast) ->
 
 def test_one_joins_by_oneself_all_the_same(cast: Cast) -> None:
     let(cast.outsider, "nobody")
-    assert Api(cast.outsider).post(f"rooms/{cast.room.pk}/join/").status_code == 200
+    assert Api(cast.outsider).post("rooms/join/", {"number": cast.room.number}).status_code == 200
 
 
 def test_a_new_group_with_somebody_who_refuses_is_not_made(alice: User, bob: User) -> None:
@@ -130,7 +132,7 @@ def test_asking_takes_one_query_however_many_there_are(alice: User) -> None:
             talk(person, alice)
             let(person, "contacts")
         with CaptureQueriesContext(connection) as captured:
-            services._must_agree(alice, services._people([p.pk for p in people], "members"))
+            must_agree(alice, named([p.pk for p in people], "members", alice))
         return len(captured)
 
     assert queries(3) == queries(12) == 2

@@ -65,8 +65,7 @@ class Person:
         return await self.call("POST", "rooms/", name=name, info="")
 
     async def join(self, number: str) -> Json:
-        room = await self.call("GET", f"rooms/lookup/?number={number}")
-        return await self.call("POST", f"rooms/{room['identity']}/join/")
+        return await self.call("POST", "rooms/join/", number=number)
 
     async def history(self, room: str, after: int = 0) -> list[Json]:
         """Every message of a room from number `after` + 1 on, page by page."""

@@ -1,0 +1,63 @@
+"""How much memory and disk the requests under way hold: bodies that are being received, answers
+that wait to be read. Counted in this process, by the client's address."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from django.conf import settings
+
+from imsystem.errors import RateLimited, Unavailable
+from imsystem.loops import PerLoop
+
+RETRY_S = 5
+
+
+class Held:
+    """Bytes held for requests under way. 0 is no limit."""
+
+    def __init__(self, per_source: int, in_all: int) -> None:
+        self._per_source = per_source
+        self._in_all = in_all
+        self._of_source: Counter[str] = Counter()
+        self.bodies = 0
+
+    def of(self, source: str) -> int:
+        return self._of_source[source]
+
+    def check(self, source: str) -> None:
+        """Raises RateLimited when so much is held for this address that it gets no more."""
+        if source and 0 < self._per_source <= self._of_source[source]:
+            raise RateLimited(RETRY_S)
+
+    def take(self, source: str, size: int) -> None:
+        """Counts a piece of a body; `give_back` must follow. Raises RateLimited, or Unavailable
+        when it is too much for all together, and counts nothing then."""
+        self.check(source)
+        if 0 < self._in_all < self.bodies + size:
+            raise Unavailable
+        self.bodies += size
+        self._of_source[source] += size
+
+    def give_back(self, source: str, size: int) -> None:
+        self.bodies -= size
+        self._less(source, size)
+
+    def keep(self, source: str, size: int) -> None:
+        """Counts an answer until `let_go`. Never refused: it is there already."""
+        self._of_source[source] += size
+
+    def let_go(self, source: str, size: int) -> None:
+        self._less(source, size)
+
+    def _less(self, source: str, size: int) -> None:
+        self._of_source[source] -= size
+        if self._of_source[source] <= 0:
+            del self._of_source[source]
+
+
+def _make() -> Held:
+    per_source = settings.HELD_BYTES_PER_IP if settings.RATE_LIMITS else 0
+    return Held(per_source, settings.HELD_BYTES_PER_PROCESS)
+
+
+current_held: Callable[[], Held] = PerLoop(_make)

@@ -1,0 +1,99 @@
+"""What has to be true of everybody who is to get into a room, and the membership itself."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.choices import Audience
+from accounts.models import User
+from imsystem.errors import BadRequest
+from imsystem.guesses import guessing
+from imsystem.ids import is_identity
+from imsystem.limits import Limit
+from rooms import policies
+from rooms.choices import Role
+from rooms.models import Member, Room, new_number
+from rooms.selectors import contacts_among
+from rooms.services.departures import Mute
+
+MAX_MEMBERS_AT_ONCE = 200
+NUMBER_TRIES = 10
+NEW_ROOMS = Limit.at("rooms", settings.NEW_ROOMS_PER_USER)
+
+
+def insert_room(room: Room) -> Room:
+    """Inserts a new room; a number that is taken is drawn again."""
+    for _try in range(NUMBER_TRIES):
+        try:
+            room.save(force_insert=True)
+            return room
+        except IntegrityError:
+            if Room.objects.filter(pk=room.pk).exists():
+                raise
+            room.number = new_number()
+    raise RuntimeError("no free room number")
+
+
+NOT_MUTED = Mute(muted_until=0, muted_at=0)
+
+
+def enter(
+    room: Room, user: User, since: int, role: str = Role.MEMBER, mute: Mute = NOT_MUTED
+) -> Member | None:
+    """The new membership, or None when there is one already. `since`: how far the room has got;
+    `mute`: that which they left with."""
+    member = Member(
+        room=room,
+        user=user,
+        role=role,
+        joined_seq=since,
+        read_seq=since,
+        floor_seq=policies.floor_of(room.history, since),
+        **mute,
+    )
+    try:
+        member.save(force_insert=True)
+    except IntegrityError:
+        return None
+    return member
+
+
+def people(identities: Sequence[str], field: str, by: User) -> list[User]:
+    """The active users of these identities, each once; BadRequest names an unknown one, and the
+    user `by` waits after too many of these (RateLimited)."""
+    if len(identities) > MAX_MEMBERS_AT_ONCE:
+        raise BadRequest(errors={field: [_("These are too many people at once.")]})
+    wanted = list(dict.fromkeys(identities))
+    if not all(is_identity(identity) for identity in wanted):
+        raise BadRequest(errors={field: [_("There is no such user.")]})
+    with guessing(by.pk, misses=BadRequest):
+        found = User.objects.filter(is_active=True).in_bulk(wanted)
+        if len(found) != len(wanted):
+            raise BadRequest(errors={field: [_("There is no such user.")]})
+    return [found[identity] for identity in wanted]
+
+
+def must_agree(user: User, people: Sequence[User]) -> None:
+    """Raises Forbidden when one of them does not let the user add them; one query at most."""
+    asked = [person for person in people if person.who_may_add != Audience.EVERYONE]
+    contacts = contacts_among(user.pk, [person.pk for person in asked]) if asked else set()
+    for person in asked:
+        policies.may_be_added(person.who_may_add, contact=person.pk in contacts)
+
+
+def must_fit(room_identity: str, coming: Sequence[User], *, by: User) -> None:
+    """Raises Forbidden when the room would be too full, or somebody in too many rooms. Two at the
+    same moment may both find the last place free: one more does no harm."""
+    cap = settings.MEMBERS_PER_ROOM
+    if cap:
+        present = Member.objects.filter(room_id=room_identity).count() if room_identity else 0
+        policies.must_have_place(present + len(coming), cap)
+    if settings.ROOMS_PER_USER:
+        rows = Member.objects.filter(user_id__in=[user.pk for user in coming])
+        rooms = Counter(rows.values_list("user_id", flat=True))
+        for user in coming:
+            judge = policies.may_be_in if user.pk == by.pk else policies.may_be_put_in
+            judge(rooms[user.pk] + 1, settings.ROOMS_PER_USER)
