@@ -16,6 +16,7 @@ from accounts import ws_auth
 from accounts.ws_auth import BadOrigin, SocketUser
 from chat import announcer, checkpoint, commands, presence, protocol, snapshot
 from imsystem import metrics
+from imsystem.budgets import COMMAND, reads
 from imsystem.env import Rate
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited, Unavailable
 from imsystem.ids import new_identity
@@ -58,8 +59,13 @@ def _messages() -> Buckets:
     return Buckets(in_force(settings.MESSAGES_PER_USER))
 
 
+def _typing() -> Buckets:
+    return Buckets(in_force(TYPING))
+
+
 # Of each user, over all their sockets of this process.
 messages_of_users = PerLoop(_messages)
+typing_of_users = PerLoop(_typing)
 
 
 class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
@@ -99,8 +105,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     def prepare_limits(self) -> None:
         self.frames = Bucket(in_force(settings.FRAMES_PER_SOCKET))
         self.refusals = Bucket(REFUSALS)
-        self.typing = Bucket(in_force(TYPING))
-        self.messages = messages_of_users()
+        self.messages, self.typing = messages_of_users(), typing_of_users()
 
     # --- handshake -------------------------------------------------------------------------
 
@@ -164,6 +169,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         checkpoint.start_checkpoints()
         self.connect(user)
         try:
+            reads().check(user.user_identity)
             current_door().admit(self.connection)
         except RateLimited as exc:
             self.connection.release(protocol.error_frame(exc))
@@ -300,7 +306,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         match frame:
             case protocol.AuthRenew():
                 return await self.renew(frame)
-            case protocol.Typing() if not self.typing.take(self.last_heard):
+            case protocol.Typing() if self.typing.take(self.user.user_identity, self.last_heard):
                 return None
             case protocol.MessageEdit() | protocol.MessageRecall():
                 self.must_not_flood()
@@ -317,6 +323,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def renew(self, frame: protocol.AuthRenew) -> dict[str, Any]:
         """`auth.renew`: the one command about the socket itself. It never shortens its life."""
+        reads().check(self.user.user_identity)
+        reads().spend(self.user.user_identity, COMMAND)
         until = await ws_auth.renew(self.user, frame.token)
         if until > self.user.expires_at_ms:
             self.user = replace(self.user, expires_at_ms=until)

@@ -17,6 +17,7 @@ from chat.heads import room_head
 from chat.journal import current_journal
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import message_document
+from imsystem.budgets import COMMAND, reads
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound, Unavailable
 from imsystem.limits import Limit
@@ -186,6 +187,8 @@ async def mark_read(*, user_identity: str, room_identity: str, seq: int) -> int:
     Going back changes nothing. Raises NotFound for strangers. The others are told unless the user
     has read receipts off; their own devices in any case.
     """
+    reads().check(user_identity)
+    reads().spend(user_identity, COMMAND)
     await access(user_identity, room_identity)
     privacy = await privacy_of(user_identity)
     head = await room_head(room_identity)

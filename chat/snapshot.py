@@ -13,6 +13,7 @@ from accounts.payloads import own_user
 from accounts.privacy import settings_of
 from accounts.providers import online_among
 from accounts.ws_auth import SocketUser, owner_of
+from imsystem.budgets import COMMAND, ROOM, reads
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.events import room_topic, session_topic, user_topic
 from imsystem.realtime.frames import encode
@@ -73,6 +74,7 @@ async def _read(
     connection: Connection, socket_user: SocketUser, members: Sequence[Member]
 ) -> tuple[User, list[RoomPayload]]:
     user = await owner_of(socket_user)
+    reads().spend(user.identity, COMMAND + ROOM * len(members) / 2)
     found = await rooms_of(user, members)
     if connection.declines is None:  # else the settings have changed since: chat/presence.py
         connection.declines = settings_of(user).declines
