@@ -1,5 +1,6 @@
 """People and their device sessions in Django admin. Staff can neither read nor set passwords."""
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ class UserForm(UserModelForm):
         return self._free("email", _clean(valid_email, self.cleaned_data["email"]))
 
     def clean_nickname(self) -> str:
-        return _clean(valid_nickname, self.cleaned_data["nickname"])
+        official = partial(valid_nickname, official=True)
+        return _clean(official, self.cleaned_data["nickname"])
 
     def _free(self, field: str, value: str) -> str:
         """Django checks fields declared unique only; ours have their index in Meta."""

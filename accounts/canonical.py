@@ -12,6 +12,7 @@ from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 
 from imsystem.errors import BadRequest
+from imsystem.text import without_hidden
 
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 # Names that people would take for the system or for a part of an address.
@@ -27,12 +28,18 @@ _AMBIGUOUS = ('"', "=?")
 
 def canonical_account(text: str) -> str:
     """Lower case, no surrounding spaces, compatibility forms folded (NFKC). Checks nothing."""
-    return unicodedata.normalize("NFKC", text).strip().lower()
+    return without_hidden(unicodedata.normalize("NFKC", text)).lower()
 
 
 def canonical_email(text: str) -> str:
-    """Lower case, no surrounding spaces. Checks nothing."""
-    return text.strip().lower()
+    """Lower case, no surrounding spaces, `＠` as `@` (NFKC). Checks nothing."""
+    return without_hidden(unicodedata.normalize("NFKC", text)).lower()
+
+
+def sign_in_name(text: str) -> str:
+    """One form of what somebody typed as their account name or address."""
+    email = canonical_email(text)
+    return email if "@" in email else canonical_account(text)
 
 
 def valid_account(text: str) -> str:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, RateLimited
 from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.text import folded
 
 _CODE = re.compile(r"[0-9]{6}")
 
@@ -123,6 +124,7 @@ class Used(NamedTuple):
 
 def _consume(purpose: Purpose, email: str, code: str, place: str) -> Used:
     """The right code, used up; raises BadRequest for any other."""
+    code = folded(code)
     if _CODE.fullmatch(code) is None:
         raise bad_code()
     key = _key("code", purpose, email)

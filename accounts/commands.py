@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from accounts import ws_auth
+from imsystem.budgets import COMMAND, reads
 from imsystem.realtime.commands import CommandId, command
 from imsystem.realtime.frames import Ack
 from imsystem.realtime.sockets import LiveSocket
@@ -25,6 +26,8 @@ class RenewAck(Ack, frozen=True):
 @command("auth.renew", AuthRenew, ack=RenewAck)
 async def _renew(socket: LiveSocket, frame: AuthRenew) -> RenewAck:
     """Lets the socket live longer. It never shortens its life."""
+    reads().check(socket.user.user_identity)
+    reads().spend(socket.user.user_identity, COMMAND)
     until = await ws_auth.renew(socket.user, frame.token)
     if until > socket.user.expires_at_ms:
         socket.user = replace(socket.user, expires_at_ms=until)

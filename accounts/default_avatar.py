@@ -9,7 +9,7 @@ import unicodedata
 from functools import lru_cache
 from html import escape
 
-from accounts.policies import draws_nothing
+from imsystem.text import is_blank
 
 # White letters on each have a contrast of at least 4.5:1.
 COLOURS = ("#3d6b8f", "#8a4a76", "#7a5a1c", "#2f7464", "#9a4a3c", "#5b56a5", "#4d6d2c", "#7d4e9e")
@@ -42,7 +42,7 @@ def initial_of(name: str) -> str:
 def _stands_alone(char: str) -> bool:
     """Not a space, a mark or an invisible one; nor one of the 66 that XML and Unicode forbid."""
     forbidden = ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF
-    return not (draws_nothing(char) or forbidden or unicodedata.category(char).startswith("M"))
+    return not (is_blank(char) or forbidden or unicodedata.category(char).startswith("M"))
 
 
 def _belongs(before: str, char: str, length: int) -> bool:

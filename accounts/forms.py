@@ -33,7 +33,7 @@ def _email() -> forms.CharField:
 
 
 def _code() -> forms.CharField:
-    attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 6}
+    attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 20}
     return forms.CharField(
         label=_("Code from the e-mail"), max_length=20, widget=forms.TextInput(attrs=attrs)
     )

@@ -4,7 +4,6 @@ Kept in Redis under an HMAC of name and source. It is asked with each try at a p
 costs the same for names that have an account and for names that have none.
 """
 
-from accounts.canonical import canonical_account, canonical_email
 from accounts.models import User
 from imsystem.redis import KEY_PREFIX, secret_name, sync_redis
 from imsystem.sources import UNKNOWN
@@ -13,13 +12,8 @@ from imsystem.sources import UNKNOWN
 KEPT_S = 90 * 24 * 3600
 
 
-def typed_name(text: str) -> str:
-    """One form of what somebody typed as their account name or address."""
-    return canonical_email(text) if "@" in text else canonical_account(text)
-
-
 def is_known(name: str, source: str) -> bool:
-    """Whether the owner of this name or address (`typed_name`) has signed in from this source."""
+    """Whether the owner of this name or address (`sign_in_name`) has signed in from this source."""
     return bool(sync_redis().exists(_key(name, source)))
 
 

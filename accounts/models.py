@@ -15,6 +15,7 @@ from accounts.choices import Audience
 from imsystem.clock import now_ms
 from imsystem.models import BasicModel
 from imsystem.mongo.indexes import UniqueIndex
+from imsystem.text import same_password
 
 
 class Sex(models.IntegerChoices):
@@ -86,7 +87,7 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
         return self.nickname or self.account
 
     def set_password(self, raw_password: str | None) -> None:
-        super().set_password(raw_password)
+        super().set_password(None if raw_password is None else same_password(raw_password))
         self.password_set_at = now_ms()
 
     def check_password(self, raw_password: str | None) -> bool:
@@ -100,7 +101,16 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
             User.objects.filter(pk=self.pk, password=self.password).update(password=renewed)
             self.password = renewed
 
-        return check_password(raw_password, self.password, renew)
+        if raw_password is None:
+            return False
+        password = same_password(raw_password)
+        if check_password(password, self.password, renew):
+            return True
+        # Set before passwords had one form.
+        if password == raw_password or not check_password(raw_password, self.password):
+            return False
+        renew(password)
+        return True
 
     def get_session_auth_hash(self) -> str:
         """Django's, but from the time the password was set. From the hash, every renewal of the

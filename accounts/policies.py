@@ -1,5 +1,6 @@
 """Rules about a person's own data that need no database."""
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Audience
 from imsystem.errors import BadRequest
-from imsystem.text import has_control, is_blank
+from imsystem.text import is_blank, is_plain_line, same_password
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -21,25 +22,29 @@ STANDING = ("is_active", "is_staff", "is_superuser")
 RIGHTS = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
 SIGN_IN_DATA = frozenset({"account", "email", "password", "is_active"})
 
-# Letters and symbols that are drawn as nothing: Hangul fillers, the Braille blank.
-_BLANK_LETTERS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
-# These reverse the text that follows, also outside the name ("gpj.exe"); line separators break it.
-_DIRECTION_CONTROLS = frozenset(
-    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
-)
+
+# What the system calls itself, its administrators and people who have left, in both languages.
+_OFFICIAL = frozenset(
+    {"deleteduser", "已注销用户", "已注销", "imsystem", "system", "系统", "系统消息", "系统通知",
+     "admin", "administrator", "管理员", "系统管理员"}
+)  # fmt: skip
 
 
-def draws_nothing(text: str) -> bool:
-    """True when there is nothing to see of a name: spaces, invisible characters, empty letters."""
-    return is_blank(text.translate(_BLANK_LETTERS))
-
-
-def valid_nickname(text: str) -> str:
-    """The nickname without surrounding spaces; raises BadRequest when it cannot be one.
+def valid_nickname(text: str, *, official: bool = False) -> str:
+    """The nickname without surrounding spaces; raises BadRequest when it cannot be one, or would be
+    taken for the system's unless it is `official` (given by an administrator).
 
     Joiners (ZWJ) are allowed, family emoji are made of them; a name of nothing else is not.
     """
-    return _valid_name(text, field="nickname")
+    name = _valid_name(text, field="nickname")
+    if not official and _letters(name) in _OFFICIAL:
+        raise BadRequest(errors={"nickname": [_("This name is reserved. Choose another one.")]})
+    return name
+
+
+def _letters(name: str) -> str:
+    """What one reads of a name: without case, width, spaces and signs."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 def valid_device_name(text: str) -> str:
@@ -49,9 +54,9 @@ def valid_device_name(text: str) -> str:
 
 def _valid_name(text: str, *, field: str) -> str:
     name = text.strip()
-    if len(name) > NICKNAME_LENGTH or draws_nothing(name):
+    if len(name) > NICKNAME_LENGTH or is_blank(name):
         raise BadRequest(errors={field: [_("Use 1 to 64 visible characters.")]})
-    if has_control(name) or not _DIRECTION_CONTROLS.isdisjoint(name):
+    if not is_plain_line(name):
         raise BadRequest(errors={field: [_("Control characters are not allowed.")]})
     return name
 
@@ -59,7 +64,7 @@ def _valid_name(text: str, *, field: str) -> str:
 def check_password_rules(password: str, user: AbstractBaseUser, *, field: str = "password") -> None:
     """Raises BadRequest, naming `field`, unless the password may be `user`'s. Hashes nothing."""
     try:
-        validate_password(password, user)
+        validate_password(same_password(password), user)
     except ValidationError as exc:
         raise BadRequest(errors={field: exc.messages}) from None
 

@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from accounts import user_cache
-from accounts.canonical import ACCOUNT, canonical_account, canonical_email
+from accounts.canonical import ACCOUNT, canonical_account, sign_in_name
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, TwoFactor, User
 from accounts.policies import may_see_online
@@ -49,9 +49,8 @@ def person_by_account(viewer: User, account: str, source: str = "") -> User:
 
 def find_by_sign_in_name(name: str) -> User | None:
     """The user, active or not, with this account name or e-mail address."""
-    if "@" in name:
-        return User.objects.filter(email=canonical_email(name)).first()
-    return User.objects.filter(account=canonical_account(name)).first()
+    name = sign_in_name(name)
+    return User.objects.filter(**{"email" if "@" in name else "account": name}).first()
 
 
 def active_user(identity: str) -> User | None:

@@ -13,6 +13,8 @@ from hmac import compare_digest
 import pyotp
 import segno
 
+from imsystem.text import folded
+
 ISSUER = "IMSystem"  # what apps show above the account
 STEP_S = 30
 # A phone's clock may be off by one step, as much as RFC 6238 (5.2) recommends to allow.
@@ -52,8 +54,8 @@ def in_fours(text: str, separator: str) -> str:
 
 def step_of(code: str, *, secret: str, at_ms: int, after: int) -> int | None:
     """The number of the 30-second step whose code this is, about `at_ms` (Unix ms) and later than
-    the step `after`; None when there is none. Spaces in the code do not matter."""
-    digits = _squeezed(code)
+    the step `after`; None when there is none. Spaces, dashes and widths do not matter."""
+    digits = folded(code)
     if _APP_CODE.fullmatch(digits) is None:
         return None
     totp, now = pyotp.TOTP(secret), at_ms // 1000 // STEP_S
@@ -68,9 +70,5 @@ def new_recovery_code() -> str:
 
 def read_recovery_code(text: str) -> str | None:
     """The digits of a recovery code, however they are grouped; None for other texts."""
-    digits = _squeezed(text).replace("-", "")
+    digits = folded(text)
     return digits if _RECOVERY_CODE.fullmatch(digits) else None
-
-
-def _squeezed(text: str) -> str:
-    return "".join(text.split())

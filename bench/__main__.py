@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import BenchError
+from bench.budget import budget
 from bench.machine import machine
 from bench.plan import Plan, chosen_peers, chosen_workloads
 from bench.processes import ROOT, raise_file_limit
@@ -26,6 +27,9 @@ WIDTH = 190
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or ""))
     parser.add_argument("--full", action="store_true", help="everything, half an hour and more")
+    parser.add_argument(
+        "--budget", action="store_true", help="how long others wait beside an attacker, 3 minutes"
+    )
     parser.add_argument("--only", default="", help="workloads, with commas: room-200,pairs")
     parser.add_argument("--peers", default="all", help="none, all, or channels,prosody,…")
     parser.add_argument("--runs", type=int, help="counted runs of each workload")
@@ -78,7 +82,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     try:
-        return bench(arguments(), console)
+        options = arguments()
+        return budget() if options.budget else bench(options, console)
     except BenchError as exc:
         console.print(f"error: {exc}", style="red", highlight=False, markup=False)
         return 1

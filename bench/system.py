@@ -197,23 +197,25 @@ def parts_of(child: Child) -> dict[str, Sequence[psutil.Process]]:
 
 
 @contextmanager
-def _running(workers: int, mongodb_url: str) -> Iterator[tuple[Child, str]]:
+def _running(workers: int, mongodb_url: str, **more: str) -> Iterator[tuple[Child, str]]:
     """`up` in a temporary directory. Changes the environment, so that Django in this process
     finds the same databases."""
     with tempfile.TemporaryDirectory(prefix="bench-imsystem-") as folder:
         home = Path(folder)
-        with settings(home, mongodb_url) as variables, up(home, variables, workers) as found:
-            for name in ("MONGODB_URL", "MONGODB_NAME", "REDIS_URL"):
-                os.environ.pop(name, None)
-            os.environ |= {**variables, "DJANGO_SETTINGS_MODULE": "imsystem.settings"}
-            yield found
+        with settings(home, mongodb_url) as usual:
+            variables = usual | more
+            with up(home, variables, workers) as found:
+                for name in ("MONGODB_URL", "MONGODB_NAME", "REDIS_URL"):
+                    os.environ.pop(name, None)
+                os.environ |= {**variables, "DJANGO_SETTINGS_MODULE": "imsystem.settings"}
+                yield found
 
 
 @contextmanager
-def running_system(workers: int) -> Iterator[str]:
+def running_system(workers: int, **variables: str) -> Iterator[str]:
     """The address of a system of its own with embedded databases, for other measurements
     (enumeration.py). Django is not set up yet, but would find the same databases."""
-    with _running(workers, "") as (_child, url):
+    with _running(workers, "", **variables) as (_child, url):
         yield url
 
 

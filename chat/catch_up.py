@@ -7,9 +7,9 @@ from chat.frames import RoomCatchUp
 from chat.heads import room_heads
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import complete_range, page_bounds
-from imsystem.errors import NotFound
+from imsystem.budgets import COMMAND, MESSAGE, NAMED_ROOM, ROOM, reads
 from imsystem.mongo.clients import collection
-from rooms.access import access
+from rooms.access import accesses
 from rooms.heads import Head
 from rooms.policies import Access
 
@@ -45,20 +45,22 @@ class _Space:
 async def changes_since(
     *, user_identity: str, known: Mapping[str, tuple[int, int]]
 ) -> tuple[dict[str, RoomCatchUp], list[str]]:
-    """What a client lacks: {room: (seq, revision)} it has -> (deltas, rooms it is not in)."""
-    mine: list[Access] = []
-    removed: list[str] = []
-    for room in known:
-        try:
-            mine.append(await access(user_identity, room))
-        except NotFound:
-            removed.append(room)
-    heads, space = await room_heads([room.room_identity for room in mine]), _Space()
-    deltas: dict[str, RoomCatchUp] = {}
-    for standing in mine:
-        room = standing.room_identity
-        deltas[room] = await _delta(standing, *known[room], heads[room], space)
-    return deltas, removed
+    """What a client lacks: {room: (seq, revision)} it has -> (deltas, rooms it is not in).
+
+    Raises RateLimited when the user has read too much.
+    """
+    budget = reads()
+    budget.check(user_identity)
+    mine = await accesses(user_identity, known)
+    heads, space = await room_heads(list(mine)), _Space()
+    deltas = {
+        room: await _delta(standing, *known[room], heads[room], space)
+        for room, standing in mine.items()
+    }
+    said = MAX_MESSAGES - space.messages
+    cost = COMMAND + NAMED_ROOM * len(known) + ROOM * len(mine) + MESSAGE * said
+    budget.spend(user_identity, cost)
+    return deltas, [room for room in known if room not in mine]
 
 
 async def _delta(

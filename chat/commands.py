@@ -68,7 +68,7 @@ async def _read(socket: LiveSocket, frame: RoomRead) -> ReadAck:
 
 @command("typing", Typing, ack=None)
 async def _typing(socket: LiveSocket, frame: Typing) -> None:
-    if socket.limits.typing.take(socket.last_heard):
+    if socket.limits.take_typing(socket.user.user_identity, socket.last_heard):
         await services.announce_typing(
             user_identity=socket.user.user_identity, room_identity=frame.room_identity
         )

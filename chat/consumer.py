@@ -17,6 +17,7 @@ from django.utils import translation
 
 from chat import checkpoint, presence, snapshot, sweep
 from chat.handshake import Handshake
+from imsystem.budgets import reads
 from imsystem.client_limits import FRAME_BYTES
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited, Unavailable
 from imsystem.ids import new_identity
@@ -98,6 +99,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         checkpoint.start_checkpoints()
         self.connect(user)
         try:
+            reads().check(user.user_identity)
             current_admission().admit(self.connection)
         except RateLimited as exc:
             self.connection.release(error_frame(exc))

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from chat.gaps import complete_to
 from chat.heads import room_head
 from chat.payloads import VOID, MessagePayload, message_payload
+from imsystem.budgets import COMMAND, MESSAGE, reads
 from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity
 from imsystem.loops import PerLoop
@@ -115,11 +116,14 @@ async def history(
 ) -> HistoryPage:
     """A page of a room's messages; without a position, the newest.
 
-    Raises NotFound for strangers and BadRequest for two positions at once.
+    Raises NotFound for strangers, BadRequest for two positions at once, and RateLimited for who
+    has read too much.
     """
     if sum(position is not None for position in (before, after, around)) > 1:
         raise BadRequest(_("Use only one of before, after and around."))
+    reads().check(user_identity)
     floor = (await access(user_identity, room_identity)).floor_seq
+    reads().spend(user_identity, COMMAND + MESSAGE * limit)
     head = await room_head(room_identity)
     lower, upper = page_bounds(head.last_seq, before, after, around, limit, floor)
     messages, final = await complete_range(room_identity, lower, upper, head.last_seq)

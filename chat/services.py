@@ -19,6 +19,7 @@ from chat.kinds import Content, check_edit, check_sent
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import message_document
 from chat.submission import Stored, Submission
+from imsystem.budgets import COMMAND, reads
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound, Unavailable
 from imsystem.limits import Limit
@@ -194,6 +195,8 @@ async def mark_read(*, user_identity: str, room_identity: str, seq: int) -> int:
     Going back changes nothing. Raises NotFound for strangers. The others are told unless the user
     has read receipts off; their own devices in any case.
     """
+    reads().check(user_identity)
+    reads().spend(user_identity, COMMAND)
     await access(user_identity, room_identity)
     privacy = await privacy_of(user_identity)
     head = await room_head(room_identity)

@@ -14,6 +14,7 @@ from accounts.privacy import settings_of
 from accounts.providers import online_among
 from accounts.ws_auth import owner_of
 from chat.frames import Ready
+from imsystem.budgets import COMMAND, ROOM, reads
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.frames import encode
@@ -74,6 +75,7 @@ async def _read(
     connection: Connection, socket_user: SocketUser, members: Sequence[Member]
 ) -> tuple[User, list[RoomPayload]]:
     user = await owner_of(socket_user)
+    reads().spend(user.identity, COMMAND + ROOM * len(members) / 2)
     found = await rooms_of(user, members)
     if connection.declines is None:  # else the settings have changed since: chat/presence.py
         connection.declines = settings_of(user).declines

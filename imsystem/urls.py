@@ -5,11 +5,12 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from django.views.i18n import JSONCatalog
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from imsystem.http import handlers
 from imsystem.http.server_info import ServerInfoView
 from imsystem.ops import health, metrics
+from imsystem.schema_view import SchemaView
 
 api_urls: list[URLPattern | URLResolver] = [
     # They are tried one after the other: those that are asked for most come first.
@@ -33,7 +34,7 @@ urlpatterns = [
     # Django's own form would leave other devices signed in, and count no wrong passwords.
     path("admin/password_change/", RedirectView.as_view(pattern_name="accounts:password")),
     path("admin/", admin.site.urls),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("jsi18n/", JSONCatalog.as_view(), name="js-catalog"),

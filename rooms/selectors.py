@@ -8,6 +8,7 @@ from accounts.models import User
 from accounts.policies import may_see_online
 from accounts.providers import online_from_thread
 from accounts.user_cache import people
+from imsystem.budgets import COMMAND, MEMBER, ROOM, reads
 from imsystem.errors import NotFound
 from imsystem.guesses import guessing
 from imsystem.ids import is_identity
@@ -139,8 +140,12 @@ def _with_heads(found: FoundRooms) -> list[RoomPayload]:
 
 
 def room_list(user: User) -> list[RoomPayload]:
-    """All rooms of the user, the one with the newest message first."""
-    return _with_heads(rooms_without_heads(user))
+    """All rooms of the user, the one with the newest message first. Raises RateLimited for who has
+    read too much."""
+    reads().check(user.identity)
+    found = rooms_without_heads(user)
+    reads().spend(user.identity, ROOM * len(found.rooms))
+    return _with_heads(found)
 
 
 def room_detail(user: User, room_identity: str) -> RoomPayload:
@@ -182,11 +187,14 @@ def lookup(user: User, number: str, source: str = "") -> RoomCard:
 
 
 def member_list(user: User, room_identity: str) -> list[MemberPayload]:
-    """The members, longest first; NotFound for strangers."""
+    """The members, longest first. Raises NotFound for strangers, RateLimited for who has read too
+    much."""
+    reads().check(user.identity)
     membership(user, room_identity)
     members = list(
         Member.objects.filter(room_id=room_identity).order_by("created_at")[:MAX_MEMBERS_LISTED]
     )
+    reads().spend(user.identity, COMMAND + MEMBER * len(members))
     found = run_on_loop(people([member.user_id for member in members]))
     for member in members:
         if member.user_id in found:

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from imsystem.errors import BadRequest
-from imsystem.text import has_control, is_blank
+from imsystem.text import is_blank, is_plain_line
 from rooms.choices import History, JoinRule
 
 MAX_NAME = 64
@@ -16,14 +16,14 @@ def valid_name(text: str) -> str:
     name = text.strip()
     if is_blank(name):
         raise BadRequest(errors={"name": [_("Give the room a name.")]})
-    if len(name) > MAX_NAME or has_control(name):
+    if len(name) > MAX_NAME or not is_plain_line(name):
         raise BadRequest(errors={"name": [_("Use one line of at most 64 characters.")]})
     return name
 
 
 def valid_info(text: str) -> str:
     """The trimmed description; BadRequest when it is too long."""
-    info = text.strip()
+    info = "" if is_blank(text) else text.strip()
     if len(info) > MAX_INFO or "\x00" in info:
         raise BadRequest(errors={"info": [_("Use at most 500 characters.")]})
     return info
@@ -32,7 +32,7 @@ def valid_info(text: str) -> str:
 def valid_reason(text: str) -> str:
     """The trimmed reason of a ban, which may be empty; BadRequest unless it is one short line."""
     reason = text.strip()
-    if len(reason) > MAX_REASON or has_control(reason):
+    if len(reason) > MAX_REASON or not is_plain_line(reason):
         raise BadRequest(errors={"reason": [_("Use one line of at most 200 characters.")]})
     return reason
 

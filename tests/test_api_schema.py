@@ -12,6 +12,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
 
 # Method, route, and what it answers when all is well.
 ROUTES = {
@@ -95,6 +96,25 @@ def registered(patterns: list[Any], prefix: str = "") -> Iterator[str]:
 
 def test_it_is_valid_and_gives_no_warning(tmp_path: Path) -> None:
     call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema"))
+
+
+def test_it_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For whoever asks, with whatever in the address; it took a second each time."""
+    kinds = ("application/vnd.oai.openapi", "application/vnd.oai.openapi+json")
+    first = [Client().get("/api/schema/", headers={"Accept": kind}) for kind in kinds]
+
+    def again(*_args: Any, **_kwargs: Any) -> None:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", again)
+    for kind, before in zip(kinds, first, strict=True):
+        for query in ("", "?version=2", "?lang=zh-hans", "?format=json"):
+            headers = {"Accept": kind, "Authorization": "Bearer nobody's", "Accept-Language": "zh"}
+            answer = Client().get(f"/api/schema/{query}", headers=headers)
+            assert (answer.status_code, answer.content) == (200, before.content)
+        unchanged = {"Accept": kind, "If-None-Match": before["ETag"]}
+        assert Client().get("/api/schema/", headers=unchanged).status_code == 304
+    assert first[0]["ETag"] != first[1]["ETag"]
 
 
 def test_every_route_is_there_with_what_it_answers(schema: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ wrong tries at one would tell a stranger that the other belongs to it.
 
 from dataclasses import dataclass
 
-from accounts.known_sources import is_known, typed_name
+from accounts.canonical import sign_in_name
+from accounts.known_sources import is_known
 from accounts.models import User
 from accounts.trusted_devices import device_of
 from imsystem.clock import now_ms
@@ -73,7 +74,7 @@ def password_tries(typed: str, user: User | None, *, ip: str, device_token: str)
     device = device_of(device_token, user)
     if user is not None and device:
         return Tries(PASSWORD_FAILURES, ("device", user.identity, device))
-    name, source = typed_name(typed), source_of(ip)
+    name, source = sign_in_name(typed), source_of(ip)
     since = _counted_since(name)
     here = ("source", name, since, source)
     if is_known(name, source):

@@ -13,6 +13,7 @@ from accounts.services.otp import check_otp
 from accounts.tokens import Tokens, make_tokens, read_refresh
 from accounts.validators import MAX_PASSWORD_LENGTH
 from imsystem.errors import NotAuthenticated
+from imsystem.text import same_password
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def password_matches(user: User | None, password: str) -> bool:
     if len(password) > MAX_PASSWORD_LENGTH:
         return False
     if user is None:
-        make_password(password)
+        for typed in {password, same_password(password)}:  # as many as for somebody
+            make_password(typed)
         return False
     return user.check_password(password) and user.is_active
 

@@ -32,6 +32,10 @@ class Bucket:
         self._full_at = full_at + self._step
         return True
 
+    def spend(self, now: float, units: float) -> None:
+        """Takes so many, also those that are not there yet."""
+        self._full_at = max(self._full_at, now) + units * self._step
+
     def shut(self) -> None:
         """From now on there is nothing to take."""
         self._slack = -1.0
@@ -62,6 +66,18 @@ class Buckets:
         if bucket is None:
             bucket = self._make(key, now)
         return 0.0 if bucket.take(now) else max(bucket.wait_s(now), 0.001)
+
+    def wait_s(self, key: str, now: float) -> float:
+        """In how many seconds there is one of the key's to take; takes none."""
+        bucket = self._buckets.get(key)
+        return 0.0 if bucket is None else bucket.wait_s(now)
+
+    def spend(self, key: str, now: float, units: float) -> None:
+        """Takes so many of the key's, also those that are not there yet."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._make(key, now)
+        bucket.spend(now, units)
 
     def _make(self, key: str, now: float) -> Bucket:
         if len(self._buckets) >= self._forget_at:

@@ -23,20 +23,24 @@ def _messages() -> Buckets:
     return Buckets(in_force(settings.MESSAGES_PER_USER))
 
 
+def _typing() -> Buckets:
+    return Buckets(in_force(TYPING))
+
+
 # For each user, over all the user's sockets in this process.
 messages_of_users = PerLoop(_messages)
+typing_of_users = PerLoop(_typing)
 
 
 class SocketLimits:
     """The limits of one socket."""
 
-    __slots__ = ("_bad_frames", "_messages", "frames", "refusals", "typing")
+    __slots__ = ("_bad_frames", "_messages", "_typing", "frames", "refusals")
 
     def __init__(self) -> None:
         self.frames = Bucket(in_force(settings.FRAMES_PER_SOCKET))
         self.refusals = Bucket(REFUSALS)
-        self.typing = Bucket(in_force(TYPING))
-        self._messages = messages_of_users()
+        self._messages, self._typing = messages_of_users(), typing_of_users()
         self._bad_frames = 0
 
     def take_message(self, user_identity: str, now: float) -> None:
@@ -45,6 +49,10 @@ class SocketLimits:
         wait_s = self._messages.take(user_identity, now)
         if wait_s:
             raise RateLimited(math.ceil(wait_s))
+
+    def take_typing(self, user_identity: str, now: float) -> bool:
+        """Counts a `typing`. Returns False when the user has sent too many, on any device."""
+        return not self._typing.take(user_identity, now)
 
     def take_bad_frame(self) -> bool:
         """Counts a frame that is no command. Returns False when there have been too many."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.canonical import canonical_account, valid_account, valid_email
+from accounts.canonical import canonical_account, sign_in_name, valid_account, valid_email
 from accounts.models import User
 from accounts.policies import check_password_rules, valid_nickname
 from imsystem.errors import BadRequest
@@ -27,7 +27,7 @@ def test_accounts(typed: str, account: str) -> None:
     "typed",
     [
         "", " ", "a" * 33, ".a", "a.", "-a", "a-", "a b", "a@b", "../x", "a/b", "аlice", "алиса",
-        "小明", "al\u200bice", "alice\x00", "a\nb", "<b>", "a|b", ".*", "٣", "a\u0301", "Admin",
+        "小明", "alice\x00", "a\nb", "<b>", "a|b", ".*", "٣", "a\u0301", "Admin",
         "me", "ROOT", "ｍｅ",
     ],
 )  # fmt: skip
@@ -92,6 +92,34 @@ def test_no_nicknames(typed: str) -> None:
     with pytest.raises(BadRequest) as refused:
         valid_nickname(typed)
     assert list(refused.value.errors) == ["nickname"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["Deleted user", "deleted  USER", "Ｄｅｌｅｔｅｄ User", "Deleted\u200buser", "已注销用户",
+     "IMSystem", "[System]", "系统消息", "Admin", "★admin★", "管理员"],
+)  # fmt: skip
+def test_names_of_the_system(typed: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        valid_nickname(typed)
+    reserved = ["This name is reserved. Choose another one."]
+    assert dict(refused.value.errors) == {"nickname": reserved}
+    assert valid_nickname(typed, official=True) == typed
+
+
+@pytest.mark.parametrize("typed", ["Adminka", "System of a Down", "管理员小王"])
+def test_names_that_only_contain_one(typed: str) -> None:
+    assert valid_nickname(typed) == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("Alice", "alice"), ("ＡＬＩＣＥ＠ｅｘａｍｐｌｅ.org", "alice@example.org"),
+     ("\u200balice\ufeff", "alice"), ("al\u200bice", "alice"),
+     (" alice＠example.org\u200b", "alice@example.org")],
+)  # fmt: skip
+def test_what_people_type_to_sign_in(typed: str, meant: str) -> None:
+    assert sign_in_name(typed) == meant
 
 
 USER = User(account="alice-liddell", email="alice@example.org")

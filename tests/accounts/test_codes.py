@@ -63,9 +63,7 @@ def test_a_code_is_worth_nothing_elsewhere(purpose: Purpose, email: str) -> None
     assert codes.consume(**REGISTER, code=code)
 
 
-@pytest.mark.parametrize(
-    "malformed", ["", "12345", "1234567", " 123456", "123456\n", "１２３４５６", "12345a", "-12345"]
-)
+@pytest.mark.parametrize("malformed", ["", "12345", "1234567", "12345a", "-12345", "123.456"])
 def test_what_is_no_code_is_no_try(malformed: str) -> None:
     code = codes.issue(**REGISTER)
     for _ in range(6):
@@ -115,6 +113,16 @@ def test_a_failed_block_gives_the_code_back() -> None:
     with pytest.raises(ZeroDivisionError), codes.consumed(**REGISTER, code=code):
         raise ZeroDivisionError
     assert codes.consume(**REGISTER, code=code)
+
+
+@pytest.mark.parametrize(
+    "way", ["{a} {b}", " {a}-{b}\n", "{a}\u200b{b}", "\ufeff{a}{b}", "{a}\u2013{b}", "{a}\u00a0{b}"]
+)
+@pytest.mark.parametrize("digits", ["0123456789", "０１２３４５６７８９"])
+def test_codes_as_people_type_them(way: str, digits: str) -> None:
+    code = codes.issue(**REGISTER)
+    typed = code.translate(str.maketrans("0123456789", digits))
+    assert codes.consume(**REGISTER, code=way.format(a=typed[:3], b=typed[3:]))
 
 
 # --- several places -------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth.hashers import check_password, make_password
 
 from accounts import services
 from accounts.errors import BadCredentials
@@ -14,7 +14,7 @@ from accounts.models import DeviceSession, User
 from accounts.selectors import live_session
 from accounts.services import SignIn, signing_in
 from imsystem.errors import BadRequest, RateLimited
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import PASSWORD, make_user
 
 NEW = "battery staple correct"
 
@@ -257,3 +257,41 @@ def test_renewing_a_hash_never_brings_an_old_password_back(alice: User) -> None:
         patch.setattr(Argon2Hasher, "time_cost", 3)
         assert late.check_password(PASSWORD)  # read before the change
     assert check_password(NEW, User.objects.get(pk=alice.pk).password)
+
+
+COMPOSED, DECOMPOSED = "pass\u00e9 w\u00f6rd 1", "passe\u0301 wo\u0308rd 1"
+
+
+@pytest.mark.parametrize(("set_as", "typed"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_a_password_is_the_same_from_every_keyboard(set_as: str, typed: str) -> None:
+    user = make_user("carol", set_as)
+    for password in (set_as, typed):
+        assert sign_in("carol", password).user == user
+
+
+def test_a_password_from_before_they_had_one_form(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(password=make_password(DECOMPOSED))
+    fail_with = User.objects.get(pk=alice.pk)
+    assert not fail_with.check_password(COMPOSED)
+    assert sign_in("alice", DECOMPOSED).user == alice
+    assert sign_in("alice", COMPOSED).user == alice  # from now on
+
+
+def test_a_password_in_another_form_costs_the_same_for_nobody(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    for name in ("alice", "nobody"):
+        hashes: list[int] = []
+        with monkeypatch.context() as patch:
+            for method in ("encode", "verify"):
+                original = getattr(Argon2Hasher, method)
+                patch.setattr(
+                    Argon2Hasher,
+                    method,
+                    lambda self, *a, f=original, h=hashes: h.append(1) or f(self, *a),
+                )
+            with pytest.raises(BadCredentials):
+                sign_in(name, DECOMPOSED)
+        counts.append(len(hashes))
+    assert counts == [2, 2]

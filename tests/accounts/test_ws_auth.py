@@ -1,6 +1,7 @@
 """The socket's handshake: ticket, bearer, or cookie with an allowed origin; nothing else."""
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from imsystem.errors import NotAuthenticated
 from imsystem.loops import run_on_loop
 from imsystem.realtime.sockets import SocketUser
 from imsystem.redis import sync_redis
+from imsystem.threads import run_in_thread
 from tests.accounts.test_tokens import bad_tokens
 from tests.api import NO_CREDENTIALS, Api
 
@@ -73,6 +75,45 @@ def cookie(alice: User) -> str:
 def ticket_of(api: Api) -> str:
     ticket: str = api.post("auth/ticket/").json()["ticket"]
     return ticket
+
+
+# --- what may block -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query", ["ticket=x", "%74icket=x", "tick%65t=x", "a=b&%74%69%63%6b%65%74=x", "ticket"]
+)
+async def test_redis_is_never_asked_on_the_event_loop(
+    alice: User, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """A ticket goes before a bearer token, however its name is written."""
+    asked: list[bool] = []
+
+    def redeem(_ticket: str) -> None:
+        asked.append(threading.current_thread() is threading.main_thread())
+
+    monkeypatch.setattr(ws_auth, "redeem_ticket", redeem)
+    access = (await run_in_thread(Api, alice)).headers["Authorization"]
+    if query == "ticket":
+        with pytest.raises(NotAuthenticated):  # an empty one
+            await ws_auth.authenticate(scope("ticket=", authorization=access))
+    else:
+        with pytest.raises(NotAuthenticated):
+            await ws_auth.authenticate(scope(query, authorization=access))
+    assert asked == [False]
+
+
+@pytest.mark.parametrize("query", ["", "xticket=x", "a=ticket", "ticke=t"])
+async def test_a_token_alone_needs_no_thread(
+    alice: User, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    async def thread(*_args: Any) -> None:
+        raise AssertionError("a thread was asked")
+
+    api = await run_in_thread(Api, alice)
+    monkeypatch.setattr(ws_auth, "run_in_thread", thread)
+    user = await ws_auth.authenticate(scope(query, authorization=api.headers["Authorization"]))
+    assert user.user_identity == alice.pk
 
 
 # --- tickets --------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ def test_any_visible_text_is_taken_as_it_is(data: str) -> None:
     assert policies.valid_data(data) == data
 
 
-@pytest.mark.parametrize("data", ["", " ", "\n\t", "\u200b\u200d\ufeff", "\u3000", "x\x00"])
+@pytest.mark.parametrize(
+    "data", ["", " ", "\n\t", "\u200b\u200d\ufeff", "\u3000", "x\x00", "\u3164", "\u2800\ufe0f"]
+)
 def test_nothing_to_see_is_refused(data: str) -> None:
     with pytest.raises(BadRequest):
         policies.valid_data(data)

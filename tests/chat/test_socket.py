@@ -1,6 +1,7 @@
 """The socket, whole frames in and out, over real databases."""
 
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -204,6 +205,20 @@ async def test_reading_moves_forward_only_and_tells_the_room(cast: Cast) -> None
     async with socket_of(cast.member) as member:
         (seen,) = member.ready["rooms"]
         assert (seen["last_seq"], seen["read_seq"], seen["unread"]) == (3, 3, 0)
+
+
+async def test_typing_counts_over_all_devices_of_a_user(cast: Cast) -> None:
+    """Ten at once, not ten for each socket: 45 of them made 9,453 frames a second."""
+    async with AsyncExitStack() as stack:
+        mine = [await stack.enter_async_context(socket_of(cast.owner)) for _ in range(4)]
+        member = await stack.enter_async_context(socket_of(cast.member))
+        for socket in mine:
+            for _ in range(5):
+                await socket.say(type="typing", room_identity=cast.room.pk)
+            await socket.ask("ping")
+        await say_hello(mine[0], cast)
+        heard = [(await member.hear())["type"] for _ in range(11)]
+    assert heard == ["typing"] * 10 + ["message.created"]
 
 
 async def test_typing_reaches_the_others_only(cast: Cast) -> None:

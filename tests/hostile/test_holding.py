@@ -6,6 +6,7 @@ others from another one.
 import json
 import os
 import resource
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import pytest
 from tests.hostile.conftest import Start
 from tests.hostile.target import ANSWER_S, Person, Target
 from tests.hostile.test_floods import _descriptors, _memory
-from tests.hostile.wire import Wire, bearer, frame
+from tests.hostile.wire import HELLO, Wire, bearer, frame
 from tests.up import eventually
 
 MIB = 1024 * 1024
@@ -310,6 +311,36 @@ def _shown(person: Person, target: Target, path: bytes) -> bytes:
     token: str = answer.json()["data"]["token"]
     target.secrets.add(token)
     return b"token: " + token.encode() + b"\r\n"
+
+
+# --- 107: a Redis that stands still ---------------------------------------------------------
+
+
+SHOWN = ["", "?ticket=x", "?%74icket=x", "?a=1&%74%69%63%6b%65%74=x"]
+
+
+def test_107_who_waits_for_redis_stops_nobody(target: Target) -> None:
+    """Whatever is shown in a handshake, and whoever signs in or asks for a page meanwhile."""
+    redis = target.up.parts()["redis"]
+    os.kill(redis, signal.SIGSTOP)
+    try:
+        with ExitStack() as stack:
+            for query in SHOWN:
+                line = stack.enter_context(connection(target))
+                path = f"/ws/{query}"
+                line.sendall(HELLO.replace(b"/ws/", path.encode(), 1))
+                line.sendall(f"Host: {target.host}\r\n".encode())
+                line.sendall(bearer(target.alice.access) + b"\r\n")
+            for path in ("/api/v1/auth/login/", "/api/v1/auth/code/", "/login"):
+                line = stack.enter_context(connection(target))
+                line.sendall(head(target, "POST", path, "Content-Length: 2") + b"{}")
+            for _ in range(10):
+                with target.timed("a ping while Redis stands still", 1.0):
+                    target.bystander_is_unharmed()
+                time.sleep(0.05)
+    finally:
+        os.kill(redis, signal.SIGCONT)
+    assert eventually(lambda: target.ask("GET", "/api/v1/health/live/").status_code == 200, 10)
 
 
 # --- 106: requests one behind the other -----------------------------------------------------

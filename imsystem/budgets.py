@@ -1,0 +1,57 @@
+"""What one user may make a web process read: a budget of work, over all doors and devices.
+
+Counted in memory, for it is asked with nearly every request and command. What may be done so often
+an hour is in imsystem/limits.py, what comes in frames and sockets in imsystem/realtime/.
+"""
+
+import math
+import time
+from threading import Lock
+
+from django.conf import settings
+
+from imsystem.env import Rate
+from imsystem.errors import RateLimited
+from imsystem.realtime.buckets import Buckets
+
+# A unit is about a millisecond of this process and its database (2 cores, SecantusDB): a list of
+# 1,000 rooms takes 660 ms, a page of 50 messages 3 ms, a list of 1,000 members 200 ms.
+ROOM = 1.0
+MEMBER = 0.2
+MESSAGE = 0.1
+COMMAND = 1.0
+# A room that is only named: one reads the user's memberships to know that they are not in it.
+NAMED_ROOM = 0.02
+
+
+class Budget:
+    """Units of work for each user. Whoever has some left may begin what takes more; afterwards they
+    wait for as much as that was."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._buckets = Buckets(rate)
+        self._lock = Lock()  # the event loop and threads
+
+    def check(self, user_identity: str) -> None:
+        """Raises RateLimited for who has nothing left."""
+        with self._lock:
+            wait_s = self._buckets.wait_s(user_identity, time.monotonic())
+        if wait_s:
+            raise RateLimited(math.ceil(wait_s))
+
+    def spend(self, user_identity: str, units: float) -> None:
+        """Takes what something has cost, also if there is not so much left."""
+        with self._lock:
+            self._buckets.spend(user_identity, time.monotonic(), units)
+
+
+_reads: dict[Rate, Budget] = {}
+
+
+def reads() -> Budget:
+    """The budget of what is read (settings.READS_PER_USER)."""
+    rate: Rate = settings.READS_PER_USER if settings.RATE_LIMITS else Rate(0, 1)
+    budget = _reads.get(rate)
+    if budget is None:
+        budget = _reads.setdefault(rate, Budget(rate))
+    return budget
