@@ -5,6 +5,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
+        import accounts.checks  # registers the system checks
         import accounts.commands  # noqa: F401 -- registers the command
         from accounts.backup import readers
         from accounts.signing import look_at_keys_once

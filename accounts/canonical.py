@@ -7,6 +7,7 @@ expression on django-mongodb-backend 5.2.
 import re
 import unicodedata
 
+import idna
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,9 @@ from imsystem.errors import BadRequest
 from imsystem.text import without_hidden
 
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
+# As in DNS: labels of letters, digits and dashes.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 # Names that people would take for the system or for a part of an address.
 RESERVED_ACCOUNTS = frozenset({"admin", "administrator", "me", "root", "system", "support", "all"})
 # Prefix of a deleted account's name; its identity follows (services/account_deletion.py).
@@ -40,6 +44,19 @@ def sign_in_name(text: str) -> str:
     """One form of what somebody typed as their account name or address."""
     email = canonical_email(text)
     return email if "@" in email else canonical_account(text)
+
+
+def canonical_domain(text: str) -> str:
+    """Returns a domain as it stands in a canonical address: ASCII (IDNA 2008) and lower case.
+
+    Raises ValueError when the text is not a domain.
+    """
+    domain = text.strip().lower()
+    if not domain.isascii():
+        domain = idna.encode(domain, uts46=True).decode()  # IDNAError is a ValueError
+    if _DOMAIN.fullmatch(domain) is None:
+        raise ValueError(f"{text!r} is not a domain")
+    return domain
 
 
 def valid_account(text: str) -> str:

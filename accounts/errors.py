@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from imsystem.errors import NotAuthenticated
+from imsystem.errors import Forbidden, NotAuthenticated
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -35,3 +35,17 @@ class BadOtp(NotAuthenticated):
 
     code = "bad_otp"
     default_detail = _("This code is wrong or was used already.")
+
+
+class RegistrationClosed(Forbidden):
+    """Nobody may register on this server."""
+
+    code = "registration_closed"
+    default_detail = _("Registration is closed on this server.")
+
+
+class InvitationRequired(Forbidden):
+    """Only users with an invitation may register on this server."""
+
+    code = "invitation_required"
+    default_detail = _("You need an invitation to register on this server.")

@@ -1,15 +1,18 @@
 """Rules about a person's own data that need no database."""
 
 import unicodedata
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.canonical import canonical_domain, canonical_email
 from accounts.choices import Audience
-from imsystem.errors import BadRequest
+from accounts.errors import InvitationRequired, RegistrationClosed
+from imsystem.errors import AppError, BadRequest
 from imsystem.text import is_blank, is_plain_line, same_password
 
 if TYPE_CHECKING:
@@ -59,6 +62,46 @@ def _valid_name(text: str, *, field: str) -> str:
     if not is_plain_line(name):
         raise BadRequest(errors={field: [_("Control characters are not allowed.")]})
     return name
+
+
+class RegistrationRules(Protocol):
+    """The settings that say who may register."""
+
+    REGISTRATION: str
+    REGISTRATION_DOMAINS: list[str]
+
+
+def registration_refusal(rules: RegistrationRules, invite: object | None = None) -> AppError | None:
+    """Returns why nobody may register (without an invitation), or None if somebody may."""
+    if rules.REGISTRATION == "open" or (rules.REGISTRATION == "invite" and invite is not None):
+        return None
+    return InvitationRequired() if rules.REGISTRATION == "invite" else RegistrationClosed()
+
+
+def may_register(rules: RegistrationRules, email: str, invite: object | None = None) -> None:
+    """Raises Forbidden or BadRequest unless the owner of this address may register. `invite` is a
+    valid invitation, if there is one.
+
+    It does not matter whether the address has an account, so the answer does not tell.
+    """
+    refusal = registration_refusal(rules, invite)
+    if refusal is not None:
+        raise refusal
+    may_use_address(rules, email)
+
+
+def may_use_address(rules: RegistrationRules, email: str) -> None:
+    """Raises BadRequest for an address outside REGISTRATION_DOMAINS, if there are any. Subdomains
+    are domains of their own."""
+    allowed = _domains(tuple(rules.REGISTRATION_DOMAINS))
+    if allowed and canonical_email(email).rpartition("@")[2] not in allowed:
+        text = _("Addresses at this domain cannot be used on this server.")
+        raise BadRequest(errors={"email": [text]})
+
+
+@lru_cache(maxsize=8)
+def _domains(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(canonical_domain, names))
 
 
 def check_password_rules(password: str, user: AbstractBaseUser, *, field: str = "password") -> None:

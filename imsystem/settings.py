@@ -180,7 +180,7 @@ SIMPLE_JWT = {
     "UPDATE_LAST_LOGIN": False,
 }
 # Who may register: open (anybody), invite (only with an invitation) or closed (nobody).
-REGISTRATION: str = env.str("REGISTRATION", default="open").strip().lower()
+REGISTRATION: str = choice("REGISTRATION", "open", ("open", "invite", "closed"))
 # The e-mail domains that may register; none for any. Subdomains are domains of their own.
 REGISTRATION_DOMAINS: list[str] = [
     domain for text in env.list("REGISTRATION_DOMAINS", default=[]) if (domain := text.strip())

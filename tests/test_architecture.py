@@ -23,8 +23,8 @@ LAYERS = [
     {"announce", "mails", "sessions", "services", "checkpoint", "snapshot", "account_deletion",
      "export", "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "handshake", "commands", "admin",
-     "sweep", "ws_auth", "middleware", "authentication", "backends", "requests", "urls", "api_urls",
-     "avatar_urls", "uploads", "compat", "draining", "templatetags"},
+     "sweep", "checks", "ws_auth", "middleware", "authentication", "backends", "requests", "urls",
+     "api_urls", "avatar_urls", "uploads", "compat", "draining", "templatetags"},
 ]  # fmt: skip
 
 

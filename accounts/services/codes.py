@@ -11,6 +11,7 @@ from accounts.canonical import valid_email
 from accounts.codes import Purpose
 from accounts.known_sources import is_known
 from accounts.models import User
+from accounts.policies import may_register, may_use_address
 from accounts.selectors import find_by_sign_in_name
 from accounts.trusted_devices import device_of
 from imsystem.errors import RateLimited
@@ -62,11 +63,16 @@ class Asker:
 def send_code(
     *, email: str, purpose: Purpose, ip: str, device_token: str = "", user: User | None = None
 ) -> SentCode:
-    """Mails a code. Same answer and same work whether or not the address has an account.
+    """Mails a code. The answer and the work are the same whether or not the address has an account.
 
-    Whom the code would not help gets a mail that says so instead, with no code in it. `user` is
-    who is signed in, for a change of their address.
+    If the code would be of no use, the mail says so instead and has no code in it. `user` is the
+    one who is signed in, for a change of their address. An address that may not be used here gets
+    no mail: Forbidden or BadRequest, before anything is looked up.
     """
+    if purpose is Purpose.REGISTER:
+        may_register(settings, email)
+    elif purpose is Purpose.CHANGE_EMAIL:
+        may_use_address(settings, email)
     email = valid_email(email)
     owner = find_by_sign_in_name(email)
     asker = Asker(ip, device_token, user)

@@ -1,12 +1,13 @@
 """Becoming a user."""
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.canonical import valid_account, valid_email
 from accounts.codes import Purpose
 from accounts.models import User
-from accounts.policies import check_password_rules, valid_nickname
+from accounts.policies import check_password_rules, may_register, valid_nickname
 from accounts.services.codes import Asker, entered
 from imsystem.errors import BadRequest
 from imsystem.limits import Limit
@@ -18,11 +19,12 @@ NAMES_TAKEN = Limit("names-taken", amount=20, window_s=3_600)
 def register(
     *, account: str, password: str, email: str, code: str, nickname: str = "", ip: str = ""
 ) -> User:
-    """Creates an account for the owner of `email`. Raises BadRequest, and changes nothing, else;
-    RateLimited for too many tries.
+    """Creates an account for the owner of `email`. Otherwise raises BadRequest, Forbidden for an
+    address that may not register here, or RateLimited for too many tries, and changes nothing.
 
-    Whether the name or the address has an account already is told only to who has the code.
+    Only somebody who has the code learns whether the name or the address has an account already.
     """
+    may_register(settings, email)
     account, email, nickname = _valid_names(account, email, nickname)
     check_password_rules(password, User(account=account, email=email))
     with entered(email=email, purpose=Purpose.REGISTER, code=code, asker=Asker(ip)):

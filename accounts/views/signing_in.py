@@ -1,5 +1,6 @@
 """Signing in, in one step or two, and out."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,6 +14,7 @@ from accounts.errors import OtpRequired
 from accounts.forms import LoginCodeForm, LoginForm
 from accounts.models import User
 from accounts.pages import PageForm, next_url, render_form, service_errors
+from accounts.policies import registration_refusal
 from accounts.selectors import active_user
 from accounts.trusted_devices import token_of
 from imsystem.clock import now_ms
@@ -33,7 +35,8 @@ def login(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
             return _first_step(request, form)
-    return render_form(request, "accounts/login.html", form, next=next_url(request, HOME))
+    shown = {"may_register": registration_refusal(settings) is None}
+    return render_form(request, "accounts/login.html", form, next=next_url(request, HOME), **shown)
 
 
 def _first_step(request: HttpRequest, form: PageForm) -> HttpResponse:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -14,7 +15,9 @@ from accounts import services, sessions, trusted_devices
 from accounts.codes import Purpose
 from accounts.forms import CodeForm, RegisterForm, ResetForm
 from accounts.pages import PageForm, render_form, service_errors, signed_in_user
+from accounts.policies import registration_refusal
 from accounts.services import SentCode
+from imsystem.errors import AppError
 
 HOME = "/chat/"
 
@@ -62,6 +65,13 @@ def page_after_code(
     return render_form(request, template, form, sent=told, email=kept["email"])
 
 
+def _closed(request: HttpRequest, refusal: AppError) -> HttpResponse:
+    """Says why there is no form. The page itself is open to everybody; registering is refused."""
+    status = refusal.status if request.method == "POST" else 200
+    template = "accounts/registration_closed.html"
+    return render(request, template, {"reason": refusal.detail}, status=status)
+
+
 @never_cache
 @sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -69,6 +79,9 @@ def register(request: HttpRequest) -> HttpResponse:
     template = "accounts/register.html"
     if request.user.is_authenticated:
         return redirect(HOME)
+    refusal = registration_refusal(settings)
+    if refusal is not None:
+        return _closed(request, refusal)
     if request.method == "POST" and asks_for_code(request):
         return page_after_code(request, template, RegisterForm, Purpose.REGISTER)
     form = RegisterForm(request.POST or None)

@@ -30,5 +30,6 @@ DATABASE_FAILED = "数据库异常"
 
 # What the original could not have to say.
 NEEDS_OTP = "请使用支持两步验证的客户端登录"
+REGISTRATION_CLOSED = "本服务器暂未开放注册"
 MAY_NOT_ADD = "对方不允许被添加"
 WAIT = "操作过于频繁，请在{seconds}秒后重试"

@@ -21,6 +21,10 @@ from rooms.selectors import shared_direct
 from rooms.services import close_direct, open_direct
 
 DEFAULT_PAGE = 20
+CLOSED = {
+    "registration_closed": texts.REGISTRATION_CLOSED,
+    "invitation_required": texts.REGISTRATION_CLOSED,
+}
 
 
 def _field(fields: QueryDict, name: str) -> str:
@@ -56,7 +60,7 @@ def login(request: HttpRequest) -> HttpResponse:
     return done(texts.SIGNED_IN, token_data(signed_in))
 
 
-@route("POST", broken=texts.SYSTEM_ERROR)
+@route("POST", broken=texts.SYSTEM_ERROR, **CLOSED)
 def send_code(request: HttpRequest) -> HttpResponse:
     """Unlike the original, does not tell whether the address has an account."""
     email = _field(request.POST, "email")
@@ -71,7 +75,7 @@ def send_code(request: HttpRequest) -> HttpResponse:
     return done(texts.CODE_SENT)
 
 
-@route("POST", broken=texts.SYSTEM_ERROR)
+@route("POST", broken=texts.SYSTEM_ERROR, **CLOSED)
 def register(request: HttpRequest) -> HttpResponse:
     user = _register(
         account=_field(request.POST, "account"),

@@ -107,6 +107,19 @@ def check_configuration(url: str | None) -> str:
     return "secrets, hosts and limits are in order"
 
 
+def check_openness(url: str | None) -> str:
+    """Says who gets in and what is on offer; an open server is no fault."""
+    domains = ", ".join(settings.REGISTRATION_DOMAINS) or "any e-mail domain"
+    registration = {
+        "open": f"registration open ({domains})",
+        "invite": f"registration by invitation ({domains})",
+        "closed": "registration closed",
+    }[settings.REGISTRATION]
+    seed = "on" if settings.SEED_ROUTES else "off"
+    limits = "on" if settings.RATE_LIMITS else "off"
+    return f"{registration}; directory off; routes of the original {seed}; rate limits {limits}"
+
+
 def check_mongodb(url: str | None) -> str:
     started = time.perf_counter()
     database = _database()
@@ -270,6 +283,7 @@ def _listens(host: str | None, port: int | None) -> bool:
 
 CHECKS: dict[str, Check] = {
     "configuration": check_configuration,
+    "open to": check_openness,
     "mongodb": check_mongodb,
     "replica set": check_replica_set,
     "migrations": check_migrations,
