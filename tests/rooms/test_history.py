@@ -15,8 +15,8 @@ from chat.selectors import page_bounds
 from chat.services import edit_message, recall_message, send_message
 from chat.sweep import sweep
 from imsystem.loops import run_on_loop
-from imsystem.realtime.events import room_topic, user_topic
 from imsystem.realtime.hub import current_hub
+from imsystem.realtime.topics import room_topic, user_topic
 from imsystem.threads import run_in_thread
 from rooms import policies, services
 from rooms.models import Member, Room
