@@ -14,13 +14,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
+from accounts.audited import AuditedAdmin
 from accounts.canonical import valid_account, valid_email
 from accounts.forms import AdminLoginForm
-from accounts.models import DeviceSession, User
+from accounts.models import AuditEntry, DeviceSession, User
 from accounts.pages import sentence, signed_in_user
-from accounts.policies import fixed_fields, may_administer, valid_nickname
+from accounts.policies import fixed_fields, language_of_request, may_administer, valid_nickname
 from accounts.selectors import two_factor_in_force
-from imsystem.admin import BasicAdmin, local_time
+from imsystem.admin import ReadOnlyAdmin, is_superuser, local_time
 from imsystem.errors import BadRequest, Forbidden
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _clean(rule: Any, text: str) -> str:
 
 
 @admin.register(User)
-class UserAdmin(BasicAdmin):
+class UserAdmin(AuditedAdmin):
     """A user added here has no password: they set one by code ("forgotten password")."""
 
     form = UserForm
@@ -112,6 +113,7 @@ class UserAdmin(BasicAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
             obj.set_unusable_password()
+            obj.language = language_of_request()
             services.insert_user(obj)
             return
         given = {name: form.cleaned_data[name] for name in CHANGEABLE if name in form.cleaned_data}
@@ -197,9 +199,10 @@ class UserAdmin(BasicAdmin):
 
 
 @admin.register(DeviceSession)
-class DeviceSessionAdmin(BasicAdmin):
+class DeviceSessionAdmin(AuditedAdmin):
     """Deleting a session signs the device out."""
 
+    about_field = "user_id"
     list_display = ("user", "device", "ip", "created", "last_used", "revoked")
     list_select_related = ("user",)
     ordering = ("-created_at",)
@@ -234,3 +237,21 @@ class DeviceSessionAdmin(BasicAdmin):
         for session in list(queryset):
             services.sign_out(session=session)
         super().delete_queryset(request, queryset)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """What staff has read. For superusers: the others are those it is about."""
+
+    list_display = ("created", "actor_identity", "action", "what", "subject", "shown", "about")
+    list_filter = ("action",)
+    exact_search = ("actor_identity", "subject")
+    part_search = ("about",)
+    search_help_text = _("Identity of a user, a room or a message")
+    ordering = ("-created_at",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)

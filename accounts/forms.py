@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import authenticate
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from accounts.canonical import canonical_account, valid_account, valid_email
@@ -15,6 +17,9 @@ from accounts.pages import PageForm
 from accounts.selectors import two_factor_in_force
 from accounts.validators import MAX_PASSWORD_LENGTH
 from imsystem.errors import BadRequest
+
+# Each in its own words: whoever looks for their language may not read this one.
+LANGUAGES = [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
 
 
 def _password(label: Any, autocomplete: str) -> forms.CharField:
@@ -148,6 +153,12 @@ class ProfileForm(PageForm):
         widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
     )
     sex = forms.TypedChoiceField(label=_("Sex"), choices=Sex.choices, coerce=int)
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        choices=LANGUAGES,
+        help_text=_("Of these pages and of mails to you."),
+    )
 
 
 class OwnPasswordForm(PageForm):

@@ -1,12 +1,15 @@
 """What a person's earlier device sessions say about a new one, and which of them are of no use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from accounts.clients import client_of
 from accounts.models import DeviceSession
+from imsystem.redis import KEY_PREFIX, sync_redis
 from imsystem.sources import source_of
 
 # A script that signs in for every run and never out must not fill the list, or the database.
+HOUR_MS = 3600 * 1000
 MAX_LIVE = 200
 MAX_ENDED = 200
 KEPT_MS = 90 * 24 * 3600 * 1000
@@ -46,3 +49,38 @@ def forgettable(earlier: Sequence[DeviceSession], *, now: int) -> list[str]:
         for number, (ended_at, identity) in enumerate(newest_first)
         if number >= MAX_ENDED or now - ended_at > KEPT_MS
     ]
+
+
+# One step: of sign-ins at the same moment one gets a mail. The value is when the last mail about
+# new devices goes out, in the future if it is a summary that waits. Gives it and what it was.
+_NEXT_NOTICE = """
+local now, hour = tonumber(ARGV[1]), tonumber(ARGV[2])
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+if last > now then return {-1, last} end
+local at = math.max(now, last + hour)
+redis.call('SET', KEYS[1], at, 'PX', hour * 3)
+return {at, last}
+"""
+
+
+def _notice_key(user_identity: str) -> str:
+    return f"{KEY_PREFIX}new-device:{user_identity}"
+
+
+@contextmanager
+def next_notice(user_identity: str, *, now: int) -> Iterator[int | None]:
+    """In how many seconds a mail about a new device goes out, for the block that queues it; None
+    when one that is to go out later speaks of this device too.
+
+    At most one an hour: made-up names of devices must not fill a mailbox. The first is told at
+    once. Those of the following hour are summed up at its end and not dropped: the first may have
+    been the owner, and the second not. When the block fails, nothing was told.
+    """
+    key, redis = _notice_key(user_identity), sync_redis()
+    at, last = map(int, redis.eval(_NEXT_NOTICE, 1, key, str(now), str(HOUR_MS)))
+    try:
+        yield None if at < 0 else -((now - at) // 1000)
+    except Exception:
+        if at >= 0:
+            redis.set(key, last, px=3 * HOUR_MS)
+        raise

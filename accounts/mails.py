@@ -1,23 +1,32 @@
 """The mails of accounts. Each is plain text in the reader's language, without any user's text."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext as _
 
+from accounts.clients import client_name
 from accounts.codes import Purpose
+from accounts.models import User
 from imsystem.mail.outbox import Mail, post
+
+P = ParamSpec("P")
 
 # A notice that is a day late is of no use any more.
 NOTICE_GOOD_FOR_S = 24 * 3600
 
 
-def _send(to: str, subject: str, template: str, *, good_for_s: int, **context: Any) -> None:
+def _send(
+    to: str, subject: str, template: str, *, good_for_s: int, due_in_s: int = 0, **context: Any
+) -> None:
     """Queues the mail. All kinds cost the request the same, so that its time tells nothing."""
     body = render_to_string(f"mail/{template}.txt", context)
-    post(Mail(to, subject, body), good_for_s=good_for_s)
+    post(Mail(to, subject, body), good_for_s=good_for_s, due_in_s=due_in_s)
 
 
 def send_code(*, to: str, purpose: Purpose, code: str) -> None:
@@ -47,51 +56,75 @@ def send_no_account(*, to: str) -> None:
     _send(to, subject, "no_account", good_for_s=settings.CODE_TTL_S)
 
 
-def send_new_device(*, to: str, client: str, ip: str, at: int) -> None:
+def _tell(user: User, subject: str, template: str, **context: Any) -> None:
+    _send(user.email, subject, template, good_for_s=NOTICE_GOOD_FOR_S, **context)
+
+
+def _in_own_language(
+    send: Callable[Concatenate[User, P], None],
+) -> Callable[Concatenate[User, P], None]:
+    """Decorator: what `send` says to its user is in the language that the account keeps. Whoever
+    causes a notice may be a stranger, so the language of the request is not asked."""
+
+    @wraps(send)
+    def send_in_it(user: User, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        with translation.override(user.language):
+            send(user, *args, **kwargs)
+
+    return send_in_it
+
+
+@_in_own_language
+def send_new_device(user: User, *, device: str, ip: str, at: int, due_in_s: int = 0) -> None:
     """Somebody signed in, at `at` (Unix ms), from where the owner of the account never did.
 
-    `client` is accounts.clients.client_name: whatever a client calls itself does not get here.
+    With `due_in_s` it goes out later, and says that there may have been more of them. `device` is
+    the User-Agent; only accounts.clients.client_name of it gets into the mail.
     """
     subject = _("New sign-in to your IMSystem account")
     when = f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     _send(
-        to,
+        user.email,
         subject,
         "new_device",
         good_for_s=NOTICE_GOOD_FOR_S,
-        client=client,
+        due_in_s=due_in_s,
+        client=client_name(device),
         ip=ip,
         when=when,
+        more=due_in_s > 0,
     )
 
 
-def send_email_changed(*, to: str, new: str) -> None:
-    """To the former address: whoever reads it may not be who changed it. `new` is shown masked."""
+@_in_own_language
+def send_email_changed(user: User, *, old: str) -> None:
+    """To the former address: whoever reads it may not be who changed it. The new one is masked."""
     subject = _("Your IMSystem account has another e-mail address")
-    _send(to, subject, "email_changed", good_for_s=NOTICE_GOOD_FOR_S, new=masked(new))
+    _send(old, subject, "email_changed", good_for_s=NOTICE_GOOD_FOR_S, new=masked(user.email))
 
 
-def send_account_deleted(*, to: str) -> None:
+@_in_own_language
+def send_account_deleted(user: User) -> None:
     """The last mail to somebody who leaves."""
-    subject = _("Your IMSystem account is deleted")
-    _send(to, subject, "account_deleted", good_for_s=NOTICE_GOOD_FOR_S)
+    _tell(user, _("Your IMSystem account is deleted"), "account_deleted")
 
 
-def send_two_factor_on(*, to: str) -> None:
-    subject = _("Two-factor authentication is on for your IMSystem account")
-    _send(to, subject, "two_factor_on", good_for_s=NOTICE_GOOD_FOR_S)
+@_in_own_language
+def send_two_factor_on(user: User) -> None:
+    _tell(user, _("Two-factor authentication is on for your IMSystem account"), "two_factor_on")
 
 
-def send_two_factor_off(*, to: str) -> None:
-    """Whether the person or an administrator switched it off."""
-    subject = _("Two-factor authentication is off for your IMSystem account")
-    _send(to, subject, "two_factor_off", good_for_s=NOTICE_GOOD_FOR_S)
+@_in_own_language
+def send_two_factor_off(user: User) -> None:
+    """Whether the user or an administrator switched it off."""
+    _tell(user, _("Two-factor authentication is off for your IMSystem account"), "two_factor_off")
 
 
-def send_recovery_code_used(*, to: str, left: int) -> None:
-    """Whoever has the list of codes may have found it; `left` of them still work."""
+@_in_own_language
+def send_recovery_code_used(user: User, *, left: int) -> None:
+    """Somebody may have found the list of codes; `left` of them still work."""
     subject = _("A recovery code of your IMSystem account was used")
-    _send(to, subject, "recovery_code_used", good_for_s=NOTICE_GOOD_FOR_S, left=left)
+    _tell(user, subject, "recovery_code_used", left=left)
 
 
 def masked(email: str) -> str:

@@ -65,6 +65,8 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
         default=Audience.EVERYONE,
     )
     read_receipts = models.BooleanField(_("read receipts"), default=True)
+    # Of mails: whoever causes one may be a stranger, and ask for pages in another language.
+    language = models.CharField(_("language"), max_length=7, default=settings.LANGUAGE_CODE)
     # Sign-ins are device_session documents; Django's single field would be a write per login.
     last_login = None
 
@@ -212,3 +214,51 @@ class Avatar(BasicModel):
 
     def __str__(self) -> str:
         return self.user_id
+
+
+class _AppendOnly(models.QuerySet["AuditEntry"]):
+    """Has no way to change or delete what is stored."""
+
+    def update(self, **fields: Any) -> int:
+        raise TypeError("audit entries are never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("audit entries are never deleted")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        raise TypeError("audit entries are never changed")
+
+
+class AuditEntry(BasicModel):
+    """Somebody of the staff has read something. Identities only: no text, no names, and no foreign
+    keys, so that it outlives what it is about.
+
+    `about` are the rooms or users whose data was shown, `shown` how many objects there were.
+    """
+
+    actor_identity = models.CharField(_("who"), max_length=24)
+    action = models.CharField(_("how"), max_length=16)
+    what = models.CharField(_("what"), max_length=64)
+    subject = models.CharField(_("object"), max_length=64, blank=True, default="")
+    about = models.TextField(_("rooms or users"), blank=True, default="")
+    shown = models.IntegerField(_("shown"), default=0)
+
+    objects = _AppendOnly.as_manager()
+
+    class Meta:
+        db_table = "audit_entry"
+        default_permissions = ("view",)
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="audit_by_time")]
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+
+    def __str__(self) -> str:
+        return f"{self.actor_identity} {self.action} {self.what}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("audit entries are never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("audit entries are never deleted")

@@ -36,6 +36,7 @@ class OwnUser(PublicUser):
     who_may_add: str
     who_sees_online: str
     read_receipts: bool
+    language: str
 
 
 class Device(TypedDict):
@@ -98,6 +99,7 @@ def own_user(user: User) -> OwnUser:
         "who_may_add": user.who_may_add,
         "who_sees_online": user.who_sees_online,
         "read_receipts": user.read_receipts,
+        "language": user.language,
     }
 
 

@@ -4,9 +4,11 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.canonical import canonical_domain, canonical_email
@@ -48,6 +50,21 @@ def valid_nickname(text: str, *, official: bool = False) -> str:
 def _letters(name: str) -> str:
     """What one reads of a name: without case, width, spaces and signs."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
+
+
+def valid_language(text: str) -> str:
+    """The code of a language there is; raises BadRequest for others."""
+    codes = [code for code, _name in settings.LANGUAGES]
+    if text not in codes:
+        told = _("Use one of these: %(codes)s.") % {"codes": ", ".join(codes)}
+        raise BadRequest(errors={"language": [told]})
+    return text
+
+
+def language_of_request() -> str:
+    """The language in which the running request is answered, which a new account keeps."""
+    active = get_language()
+    return active if active in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def valid_device_name(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
 from accounts.choices import Audience
@@ -54,6 +55,7 @@ class ProfileBody(serializers.Serializer[Any]):
     who_may_add = serializers.ChoiceField(Audience.choices, required=False)
     who_sees_online = serializers.ChoiceField(Audience.choices, required=False)
     read_receipts = StrictBooleanField(required=False)
+    language = serializers.ChoiceField(settings.LANGUAGES, required=False, help_text="of mails")
 
 
 class PasswordBody(serializers.Serializer[Any]):
@@ -123,6 +125,7 @@ class OwnUserSerializer(PublicUserSerializer):
     read_receipts = serializers.BooleanField(
         help_text="whether others learn how far I have read, and I of others"
     )
+    language = serializers.ChoiceField(settings.LANGUAGES, help_text="of mails")
 
 
 class UserListSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,6 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from accounts import known_devices, known_sources, mails, trusted_devices
-from accounts.clients import client_name
 from accounts.errors import BadCredentials
 from accounts.models import DeviceSession, User
 from accounts.selectors import live_session
@@ -45,9 +44,7 @@ def open_session(session: DeviceSession) -> DeviceSession:
     if known_devices.is_new(session, earlier):
         # Before the session is stored: if the mail cannot be queued there is no sign-in either,
         # and the device is still new when it tries again.
-        mails.send_new_device(
-            to=user.email, client=client_name(session.device), ip=session.ip, at=now_ms()
-        )
+        _tell_of(session)
     session.save(force_insert=True)
     if not User.objects.filter(
         pk=user.pk, password_set_at=user.password_set_at, is_active=True
@@ -57,6 +54,15 @@ def open_session(session: DeviceSession) -> DeviceSession:
     known_sources.remember(user, source_of(session.ip))
     _clear_away(session, earlier)
     return session
+
+
+def _tell_of(session: DeviceSession) -> None:
+    now = now_ms()
+    with known_devices.next_notice(session.user_id, now=now) as due_in_s:
+        if due_in_s is not None:
+            mails.send_new_device(
+                session.user, device=session.device, ip=session.ip, at=now, due_in_s=due_in_s
+            )
 
 
 def _clear_away(session: DeviceSession, earlier: list[DeviceSession]) -> None:
@@ -77,6 +83,7 @@ def open_browser_session(request: HttpRequest, user: User) -> DeviceSession:
     _bind(request, session)
     if before is not None:
         revoke([before.identity])
+    request.session.clear_expired()
     return session
 
 

@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audited import AuditedReadOnlyAdmin
 from chat.models import Message
-from imsystem.admin import ReadOnlyAdmin
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
+class MessageAdmin(AuditedReadOnlyAdmin):
+    about_field = "room_identity"
     list_display = ["room_identity", "seq", "user_identity", "kind", "beginning", "created"]
     list_filter = ["kind"]
     exact_search = ["identity", "room_identity", "user_identity"]

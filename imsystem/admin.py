@@ -87,7 +87,8 @@ class ReadOnlyAdmin(BasicAdmin):
         return False
 
 
-def _is_superuser(request: HttpRequest) -> bool:
+def is_superuser(request: HttpRequest) -> bool:
+    """Whether a superuser asks."""
     return bool(getattr(request.user, "is_superuser", False))
 
 
@@ -100,13 +101,13 @@ class PlainGroupAdmin(GroupAdmin):
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return _is_superuser(request) and super().has_add_permission(request)
+        return is_superuser(request) and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request) and super().has_change_permission(request, obj)
+        return is_superuser(request) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_superuser(request) and super().has_delete_permission(request, obj)
+        return is_superuser(request) and super().has_delete_permission(request, obj)
 
     def formfield_for_manytomany(
         self,

@@ -9,6 +9,7 @@ OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 
 class MongoAdminConfig(AdminConfig):
+    default_site = "imsystem.admin_site.Site"
     default_auto_field = OBJECT_ID
 
 

@@ -234,7 +234,7 @@ HELD_BYTES_PER_PROCESS: int = integer("HELD_BYTES_PER_PROCESS", 256 * 1024 * 102
 # Where tests make the process fail (imsystem/ops/failpoints.py). Refused unless DEBUG is on.
 FAILPOINTS = env.str("FAILPOINTS", default="")
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "imsystem.session_store"
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 
 # --- HTTPS, cookies, proxies (docs/security.md) ---------------------------------------------

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import JSONCatalog
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from accounts.views.language import set_language
 from imsystem.http import handlers
 from imsystem.http.server_info import ServerInfoView
 from imsystem.ops import health, metrics
@@ -36,7 +37,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", set_language, name="set_language"),
     path("jsi18n/", JSONCatalog.as_view(), name="js-catalog"),
     path("healthz", health.live),
     path("readyz", health.ready),

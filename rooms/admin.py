@@ -3,12 +3,13 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from imsystem.admin import ReadOnlyAdmin, local_time
+from accounts.audited import AuditedReadOnlyAdmin
+from imsystem.admin import local_time
 from rooms.models import Ban, Member, Room
 
 
 @admin.register(Room)
-class RoomAdmin(ReadOnlyAdmin):
+class RoomAdmin(AuditedReadOnlyAdmin):
     list_display = ["number", "name", "kind", "creator_id", "created"]
     list_filter = ["kind"]
     exact_search = ["number", "identity"]
@@ -18,7 +19,8 @@ class RoomAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Member)
-class MemberAdmin(ReadOnlyAdmin):
+class MemberAdmin(AuditedReadOnlyAdmin):
+    about_field = "room_id"
     list_display = ["user_id", "room_id", "role", "read_seq", "muted", "created"]
     list_filter = ["role"]
     exact_search = ["user_id", "room_id"]
@@ -31,7 +33,8 @@ class MemberAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Ban)
-class BanAdmin(ReadOnlyAdmin):
+class BanAdmin(AuditedReadOnlyAdmin):
+    about_field = "room_identity"
     list_display = ["user_identity", "room_identity", "kind", "actor_identity", "created"]
     list_filter = ["kind"]
     exact_search = ["user_identity", "room_identity"]

@@ -106,6 +106,7 @@ def own(user: User, **changes: Any) -> dict[str, Any]:
         "who_may_add": "everyone",
         "who_sees_online": "everyone",
         "read_receipts": True,
+        "language": user.language,
         **changes,
     }
 

@@ -24,7 +24,7 @@ LAYERS = [
      "export", "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "handshake", "commands", "admin",
      "sweep", "checks", "ws_auth", "middleware", "authentication", "backends", "requests", "urls",
-     "api_urls", "avatar_urls", "uploads", "compat", "draining", "templatetags"},
+     "api_urls", "audited", "avatar_urls", "uploads", "compat", "draining", "templatetags"},
 ]  # fmt: skip
 
 

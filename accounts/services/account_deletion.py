@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
@@ -50,7 +51,7 @@ def delete_account(*, user: User) -> None:
     _deactivate(user)
     for leave in _leaves:
         leave(user)
-    mails.send_account_deleted(to=user.email)
+    mails.send_account_deleted(user)
     _erase(user)
     user.refresh_from_db()
 
@@ -75,6 +76,7 @@ def _erase(user: User) -> None:
         nickname="",
         sex=Sex.UNKNOWN,
         avatar="",
+        language=settings.LANGUAGE_CODE,
         password=make_password(None),
         password_set_at=now,
         is_staff=False,

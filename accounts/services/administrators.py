@@ -50,7 +50,7 @@ def change_account(*, actor: User, user: User, **changes: Any) -> User:
     _store_as_judged(actor, user, changes)
     changed = User.objects.get(pk=user.pk)
     if changed.email != user.email:
-        mails.send_email_changed(to=user.email, new=changed.email)
+        mails.send_email_changed(changed, old=user.email)
     if not changed.is_active:
         revoke_all(user=changed)
     publish_from_thread(Changed(profile_topic(user.pk)))

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils import translation
 
 from accounts import codes, mails
 from accounts.canonical import valid_email
 from accounts.codes import Purpose
 from accounts.known_sources import is_known
 from accounts.models import User
-from accounts.policies import may_register, may_use_address
+from accounts.policies import language_of_request, may_register, may_use_address
 from accounts.selectors import find_by_sign_in_name
 from accounts.trusted_devices import device_of
 from imsystem.errors import RateLimited
@@ -126,6 +127,12 @@ def entered(
 
 
 def _mail_code(*, to: str, purpose: Purpose, code: str, user: User | None) -> None:
+    """In the language of the address's owner, whoever asks; else in that of the request."""
+    with translation.override(user.language if user else language_of_request()):
+        _mail_what_helps(to=to, purpose=purpose, code=code, user=user)
+
+
+def _mail_what_helps(*, to: str, purpose: Purpose, code: str, user: User | None) -> None:
     if purpose is Purpose.RESET and (user is None or not user.is_active):
         mails.send_no_account(to=to)
     elif purpose is not Purpose.RESET and user is not None:

@@ -27,7 +27,7 @@ def change_email(*, user: User, email: str, code: str, password: str, otp: str =
     with entered(email=email, purpose=Purpose.CHANGE_EMAIL, code=code, asker=asker):
         _store(user, email)
     old, user.email = user.email, email
-    mails.send_email_changed(to=old, new=email)
+    mails.send_email_changed(user, old=old)
     return user
 
 

@@ -76,7 +76,7 @@ def _use_recovery_code(user: User, otp: str) -> bool:
     unused = RecoveryCode.objects.filter(user=user, digest__in=digests, used_at=None)
     if unused.update(used_at=now_ms(), updated_at=now_ms()) != 1:
         return False
-    mails.send_recovery_code_used(to=user.email, left=recovery_codes_left(user))
+    mails.send_recovery_code_used(user, left=recovery_codes_left(user))
     return True
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Audience
 from accounts.models import Sex, User
-from accounts.policies import valid_nickname
+from accounts.policies import valid_language, valid_nickname
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotAuthenticated
 from imsystem.realtime.events import Changed
@@ -22,6 +22,7 @@ def update_profile(
     who_may_add: str | None = None,
     who_sees_online: str | None = None,
     read_receipts: bool | None = None,
+    language: str | None = None,
 ) -> User:
     """Changes what is given (not None) of one's own profile and privacy settings."""
     changes: dict[str, Any] = {}
@@ -29,6 +30,8 @@ def update_profile(
         changes["nickname"] = valid_nickname(nickname)
     if sex is not None:
         changes["sex"] = _valid_sex(sex)
+    if language is not None:
+        changes["language"] = valid_language(language)
     privacy = _privacy_changes(who_may_add, who_sees_online, read_receipts)
     _store(user, changes | privacy)
     publish_from_thread(Changed(user_topic(user.pk) if privacy else profile_topic(user.pk)))

@@ -7,7 +7,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.canonical import valid_account, valid_email
 from accounts.codes import Purpose
 from accounts.models import User
-from accounts.policies import check_password_rules, may_register, valid_nickname
+from accounts.policies import (
+    check_password_rules,
+    language_of_request,
+    may_register,
+    valid_nickname,
+)
 from accounts.services.codes import Asker, entered
 from imsystem.errors import BadRequest
 from imsystem.limits import Limit
@@ -17,10 +22,18 @@ NAMES_TAKEN = Limit("names-taken", amount=20, window_s=3_600)
 
 
 def register(
-    *, account: str, password: str, email: str, code: str, nickname: str = "", ip: str = ""
+    *,
+    account: str,
+    password: str,
+    email: str,
+    code: str,
+    nickname: str = "",
+    language: str = "",
+    ip: str = "",
 ) -> User:
     """Creates an account for the owner of `email`. Otherwise raises BadRequest, Forbidden for an
     address that may not register here, or RateLimited for too many tries, and changes nothing.
+    Mails are in `language`, or that of the request.
 
     Only somebody who has the code learns whether the name or the address has an account already.
     """
@@ -31,7 +44,13 @@ def register(
         NAMES_TAKEN.take(email)
         if User.objects.filter(account=account).exists():
             raise taken(account)
-        return create_user(account=account, email=email, nickname=nickname, password=password)
+        return create_user(
+            account=account,
+            email=email,
+            nickname=nickname,
+            password=password,
+            language=language or language_of_request(),
+        )
 
 
 def add_user(*, account: str, email: str, nickname: str = "", password: str | None = None) -> User:
@@ -51,12 +70,19 @@ def _valid_names(account: str, email: str, nickname: str) -> tuple[str, str, str
     return account, email, valid_nickname(nickname) if nickname.strip() else account
 
 
-def create_user(*, account: str, email: str, nickname: str, password: str | None) -> User:
+def create_user(
+    *,
+    account: str,
+    email: str,
+    nickname: str,
+    password: str | None,
+    language: str = settings.LANGUAGE_CODE,
+) -> User:
     """Inserts a user from canonical, checked values; None is a password nobody can give.
 
     Raises BadRequest when another user has the account name or the address.
     """
-    user = User(account=account, email=email, nickname=nickname)
+    user = User(account=account, email=email, nickname=nickname, language=language)
     user.set_password(password)
     insert_user(user)
     return user

@@ -78,7 +78,7 @@ def confirm_two_factor(*, user: User, otp: str) -> list[str]:
     if step is None or same.update(confirmed_at=now, last_step=step, updated_at=now) != 1:
         raise BadRequest(errors={"otp": [BadOtp.default_detail]})
     tries.forgive()
-    mails.send_two_factor_on(to=user.email)
+    mails.send_two_factor_on(user)
     return _replace_recovery_codes(user)
 
 
@@ -105,7 +105,7 @@ def remove_two_factor(*, user: User) -> bool:
     TwoFactor.objects.filter(user=user).delete()
     RecoveryCode.objects.filter(user=user).delete()
     if was_on:
-        mails.send_two_factor_off(to=user.email)
+        mails.send_two_factor_off(user)
     return was_on
 
 

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -13,6 +14,7 @@ from accounts import services, sessions
 from accounts.forms import PasswordForm, ProfileForm
 from accounts.pages import render_form, service_errors, signed_in_user
 from accounts.payloads import own_user
+from accounts.views.language import remember_language
 from imsystem.client_limits import AVATAR_BYTES
 
 
@@ -21,13 +23,18 @@ from imsystem.client_limits import AVATAR_BYTES
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
-    initial = {"nickname": user.nickname, "sex": user.sex}
+    initial = {"nickname": user.nickname, "sex": user.sex, "language": user.language}
     form = ProfileForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
-            services.update_profile(user=user, **form.cleaned_data)
-            messages.success(request, _("Saved."))
-            return redirect("accounts:profile")
+            changes = form.cleaned_data | {"language": form.cleaned_data["language"] or None}
+            services.update_profile(user=user, **changes)
+            response = redirect("accounts:profile")
+            if user.language != initial["language"]:
+                remember_language(response, user.language)
+            with translation.override(user.language):
+                messages.success(request, _("Saved."))
+            return response
     shown = {"me": own_user(user), "has_picture": bool(user.avatar), "max_bytes": AVATAR_BYTES}
     return render_form(request, "accounts/profile.html", form, **shown)
 

@@ -94,7 +94,8 @@ def _register(*, ip: str, **fields: str) -> User:
         raise BadRequest
     valid_account(fields["account"])  # from here on an error of `account` says that it is taken
     try:
-        return services.register(**fields, ip=ip)
+        # The original speaks nothing but Chinese.
+        return services.register(**fields, ip=ip, language="zh-hans")
     except BadRequest as exc:
         if "account" in exc.errors:
             raise Refused(texts.ACCOUNT_TAKEN) from None

@@ -56,13 +56,14 @@ class Mail:
     body: str
 
 
-def post(mail: Mail, *, good_for_s: int) -> None:
-    """Queues a mail and returns at once. After `good_for_s` seconds it is not sent any more."""
+def post(mail: Mail, *, good_for_s: int, due_in_s: int = 0) -> None:
+    """Queues a mail and returns at once. It is sent `due_in_s` seconds from now, and not any more
+    `good_for_s` seconds after that."""
     job = new_identity()
     with sync_redis().pipeline(transaction=True) as pipe:
         pipe.hset(_key(job), "mail", encrypt(json.dumps(asdict(mail)), purpose="outbox"))
-        pipe.expire(_key(job), good_for_s)
-        pipe.zadd(QUEUE, {job: now_ms()})
+        pipe.expire(_key(job), due_in_s + good_for_s)
+        pipe.zadd(QUEUE, {job: now_ms() + due_in_s * 1000})
         pipe.execute()
     call_on_loop(lambda: _posted().set())
 

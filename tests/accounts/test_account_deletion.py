@@ -82,6 +82,7 @@ def test_everything_personal_goes(alice: User, closed: list[str]) -> None:
         "who_may_add": "nobody",
         "who_sees_online": "everyone",
         "read_receipts": True,
+        "language": "en",
     }
     gone = User.objects.get(pk=alice.pk)
     assert gone.deleted_at is not None

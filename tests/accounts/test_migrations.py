@@ -1,6 +1,7 @@
 """Migrations on existing data: what an earlier version wrote is whole, and works, in this one."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from accounts.models import DeviceSession, User
 from accounts.tokens import read_refresh
 from imsystem.clock import now_ms
+from imsystem.session_store import SessionStore, stored_key
 from tests.accounts.conftest import PASSWORD
 from tests.api import Api
 
@@ -110,6 +112,7 @@ def test_every_document_has_the_new_fields(tokens: tuple[str, str]) -> None:
         "who_may_add": "everyone",
         "who_sees_online": "everyone",
         "read_receipts": True,
+        "language": "en",
     }
     assert documents("user_basic") == [user_of_0001() | new]
     named = {"name": "", "rotated_from": "", "expires_at": NOW + LIFETIME_MS}
@@ -153,3 +156,25 @@ def test_migrating_again_changes_nothing(tokens: tuple[str, str]) -> None:
     with time_machine.travel(NOW / 1000 + 60, tick=False):
         migrate()
     assert (documents("user_basic"), documents("device_session")) == before
+
+
+def test_cookies_stay_good_and_their_keys_go(scratch: None) -> None:
+    """Keys were stored as they are in cookies. Also when the migration was cut off half-way."""
+    migrate("accounts", "0003_language")
+    migrate("sessions")
+    sessions = connection.get_collection("django_session")
+    soon, past = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
+    keys = [f"{number:032}" for number in range(3)]
+    data = SessionStore().encode({"a": 1})
+    sessions.insert_many(
+        [
+            {"session_key": keys[0], "session_data": data, "expire_date": soon},
+            {"session_key": keys[1], "session_data": data, "expire_date": soon},
+            {"session_key": stored_key(keys[1]), "session_data": data, "expire_date": soon},
+            {"session_key": keys[2], "session_data": data, "expire_date": past},
+        ]
+    )
+    migrate()
+    stored = {document["session_key"] for document in sessions.find()}
+    assert stored == {stored_key(keys[0]), stored_key(keys[1])}
+    assert [SessionStore(key).load() for key in keys] == [{"a": 1}, {"a": 1}, {}]

@@ -1,6 +1,8 @@
 """The mail about a sign-in from a new device: when it is sent, and what it says."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisDown
 
 from accounts import mails, services
 from accounts.models import DeviceSession, User
-from tests.accounts.conftest import PASSWORD, ask_code
+from tests.accounts.conftest import PASSWORD, ask_code, make_user
 from tests.accounts.test_clients import CHROME_ON_WINDOWS
 from tests.api import Api
 from tests.mailbox import delivered_to
@@ -105,12 +107,67 @@ def test_browsers_are_told_of_too(alice: User, door: Any) -> None:
     assert "Device: Chrome on Windows" in notice.body
 
 
-def test_in_the_readers_language(alice: User) -> None:
+@pytest.mark.parametrize(("own", "asked"), [("zh-hans", "en"), ("en", "zh-CN")])
+def test_in_the_owners_language_whoever_signs_in(alice: User, own: str, asked: str) -> None:
+    User.objects.filter(pk=alice.pk).update(language=own)
     sign_in()
-    sign_in(ip="203.0.113.5", **{"Accept-Language": "zh-CN"})
+    sign_in(CHROME_ON_WINDOWS, "203.0.113.5", **{"Accept-Language": asked})
     (notice,) = notices()
-    assert not notice.subject.isascii()
+    assert notice.subject.isascii() == (own == "en")
+    assert ("Chrome on Windows" in notice.body) == (own == "en")
     assert "203.0.113.5" in notice.body
+
+
+NOON = 1_795_348_800
+
+
+def test_one_mail_an_hour_however_many_clients_there_are(alice: User) -> None:
+    """The first at once, those of the hour summed up at its end; nothing of it is dropped."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        sign_in()
+        for number in range(62):
+            sign_in("Mozilla/5.0", f"203.0.113.{number}")
+        (first,) = notices()
+        assert "203.0.113.0" in first.body
+        assert "more such sign-ins" not in first.body
+        clock.move_to(NOON + 59 * 60)
+        assert len(notices()) == 1
+        clock.move_to(NOON + 60 * 60)
+        _first, second = notices()
+        assert "203.0.113.1\n" in second.body
+        assert "There may have been more such sign-ins" in second.body
+        clock.move_to(NOON + 10 * 3600)
+        assert len(notices()) == 2
+
+
+def test_each_hour_has_its_mail(alice: User) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        sign_in()
+        told = []
+        for minute in range(0, 240, 10):
+            clock.move_to(NOON + minute * 60)
+            sign_in("Mozilla/5.0", f"203.0.113.{minute}")
+            told.append(len(notices()))
+        assert told == [1] * 6 + [2] * 6 + [3] * 6 + [4] * 6
+
+
+def test_after_a_quiet_hour_the_next_is_told_at_once(alice: User) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        sign_in()
+        sign_in("Mozilla/5.0", "203.0.113.1")
+        clock.move_to(NOON + 61 * 60)
+        sign_in("Mozilla/5.0", "203.0.113.2")
+        assert [len(re.findall("more such", notice.body)) for notice in notices()] == [0, 0]
+
+
+def test_of_sign_ins_at_once_one_is_told(alice: User) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            user = make_user(f"u{number}")
+            services.sign_in_user(user=user, ip="10.0.0.1", device="first")
+            sign_in_from = partial(services.sign_in_user, user=user, device="x")
+            list(pool.map(lambda ip: sign_in_from(ip=f"203.0.113.{ip}"), range(4)))  # noqa: B023
+            assert len(notices(user.email)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""The language switch at the foot of each page."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.i18n import set_language as django_set_language
+
+from accounts.models import User
+from accounts.services import update_profile
+from imsystem.errors import BadRequest
+
+
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Django's, which remembers it in a cookie. The account of somebody who is signed in keeps it
+    too: their mails follow."""
+    response = django_set_language(request)
+    if request.method == "POST" and isinstance(request.user, User):
+        try:
+            update_profile(user=request.user, language=request.POST.get("language", ""))
+        except BadRequest:  # Django passes over what is no language of ours, and so do we
+            return response
+    return response
+
+
+def remember_language(response: HttpResponse, language: str) -> None:
+    """Has the pages follow a language that was chosen elsewhere than at the switch."""
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite="Lax",  # as settings.LANGUAGE_COOKIE_SAMESITE
+    )
