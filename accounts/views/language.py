@@ -13,9 +13,10 @@ def set_language(request: HttpRequest) -> HttpResponse:
     """Django's, which remembers it in a cookie. The account of somebody who is signed in keeps it
     too: their mails follow."""
     response = django_set_language(request)
-    if request.method == "POST" and isinstance(request.user, User):
+    chosen = request.POST.get("language", "")
+    if isinstance(request.user, User) and chosen not in ("", request.user.language):
         try:
-            update_profile(user=request.user, language=request.POST.get("language", ""))
+            update_profile(user=request.user, language=chosen)
         except BadRequest:  # Django passes over what is no language of ours, and so do we
             return response
     return response

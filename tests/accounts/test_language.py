@@ -76,6 +76,13 @@ def test_the_switch_at_the_foot_of_a_page(alice: User, bob: User) -> None:
     assert languages == {"alice": "zh-hans", "bob": "en"}
 
 
+def test_choosing_the_language_one_has_writes_nothing(alice: User) -> None:
+    client, before = Client(), User.objects.filter(pk=alice.pk).values().get()
+    client.force_login(alice)
+    client.post("/i18n/setlang/", {"language": "en", "next": "/chat/"})
+    assert User.objects.filter(pk=alice.pk).values().get() == before
+
+
 def test_the_switch_of_somebody_who_is_not_signed_in(alice: User) -> None:
     answer = Client().post("/i18n/setlang/", {"language": "zh-hans", "next": "/accounts/login/"})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/")
