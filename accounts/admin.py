@@ -243,7 +243,7 @@ class DeviceSessionAdmin(AuditedAdmin):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """What staff has read. For superusers: the others are those it is about."""
 
-    list_display = ("created", "actor_identity", "action", "what", "subject", "shown", "about")
+    list_display = ("created", "actor_identity", "action", "what", "subject", "shown")
     list_filter = ("action",)
     exact_search = ("actor_identity", "subject")
     part_search = ("about",)

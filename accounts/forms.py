@@ -155,7 +155,6 @@ class ProfileForm(PageForm):
     sex = forms.TypedChoiceField(label=_("Sex"), choices=Sex.choices, coerce=int)
     language = forms.ChoiceField(
         label=_("Language"),
-        required=False,
         choices=LANGUAGES,
         help_text=_("Of these pages and of mails to you."),
     )

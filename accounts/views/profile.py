@@ -24,11 +24,12 @@ from imsystem.client_limits import AVATAR_BYTES
 def profile(request: HttpRequest) -> HttpResponse:
     user = signed_in_user(request)
     initial = {"nickname": user.nickname, "sex": user.sex, "language": user.language}
-    form = ProfileForm(request.POST or None, initial=initial)
+    # A form from before there was a choice of language does not change it.
+    posted = {"language": user.language, **request.POST.dict()} if request.POST else None
+    form = ProfileForm(posted, initial=initial)
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
-            changes = form.cleaned_data | {"language": form.cleaned_data["language"] or None}
-            services.update_profile(user=user, **changes)
+            services.update_profile(user=user, **form.cleaned_data)
             response = redirect("accounts:profile")
             if user.language != initial["language"]:
                 remember_language(response, user.language)
