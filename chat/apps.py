@@ -7,8 +7,9 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         import chat.commands  # noqa: F401 -- registers the commands
         from accounts.providers import provide_presence
-        from accounts.services import contribute
+        from accounts.services import before_deletion, contribute
         from chat.backup import readers
+        from chat.edits import erase_edits, exported_edits
         from chat.export import exported_messages
         from chat.heads import room_heads
         from chat.online import online_among
@@ -21,5 +22,7 @@ class ChatConfig(AppConfig):
         provide_heads(room_heads)
         provide_presence(online_among)
         contribute("messages", exported_messages)
+        contribute("edits", exported_edits)
+        before_deletion(erase_edits)
         provide_readers(readers)
         after_restore(forget_counters)

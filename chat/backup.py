@@ -16,19 +16,20 @@ from imsystem.backup.plan import Plain, Reader, batches
 from imsystem.mongo.clients import Document, collection
 
 POLL_S = 0.1
-MESSAGES, ROOMS, MEMBERS = "message_basic", "room_basic", "user_room"
+MESSAGES, EDITS, ROOMS, MEMBERS = "message_basic", "message_edit", "room_basic", "user_room"
 DEPARTURES, BANS = "room_departure", "room_ban"
 
 
 def readers() -> Mapping[str, Reader]:
-    """The readers of one backup; they know from each other what has been written."""
+    """Returns the readers of one backup; they know from each other what has been written."""
     messages = _Messages()
     rooms = _Rooms(messages.heads)
     return {
         MESSAGES: messages,
+        EDITS: _Edits(messages.heads),
         ROOMS: rooms,
         MEMBERS: _Members(messages.heads, rooms.written),
-        # Written before the membership goes: of somebody who is not there any more, they are.
+        # Both are written before the membership goes, so of a user who is gone they are there.
         BANS: Plain(BANS, after=[MEMBERS]),
         DEPARTURES: Plain(DEPARTURES, after=[MEMBERS]),
     }
@@ -106,6 +107,24 @@ async def _range(room: str, lower: int, upper: int) -> list[Document]:
     messages = collection(MESSAGES).with_options(codec_options=CODEC)
     found = messages.find({"room_identity": room, "seq": {"$gt": lower, "$lte": upper}})
     return await found.sort("seq", 1).to_list()
+
+
+class _Edits(Plain):
+    """The earlier texts of the messages that were written.
+
+    They are read after the messages: a text that is removed with a recall in between must not come
+    back with a restore.
+    """
+
+    def __init__(self, heads: Mapping[str, int]) -> None:
+        super().__init__(EDITS, after=[MESSAGES])
+        self._heads = heads
+
+    async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
+        async for batch in super().read(last):
+            yield [
+                edit for edit in batch if edit["seq"] <= self._heads.get(edit["room_identity"], 0)
+            ]
 
 
 class _Rooms(Plain):

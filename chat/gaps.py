@@ -13,6 +13,7 @@ from chat.kinds import Content
 from chat.payloads import VOID, new_document
 from imsystem.clock import now_ms
 from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.retry import is_duplicate
 
 # Readers wait for an open hole, so this is how long a room stands still after a crash; with 10 s
 # the rooms took 12 s to heal. Any time is safe, the index decides; but a message that is merely
@@ -88,7 +89,7 @@ async def seal(numbers: Sequence[tuple[str, int]]) -> bool:
             [_void(room_identity, seq, now) for room_identity, seq in numbers], ordered=False
         )
     except BulkWriteError as exc:
-        if all(error.get("code") == 11000 for error in exc.details["writeErrors"]):
+        if is_duplicate(exc):
             return False
         raise
     return True

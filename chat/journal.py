@@ -19,6 +19,7 @@ from pymongo.errors import BulkWriteError
 
 from chat.frames import MessageCreated
 from chat.gaps import seal
+from chat.hooks import on_stored
 from chat.payloads import message_payload
 from chat.sequence import SequenceAllocator as Numbers
 from chat.submission import Entry, Key, Stored, Submission, refuse, repeat
@@ -27,6 +28,7 @@ from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.retry import DUPLICATE
 from imsystem.ops import metrics
 from imsystem.ops.failpoints import failpoint
 from imsystem.outage import is_outage
@@ -257,7 +259,7 @@ class Journal:
         for index, entry in enumerate(batch):
             if index not in refused:
                 stored.append(entry)
-            elif refused[index].get("code") != 11000:
+            elif refused[index].get("code") != DUPLICATE:
                 self._finish(entry, Unavailable())
                 logger.error("a message was refused: code %s", refused[index].get("code"))
             elif (first := await _first_of(entry.submission)) is None:
@@ -326,6 +328,8 @@ class Journal:
         if events:
             # A room's messages side by side: they leave in one write for each socket.
             current_hub().publish(*sorted(events, key=attrgetter("topic")))
+            if on_stored:
+                on_stored.tell([message_payload(document) for document in stored])
 
 
 async def _refusal(submission: Submission) -> AppError | None:

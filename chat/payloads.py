@@ -46,6 +46,36 @@ def message_payload(document: dict[str, Any]) -> MessagePayload:
     }
 
 
+class EditPayload(TypedDict):
+    """An earlier text of a message. `created_at` is when it was written, `replaced_at` when a
+    change replaced it."""
+
+    message_identity: Identity
+    room_identity: Identity
+    seq: int
+    revision: int
+    kind: str
+    data: str
+    created_at: int
+    replaced_at: int
+    recalled_at: int | None
+
+
+def edit_payload(document: dict[str, Any]) -> EditPayload:
+    """Returns the payload of a message_edit document."""
+    return {
+        "message_identity": document["message_identity"],
+        "room_identity": document["room_identity"],
+        "seq": document["seq"],
+        "revision": document["revision"],
+        "kind": document["kind"],
+        "data": document["data"],
+        "created_at": document["created_at"],
+        "replaced_at": document["updated_at"],
+        "recalled_at": document["recalled_at"],
+    }
+
+
 def new_document(
     *,
     room_identity: str,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from chat.kinds import Content
 from chat.payloads import MessagePayload, new_document
@@ -74,7 +75,7 @@ class Entry:
         refuse(self.future, error)
 
 
-def refuse(future: "asyncio.Future[Stored]", error: BaseException) -> None:
+def refuse(future: "asyncio.Future[Any]", error: BaseException) -> None:
     """Sets the error of a future that may be done already."""
     if not future.done():
         future.set_exception(error)

@@ -214,6 +214,8 @@ MEMBERS_PER_ROOM: int = integer("MEMBERS_PER_ROOM", 5_000)
 # How long one may edit and recall one's own messages, in seconds; 0 for never.
 EDIT_WINDOW_S: int = integer("EDIT_WINDOW_S", 900)
 RECALL_WINDOW_S: int = integer("RECALL_WINDOW_S", 120)
+# For how many days the text of a recalled message is kept out of sight; 0: it is deleted at once.
+KEEP_RECALLED_DAYS: int = integer("KEEP_RECALLED_DAYS", 0)
 # --- What one client may hold (docs/security.md) --------------------------------------------
 # Of one web process; never more than the limit of open files leaves (embedded/connections.py).
 CONNECTIONS_PER_PROCESS: int = integer("CONNECTIONS_PER_PROCESS", 25_000)

@@ -19,7 +19,7 @@ LAYERS = [
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "trusted_devices",
      "known_sources", "selectors", "submission",
      "journal", "gaps", "known_devices", "uncertain_writes", "providers", "privacy", "online",
-     "user_cache", "loading", "catch_up", "bans"},
+     "user_cache", "loading", "catch_up", "bans", "hooks", "changes", "edits", "revisions"},
     {"announce", "mails", "sessions", "services", "checkpoint", "snapshot", "account_deletion",
      "export", "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "handshake", "commands", "admin",

@@ -22,13 +22,13 @@ from imsystem.backup.archive import NEVER_RESTORED
 from imsystem.backup.plan import tables
 from imsystem.embedded.prepare import MIGRATED_WITHIN_S
 from imsystem.mongo.clients import Document
+from imsystem.mongo.retry import DUPLICATE
 
 STATE = "restore_state"
 _KEY = {"_id": "restore"}
 # What `migrate` leaves in an empty database.
 _MADE_BY_MIGRATE = {"django_migrations", "django_content_type", "auth_permission"}
 INSERT_WITHIN_S = 120.0
-DUPLICATE = 11000
 UNFINISHED = (
     "A restore was interrupted, and only a part of the data is here. Let nobody in yet: run the "
     "same `manage.py restore` again, which goes on, and restart."

@@ -56,6 +56,11 @@ batch: Observe = Histogram(
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 256),
 ).observe
 stored: Callable[..., None] = Counter("imsystem_messages_stored_total", "Messages stored").inc
+changes: Observe = Histogram(
+    "imsystem_change_batch_changes",
+    "Changes of messages of one room (edits, recalls) that were stored together",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 512),
+).observe
 deliveries: Callable[..., None] = Counter(
     "imsystem_deliveries_total", "Frames handed to sockets for events"
 ).inc
@@ -63,6 +68,12 @@ lost_packets: Callable[..., None] = Counter(
     "imsystem_hub_lost_packets_total", "Packets of other processes that the channel layer lost"
 ).inc
 refusals = Counter("imsystem_command_errors_total", "Commands answered with an error", ["code"])
+_hooks = Counter(
+    "imsystem_hook_messages_total",
+    "Messages that a function was told of after they were stored or changed: told, failed (it "
+    "raised), dropped (it was too slow)",
+    ["hook", "function", "outcome"],
+)
 sockets = Gauge("imsystem_sockets", "Open sockets", multiprocess_mode="livesum")
 closed = Counter("imsystem_sockets_closed_total", "Sockets closed by the server", ["code"])
 dropped = Counter(
@@ -77,6 +88,11 @@ _requests = Histogram(
     ["method", "route", "status"],
     buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
+
+
+def hooks(hook: str, function: str) -> Callable[[str, int], None]:
+    """Returns what counts the messages for one function: (outcome, how many)."""
+    return lambda outcome, count: _hooks.labels(hook, function, outcome).inc(count)
 
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})

@@ -109,6 +109,7 @@ async def test_the_whole_document(alice: User, bob: User) -> None:
             await run_in_thread(line, group, alice),
         ],
         "messages": [message],
+        "edits": [],
     }
 
 
