@@ -1,4 +1,4 @@
-"""What a client lacks that was away: the answer to `sync`, of a bounded size."""
+"""The answer to `sync`: what a client missed while it was away, in answers of bounded size."""
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
@@ -13,16 +13,16 @@ from rooms.access import accesses
 from rooms.heads import Head
 from rooms.policies import Access
 
-# One answer: so many messages of one room, and of all rooms together, of so many characters.
+# The limits of one answer: messages of one room, of all rooms together, and their characters.
 ROOM_PAGE = 200
 MAX_MESSAGES = 2_000
 MAX_CHARACTERS = 500_000
-# Revisions looked through at once; several changes of one message count once.
+# How many revisions are searched at once. Several changes of one message yield one result.
 CHANGES_WINDOW = 500
 
 
 class _Space:
-    """What is left of one answer. The first message goes in whatever its length."""
+    """The space that is left in one answer. The first message fits in whatever its length."""
 
     def __init__(self) -> None:
         self.messages = MAX_MESSAGES
@@ -33,7 +33,7 @@ class _Space:
         return self.messages > 0 and self._characters > 0
 
     def take(self, messages: Sequence[MessagePayload]) -> int:
-        """How many of them, from the first on, go in."""
+        """Returns how many of the messages, from the first on, fit in."""
         for index, message in enumerate(messages):
             if not self.left:
                 return index
@@ -45,9 +45,10 @@ class _Space:
 async def changes_since(
     *, user_identity: str, known: Mapping[str, tuple[int, int]]
 ) -> tuple[dict[str, RoomCatchUp], list[str]]:
-    """What a client lacks: {room: (seq, revision)} it has -> (deltas, rooms it is not in).
+    """Returns what a client lacks of each room, given the (seq, revision) that it knows, and those
+    rooms that the user is not in.
 
-    Raises RateLimited when the user has read too much.
+    Raises RateLimited if the user has read too much.
     """
     budget = reads()
     budget.check(user_identity)
@@ -88,10 +89,8 @@ async def _delta(
 async def _changed(
     room: str, revision: int, head_revision: int, seqs: range, space: _Space
 ) -> tuple[list[MessagePayload], int]:
-    """Messages of these seqs that changed after `revision`, and the revision this brings one to.
-
-    Later messages come in their present form anyway.
-    """
+    """Returns the messages of these seqs that changed after `revision`, and the revision that the
+    client then has. Later messages are sent in their present form anyway."""
     window = CHANGES_WINDOW if space.left else 0
     reached = min(revision + window, head_revision)
     if revision >= reached:
@@ -101,7 +100,7 @@ async def _changed(
         .find({"room_identity": room, "revision": {"$gt": revision, "$lte": reached}})
         .to_list()
     )
-    found.sort(key=itemgetter("revision"))  # here for the reason in selectors.py
+    found.sort(key=itemgetter("revision"))  # not in MongoDB, for the reason in selectors.py
     changed = [message_payload(row) for row in found if row["seq"] in seqs]
     count = space.take(changed)
     if count < len(changed):

@@ -1,8 +1,8 @@
-"""Numbers that were allocated and have no message: in flight, or never to be used.
+"""Gaps: numbers that were allocated and have no message, whether in flight or lost.
 
-A process that dies between counter and insert leaves a hole, and so does a database that answers
-too late. After a while the hole is sealed: a `void` document takes the number, so that the unique
-index refuses whatever might still arrive for it, and readers may pass over it for good.
+A process that dies between counter and insert leaves a gap, and so does a database that answers too
+late. After a while the gap is sealed: a `void` document takes the number, so the unique index
+refuses a message that still arrives for it, and readers can pass over it for good.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from imsystem.clock import now_ms
 from imsystem.mongo.clients import Document, collection
 from imsystem.mongo.retry import is_duplicate
 
-# Readers wait for an open hole, so this is how long a room stands still after a crash; with 10 s
-# the rooms took 12 s to heal. Any time is safe, the index decides; but a message that is merely
-# slower than this has to take another number.
+# Readers wait at an open gap, so a room stands still for this long after a crash; with 10 s the
+# rooms took 12 s to heal. Any value is safe, since the index decides, but a message that is slower
+# than this has to take another number.
 SETTLE_MS = 3_000
-# How many seqs are looked through at once for the message after a hole.
+# How many seqs are searched at once for the message after a gap.
 WINDOW = 500
 
 _NOTHING = Content(kind=VOID, data="")
@@ -39,10 +39,11 @@ def _void(room_identity: str, seq: int, now: int) -> Document:
 def classify_gaps(
     messages: Sequence[Document], lower: int, upper: int, now: int
 ) -> tuple[list[int], list[int]]:
-    """The numbers in (lower, upper] without a message: (those long settled, those maybe in flight).
+    """Returns the numbers in (lower, upper] without a message: (settled ones, open ones).
 
-    `messages` are in order of seq. A hole is settled when a message after it is older than
-    SETTLE_MS: numbers are handed out in order, so its own sender has long given up.
+    `messages` are in order of seq. A gap is settled when a message after it is older than
+    SETTLE_MS: numbers are handed out in order, so the sender of the missing one has given up. An
+    open gap may belong to a message in flight.
     """
     present = {message["seq"] for message in messages}
     settled_below = max(
@@ -56,12 +57,14 @@ def classify_gaps(
 async def complete_to(
     room_identity: str, messages: Sequence[Document], lower: int, upper: int, head: int
 ) -> tuple[int, bool]:
-    """Up to which seq of (lower, upper] nothing is missing or to come, and whether the page has
-    to be read again because a message turned up where a hole was to be sealed. `head`: the seq of
-    the room's newest message."""
+    """Returns the seq of (lower, upper] up to which nothing is missing or still to come, and
+    whether the page must be read again because a message turned up where a gap was being sealed.
+
+    `head` is the seq of the room's newest message.
+    """
     now = now_ms()
     if upper < head and (not messages or messages[-1]["seq"] < upper):
-        # Only a message after a hole shows its age, and on this page none comes after the last.
+        # The age of a gap shows in the message after it, which is not on this page.
         messages = [*messages, *await _next_message(room_identity, upper, head)]
     settled, open_gaps = classify_gaps(messages, lower, upper, now)
     if settled and not await seal([(room_identity, seq) for seq in settled]):
@@ -70,7 +73,8 @@ async def complete_to(
 
 
 async def _next_message(room_identity: str, after: int, head: int) -> list[Document]:
-    """The first message after a seq, as a list; window by window, for ranges must be closed."""
+    """Returns the first message after a seq, as a list. It searches in windows, because only closed
+    ranges are fast."""
     for start in range(after, head, WINDOW):
         seqs = {"$gt": start, "$lte": min(start + WINDOW, head)}
         found = collection("message_basic").find({"room_identity": room_identity, "seq": seqs})
@@ -80,7 +84,7 @@ async def _next_message(room_identity: str, after: int, head: int) -> list[Docum
 
 
 async def seal(numbers: Sequence[tuple[str, int]]) -> bool:
-    """Fills the numbers (room, seq); False when one of them is taken after all."""
+    """Fills the numbers (room, seq) with void documents. Returns False if one of them is taken."""
     if not numbers:
         return True
     now = now_ms()

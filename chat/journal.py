@@ -1,10 +1,10 @@
-"""The journal: orders messages and stores them durably, before anybody hears of them.
+"""The journal orders messages and stores them durably before anybody is told of them.
 
-Two steps, each for many messages at once. One gives numbers to whoever waits: one pipelined call
-to Redis. The other stores everything that has a number: one insert (`w: majority, j: true`). They
-overlap, so the next messages are numbered while the ones before them are being written, and the
-batch grows with the load; a lone message waits for nothing. One after the other they stored 1,960
-messages a second of 100 pairs, MongoDB being idle for 40 % of the time.
+It works in two steps, each for many messages at once. The first numbers all waiting messages with
+one pipelined call to Redis. The second stores all numbered messages with one insert (`w: majority,
+j: true`). The steps overlap: the next messages are numbered while the ones before them are being
+written, so a batch grows with the load and a single message waits for nothing. Without the overlap
+100 pairs stored 1,960 messages a second, and MongoDB was idle for 40 % of the time.
 """
 
 import asyncio
@@ -47,13 +47,13 @@ MAX_ATTEMPTS = 4
 
 
 class Journal:
-    """One a process and event loop. `submit` from the loop only."""
+    """The journal of one event loop. Call `submit` on that loop only."""
 
     def __init__(self) -> None:
         self._waiting: list[Entry] = []
-        self._numbered: deque[list[Entry]] = deque()  # as they were numbered, at most MAX_BATCH
-        # Rooms with messages on their way from `_waiting` to the disk. Others of these rooms wait:
-        # were the first refused and got another number, the next would be stored before it.
+        self._numbered: deque[list[Entry]] = deque()  # batches of at most MAX_BATCH
+        # Rooms with messages between `_waiting` and the disk. Further messages of these rooms wait:
+        # if the first were refused and numbered anew, the next would be stored before it.
         self._under_way: set[str] = set()
         self._numbering = False
         self._storing = False
@@ -62,14 +62,14 @@ class Journal:
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = Numbers()
         self._uncertain = UncertainWrites(self._announce)
-        # room -> highest stored seq, for the checkpoint (chat/checkpoint.py takes it away)
+        # room -> highest stored seq; chat/checkpoint.py takes it from here
         self.advanced: dict[str, int] = {}
 
     def submit(self, submission: Submission) -> "asyncio.Future[Stored]":
-        """Puts a message in line; messages of one caller keep their order.
+        """Queues a message; messages of one caller keep their order.
 
-        The future gives Stored once the message is on disk, or raises Unavailable: then it may or
-        may not be stored, and sending it again with the same client_id is right in both cases.
+        The future returns Stored once the message is on disk. If it raises Unavailable, the message
+        may or may not be stored, and sending it again with the same client_id is right either way.
         """
         recent = self._recent.get(submission.key)
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
@@ -90,7 +90,7 @@ class Journal:
         task.add_done_callback(self._tasks.discard)
 
     async def _give_back_first(self, identity: str, future: "asyncio.Future[Stored]") -> None:
-        """Answers a repeated send with the message as it is now: it may have been recalled."""
+        """Answers a repeated send with the message as it is now; it may have been recalled."""
         try:
             found = await collection("message_basic").find_one({"_id": identity})
         except Exception as exc:
@@ -104,7 +104,7 @@ class Journal:
     # --- the two steps -----------------------------------------------------------------------
 
     def _go_on(self) -> None:
-        """Starts the steps that have something to do and do not run."""
+        """Starts each step that has work and is not running."""
         if self._waiting and not self._numbering:
             self._numbering = True
             self._start(self._number_all())
@@ -144,14 +144,14 @@ class Journal:
                     metrics.batch(len(batch))
                     metrics.stored(len(stored))
                     self._let_go(batch)
-                    # A task: the next insert leaves before this one's senders are answered.
+                    # In a task, so that the next insert starts before these senders are answered.
                     self._start(self._tell(stored))
                 self._go_on()
         finally:
             self._storing = False
 
     def _next_in_line(self) -> list[Entry]:
-        """Takes up to MAX_BATCH of those who wait, but none for a room that has some under way."""
+        """Takes up to MAX_BATCH waiting entries, but none of a room that has entries under way."""
         batch: list[Entry] = []
         others: list[Entry] = []
         for entry in self._waiting:
@@ -162,14 +162,14 @@ class Journal:
         return batch
 
     def _next_numbered(self) -> list[Entry]:
-        """Takes up to MAX_BATCH of those who have a number."""
+        """Takes up to MAX_BATCH numbered entries."""
         batch: list[Entry] = []
         while self._numbered and len(batch) + len(self._numbered[0]) <= MAX_BATCH:
             batch += self._numbered.popleft()
         return batch
 
     def _all_numbered(self) -> list[Entry]:
-        """Takes all of them."""
+        """Takes all numbered entries."""
         found = [entry for numbered in self._numbered for entry in numbered]
         self._numbered.clear()
         return found
@@ -190,9 +190,10 @@ class Journal:
             next_seq[room] += 1
 
     async def _still_allowed(self, batch: list[Entry]) -> list[Entry]:
-        """Without the messages of those who were removed or muted while these waited.
+        """Returns the batch without the messages of senders who were removed or muted meanwhile.
 
-        After the numbers: a message is either numbered before the change is announced, or refused.
+        This runs after the numbering: a message is either numbered before the change of the room is
+        announced, or refused.
         """
         doubtful = [e for e in batch if changed_since(e.submission.room_identity, e.allowed)]
         if not doubtful:
@@ -206,11 +207,11 @@ class Journal:
         return [entry for entry in batch if id(entry) not in gone]
 
     async def _insert(self, batch: list[Entry]) -> list[Entry]:
-        """Stores a batch; returns the entries that are stored. The others are finished, or in line
-        again for another number.
+        """Stores a batch and returns the entries that are stored. The others are answered already
+        or queued again for another number.
 
-        In order only if somebody has several messages in it, so that none is stored before one
-        that was sent earlier and is refused. A sharded MongoDB is faster without order.
+        The insert is ordered only if a sender has several messages in the batch, so that none is
+        stored before an earlier one that is refused. A sharded MongoDB is faster without order.
         """
         stored: list[Entry] = []
         while batch:
@@ -220,7 +221,7 @@ class Journal:
                 await collection("message_basic").insert_many(documents, ordered=ordered)
             except BulkWriteError as exc:
                 refusals = exc.details["writeErrors"]
-                if not refusals:  # stored, but not on a majority of disks
+                if not refusals:  # stored, but not yet on a majority of disks
                     raise
                 tried = refusals[-1]["index"] + 1 if ordered else len(batch)
                 done, again = await self._sort_out(batch[:tried], refusals)
@@ -231,12 +232,12 @@ class Journal:
         return stored
 
     async def _tell(self, stored: list[Entry]) -> None:
-        """Answers the senders, then announces the messages to everybody."""
+        """Answers the senders, then announces the messages to their rooms."""
         documents = [entry.document for entry in stored]
         try:
             for entry in stored:
                 self._succeed(entry, Stored(message_payload(entry.document)))
-            # Lets the ack of every sender go out before anybody's copy of the message.
+            # Every sender's ack leaves before the first copy of the message.
             await asyncio.sleep(0)
             await failpoint("journal.before_announce")
             self._announce(documents)
@@ -249,10 +250,11 @@ class Journal:
     async def _sort_out(
         self, batch: list[Entry], refusals: list[dict[str, Any]]
     ) -> tuple[list[Entry], list[Entry]]:
-        """The entries that are stored, and those that need another number.
+        """Returns the entries that are stored, and those that need another number.
 
-        Refused by (room, sender, client_id) or by _id: stored before, by an earlier send or by the
-        driver's own retry of this insert. Refused by (room, seq): the counter was behind.
+        If (room, sender, client_id) or _id is taken, the message was stored before, by an earlier
+        send or by the driver's own retry of this insert. If (room, seq) is taken, the counter was
+        behind.
         """
         refused = {refusal["index"]: refusal for refusal in refusals}
         stored, again = [], []
@@ -275,12 +277,12 @@ class Journal:
         if not await self._numbers.give_back(room, seq):
             await seal([(room, seq)])
         self._succeed(entry, Stored(message_payload(first), duplicate=True))
-        # Whoever stored it may have died before it told anybody.
+        # The process that stored it may have died before it announced it.
         self._announce([first])
 
     async def _line_up_again(self, refused: list[Entry], untried: list[Entry]) -> list[Entry]:
-        """Puts the refused in line, and after them what the same people sent later: its numbers
-        are given up. Returns the others of those untried."""
+        """Queues the refused entries again, followed by later ones of the same senders, which give
+        up their numbers. Returns the other untried entries."""
         senders = {entry.submission.sender for entry in refused}
         followers = [entry for entry in untried if entry.submission.sender in senders]
         await seal([(e.submission.room_identity, e.document["seq"]) for e in followers])
@@ -300,7 +302,7 @@ class Journal:
         if len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
         self._in_flight.pop(entry.submission.key, None)
-        if not entry.future.done():  # its sender may have gone
+        if not entry.future.done():  # its sender may be gone
             entry.future.set_result(stored)
 
     def _finish(self, entry: Entry, error: AppError) -> None:
@@ -308,7 +310,7 @@ class Journal:
         refuse(entry.future, error)
 
     def _fail(self, batch: list[Entry], exc: Exception) -> None:
-        """A batch failed as a whole. In an outage those who wait would wait for the same."""
+        """Answers a batch that failed as a whole. In an outage, what waits would fail as well."""
         self._let_go(batch)
         if is_outage(exc):
             batch, self._waiting = batch + self._waiting, []
@@ -326,14 +328,14 @@ class Journal:
             self.advanced[room] = max(document["seq"], self.advanced.get(room, 0))
             events.append(Deliver(room_topic(room), created_frame(document), seq=document["seq"]))
         if events:
-            # A room's messages side by side: they leave in one write for each socket.
+            # A room's messages side by side, so that they leave in one write per socket.
             current_hub().publish(*sorted(events, key=attrgetter("topic")))
             if on_stored:
                 on_stored.tell([message_payload(document) for document in stored])
 
 
 async def _refusal(submission: Submission) -> AppError | None:
-    """Why its sender may not send it; None if they may. Raises when the database is away."""
+    """Returns why the sender may not send it, or None. Raises if MongoDB does not answer."""
     try:
         may_send(await access(submission.user_identity, submission.room_identity), now_ms())
     except AppError as exc:
@@ -342,7 +344,7 @@ async def _refusal(submission: Submission) -> AppError | None:
 
 
 async def _first_of(submission: Submission) -> Document | None:
-    """The message that was stored under the same key."""
+    """Returns the message that is stored under the same key, if any."""
     room, user, client_id = submission.key
     return await collection("message_basic").find_one(
         {"room_identity": room, "user_identity": user, "client_id": client_id}
@@ -350,7 +352,7 @@ async def _first_of(submission: Submission) -> Document | None:
 
 
 def created_frame(document: Document) -> str:
-    """`message.created` for a stored document."""
+    """Returns the `message.created` frame of a stored document."""
     return encode(
         MessageCreated(room_identity=document["room_identity"], message=message_payload(document))
     )

@@ -1,7 +1,7 @@
-"""Reads: history by seq, what changed since, one message. Only for members.
+"""Reads of messages for members: pages of history by seq, and single messages.
 
-Every query is a closed range on one compound index with a flat filter: the shape that is fast on
-every engine, at any depth of history.
+Every query is a flat filter with a closed range on one compound index, which is fast on every
+engine at any depth of history.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from rooms.access import access
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
-# As many queries as keep MongoDB busy without making others wait long.
+# Enough queries to keep MongoDB busy without making others wait long.
 RANGES_AT_ONCE = 16
 
 
 class HistoryPage(TypedDict):
-    """A page of history, oldest first. Holes up to `complete_to` are final."""
+    """A page of history, oldest first. Gaps up to `complete_to` are final."""
 
     messages: list[MessagePayload]
     has_before: bool
@@ -47,8 +47,8 @@ def page_bounds(
     limit: int,
     floor: int = 0,
 ) -> tuple[int, int]:
-    """(lower, upper]: which seqs a page shows. At most one of before, after, around is given.
-    Nothing up to `floor`."""
+    """Returns (lower, upper], the seqs of a page: none up to `floor`. At most one of the positions
+    is given."""
     if before is not None:
         upper = max(floor, min(before - 1, last_seq))
         return max(floor, upper - limit), upper
@@ -80,23 +80,23 @@ async def _read_range(wanted: Range) -> list[Document]:
     room_identity, lower, upper = wanted
     found = collection("message_basic").find(
         {"room_identity": room_identity, "seq": {"$gt": lower, "$lte": upper}},
-        # A negative limit: all in one answer, without a cursor. (For a cursor MongoDB would send
-        # 101 first, and SecantusDB encode each message twice.)
+        # A negative limit asks for one answer without a cursor. (With a cursor MongoDB would send
+        # 101 documents first, and SecantusDB would encode each message twice.)
         limit=lower - upper,
         batch_size=upper - lower,
     )
-    # Sorted here: SecantusDB 0.7 takes a tenth of its time for it, and Python some microseconds.
+    # Sorted here: sorting takes a tenth of SecantusDB's time, but only microseconds in Python.
     return sorted(await found.to_list(), key=itemgetter("seq"))
 
 
-# When a whole room comes back at once, all its members lack the same messages.
+# When a whole room reconnects at once, all its members lack the same messages.
 _ranges = PerLoop(lambda: SharedReads(_read_ranges, RANGES_AT_ONCE))
 
 
 async def complete_range(
     room_identity: str, lower: int, upper: int, head: int
 ) -> tuple[list[MessagePayload], int]:
-    """The messages of a range and its complete_to, once no sealed hole is in the way."""
+    """Returns the messages of a range and its complete_to, after sealing the settled gaps."""
     messages = await _messages(room_identity, lower, upper)
     final, again = await complete_to(room_identity, messages, lower, upper, head)
     while again:
@@ -114,10 +114,10 @@ async def history(
     around: int | None = None,
     limit: int = DEFAULT_PAGE,
 ) -> HistoryPage:
-    """A page of a room's messages; without a position, the newest.
+    """Returns a page of a room's messages; without a position, the newest page.
 
-    Raises NotFound for strangers, BadRequest for two positions at once, and RateLimited for who
-    has read too much.
+    Raises NotFound for strangers, BadRequest if more than one position is given, and RateLimited
+    if the user has read too much.
     """
     if sum(position is not None for position in (before, after, around)) > 1:
         raise BadRequest(_("Use only one of before, after and around."))
@@ -138,7 +138,8 @@ async def history(
 
 
 async def message_document(message_identity: str) -> Document:
-    """One stored message; NotFound for unknown or malformed identities. Authorise it yourself."""
+    """Returns a stored message. Raises NotFound for unknown and malformed identities. The caller
+    must check the access."""
     document: dict[str, Any] | None = None
     if is_identity(message_identity):
         document = await collection("message_basic").find_one({"_id": message_identity})
