@@ -10,6 +10,7 @@ from django.db.utils import DatabaseError
 from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure, PyMongoError
 
 from imsystem.errors import Unavailable
+from imsystem.mongo.retry import is_conflict
 
 _REDIS = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 # States in which Redis refuses commands for now: it is full, read-only, loading its file, short of
@@ -38,7 +39,8 @@ def is_outage(exc: BaseException) -> bool:
     if isinstance(exc, OperationFailure) and exc.code in _CANNOT_WRITE:
         return True
     if isinstance(exc, PyMongoError):
-        return exc.timeout
+        # A conflict that was met outside a transaction, or too often: the client may try again.
+        return exc.timeout or is_conflict(exc)
     if isinstance(exc, RuntimeError):
         # What uvloop raises in place of an OSError when a connection was reset before a write.
         return "the handler is closed" in str(exc)

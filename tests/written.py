@@ -15,6 +15,10 @@ class Written(monitoring.CommandListener):
         names, self._names = self._names, set()
         return sorted(names)
 
+    def note(self, *names: str) -> None:
+        """Adds the collections that a process beside the tests' has written to."""
+        self._names.update(names)
+
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name in WRITES:
             self._names.add(event.command[event.command_name])

@@ -1,14 +1,11 @@
 """Changes of an account on an administrator's word, and the rule that one administrator stays."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from secrets import randbelow
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError
 
 from accounts import mails
 from accounts.models import User
@@ -16,9 +13,10 @@ from accounts.policies import STANDING, fixed_fields
 from accounts.services.devices import revoke_all
 from accounts.services.registration import taken
 from imsystem.clock import now_ms
-from imsystem.errors import Forbidden, Unavailable
+from imsystem.errors import Forbidden
 from imsystem.loops import run_on_loop
 from imsystem.mongo.clients import Document, collection, mongo_client
+from imsystem.mongo.retry import retry_when_overtaken
 from imsystem.realtime.events import Changed
 from imsystem.realtime.publish import publish_from_thread
 from imsystem.realtime.topics import profile_topic
@@ -27,10 +25,6 @@ USERS = "user_basic"
 # A superuser without `is_staff` cannot open the administration, and so could help nobody.
 ADMINISTRATOR: Document = {"is_superuser": True, "is_staff": True, "is_active": True}
 ONLY_ADMINISTRATOR = _("This is the only administrator. Make somebody else one first.")
-# WriteConflict and NoSuchTransaction: two transactions met, and one of them was ended.
-_CONFLICTS = (112, 251)
-MAX_ATTEMPTS = 8
-FIRST_WAIT_MS = 8
 
 
 def change_account(*, actor: User, user: User, **changes: Any) -> User:
@@ -127,14 +121,8 @@ async def _count_administrators(session: AsyncClientSession) -> int:
 
 
 async def _in_one_transaction(store: Callable[[AsyncClientSession], Awaitable[bool]]) -> bool:
-    client: AsyncMongoClient[Document] = mongo_client()
-    for attempt in range(MAX_ATTEMPTS):
-        try:
-            async with client.start_session() as session:
-                return await session.with_transaction(store)
-        except OperationFailure as exc:
-            # Some servers do not label a conflict as one that may be tried again.
-            if exc.code not in _CONFLICTS:
-                raise
-            await asyncio.sleep(randbelow(FIRST_WAIT_MS * 2**attempt) / 1_000)
-    raise Unavailable
+    async def attempt() -> bool:
+        async with mongo_client().start_session() as session:
+            return bool(await session.with_transaction(store))
+
+    return await retry_when_overtaken(attempt)

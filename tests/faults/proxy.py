@@ -9,7 +9,7 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from imsystem.embedded.network import free_port
@@ -21,15 +21,21 @@ RESET = struct.pack("ii", 1, 0)
 RETRANSMIT_S = 0.2
 
 
+async def _chunk(reader: asyncio.StreamReader) -> bytes:
+    return await reader.read(CHUNK)
+
+
 @dataclass
 class Way:
     """One direction. `delay`, `jitter` in seconds; `loss`: the share of chunks that come late, as
-    a lost packet does; `rate` in bytes per second, 0 for as fast as it goes."""
+    a lost packet does; `rate` in bytes per second, 0 for as fast as it
+    goes; `read` takes the next bytes of the stream."""
 
     delay: float = 0.0
     jitter: float = 0.0
     loss: float = 0.0
     rate: int = 0
+    read: Callable[[asyncio.StreamReader], Awaitable[bytes]] = _chunk
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -184,7 +190,7 @@ class Proxy:
         due = 0.0
         data = b"more"
         while data:
-            data = await reader.read(CHUNK)
+            data = await way.read(reader)
             due = max(due, loop.time() + way.lag(self._rng))
             await under_way.put((due, data))
 

@@ -3,7 +3,13 @@
 import pytest
 import redis.exceptions
 from django.db import OperationalError
-from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DuplicateKeyError,
+    NetworkTimeout,
+    OperationFailure,
+)
 
 from imsystem.outage import is_outage
 
@@ -24,6 +30,9 @@ from imsystem.outage import is_outage
         NetworkTimeout(),
         OperationFailure("internal server error", 1),
         OperationFailure("no space left", 14_031),
+        OperationFailure("a lock wait", 112),
+        OperationFailure("the transaction was aborted", 251),
+        BulkWriteError({"writeErrors": [{"code": 112, "index": 0}]}),
         OperationalError(),
         RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed"),
     ],
