@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.audited import AuditedAdmin
 from accounts.models import AuditEntry, User
 from accounts.services import audit
-from chat.models import Message
+from chat.models import Edit, Message
 from rooms.models import Member
 from tests.accounts.conftest import make_user
 from tests.accounts.test_admin_rights import administrator, browser, clerk
@@ -61,6 +61,20 @@ def test_reading_messages(scene: Cast) -> None:
         (mallory.pk, "search", what, "", "", 0),
         (mallory.pk, "view", what, message.pk, room, 1),
         (mallory.pk, "history", what, message.pk, room, 1),
+    ]
+
+
+def test_reading_earlier_texts(scene: Cast) -> None:
+    message = Message.objects.filter(data=SECRET).first()
+    assert message is not None
+    Api(scene.member).patch(f"messages/{message.pk}/", {"data": "nothing to see"})
+    earlier, root = Edit.objects.get(), administrator("root")
+    client, room = browser(root), scene.room.pk
+    assert SECRET not in read(client, "/admin/chat/edit/")
+    assert SECRET in read(client, f"/admin/chat/edit/{earlier.pk}/change/")
+    assert lines() == [
+        (root.pk, "list", "chat.edit", "", room, 1),
+        (root.pk, "view", "chat.edit", earlier.pk, room, 1),
     ]
 
 

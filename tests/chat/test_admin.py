@@ -1,4 +1,4 @@
-"""The four collections in Django admin: shown, searched literally, never changed, and inert."""
+"""The five collections in Django admin: shown, searched literally, never changed, and inert."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils.html import escape
 
 from accounts.models import User
-from chat.models import Message
-from chat.services import send_message
+from chat.models import Edit, Message
+from chat.services import edit_message, send_message
 from imsystem.loops import run_on_loop
 from rooms.models import Member, Room
 from tests.conftest import Cast
@@ -19,8 +19,9 @@ PAGES = {
     Room: "/admin/rooms/room/",
     Member: "/admin/rooms/member/",
     Message: "/admin/chat/message/",
+    Edit: "/admin/chat/edit/",
 }
-READ_ONLY = (Room, Member, Message)
+READ_ONLY = (Room, Member, Message, Edit)
 HOSTILE = "<script>alert(1)</script>{{7*7}}\u202e"
 
 
@@ -29,7 +30,11 @@ def message(cast: Cast) -> Message:
     sent = send_message(
         user_identity=cast.member.pk, room_identity=cast.room.pk, client_id="c1", data=HOSTILE
     )
-    return Message.objects.get(pk=run_on_loop(sent).message["identity"])
+    identity = run_on_loop(sent).message["identity"]
+    for data in (f"{HOSTILE} again", HOSTILE):  # leaves two earlier texts
+        changed = edit_message(user_identity=cast.member.pk, message_identity=identity, data=data)
+        run_on_loop(changed)
+    return Message.objects.get(pk=identity)
 
 
 def browser(user: User, **rights: bool) -> Client:
@@ -51,6 +56,7 @@ def one(model: type[Any], cast: Cast) -> Any:
         Room: lambda: cast.room,
         Member: lambda: Member.objects.get(user=cast.member),
         Message: Message.objects.get,
+        Edit: lambda: Edit.objects.get(revision=0),
     }[model]()
 
 
@@ -90,10 +96,13 @@ def test_searches_that_find(root: Client, cast: Cast, message: Message) -> None:
     assert len(found(root, Member, q=cast.room.pk)) == 4
     for term in (message.pk, message.room_identity, message.user_identity):
         assert found(root, Message, q=term) == {message.pk}
+    for term in (message.pk, message.room_identity, message.user_identity):
+        assert len(found(root, Edit, q=term)) == 2
 
 
 def test_messages_are_not_searched_by_their_text(root: Client, message: Message) -> None:
     assert found(root, Message, q="script") == set()
+    assert found(root, Edit, q="script") == set()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from imsystem.errors import NotFound
 from imsystem.mongo.clients import Document, collection
 from rooms.policies import Access
 from tests.conftest import Cast
+from tests.written import written
 
 AT_ONCE = 200
 
@@ -143,6 +144,7 @@ async def test_two_queues_on_one_room(cast: Cast, monkeypatch: pytest.MonkeyPatc
 async def test_two_processes_change_the_same_messages(cast: Cast) -> None:
     identities = await said(cast, AT_ONCE // 2)
     module = "tests.chat.changing"
+    written.note("message_edit")
     processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", module, cast.owner.pk, f"process {number}", *identities),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chat import hooks
 from chat.hooks import BATCH, MAX_WAITING, Hook, Messages, on_changed, on_stored
 from chat.services import edit_message, send_message
+from imsystem.ops import metrics
 from tests.conftest import Cast
 from tests.sockets import socket_of
 
@@ -79,7 +79,8 @@ async def test_one_that_fails_is_logged_without_text_and_called_again(
 
 
 async def test_a_slow_one_holds_up_neither_acks_nor_the_others(cast: Cast) -> None:
-    gate, told = asyncio.Event(), []
+    gate = asyncio.Event()
+    told: list[Any] = []
 
     @on_stored
     async def slow(messages: Messages) -> None:
@@ -106,7 +107,7 @@ async def test_what_a_slow_one_cannot_take_is_dropped_and_counted(
 ) -> None:
     counted: list[tuple[str, int]] = []
     monkeypatch.setattr(
-        hooks.metrics, "hooks", lambda *_name: lambda outcome, n: counted.append((outcome, n))
+        metrics, "hooks", lambda *_name: lambda outcome, n: counted.append((outcome, n))
     )
     hook, gate, batches = Hook("test"), asyncio.Event(), []
 

@@ -23,6 +23,12 @@ class _Calls(CommandListener):
     def failed(self, event: Any) -> None: ...
 
 
+# Registered here, since a listener hears only the clients that are made after it. To close the pool
+# for one would leave every other thread of the session with a client that is closed.
+_calls = _Calls()
+register(_calls)
+
+
 class Thing(BasicModel):
     """A model of this module alone; no migration knows it."""
 
@@ -48,15 +54,9 @@ def model() -> Iterator[type[models.Model]]:
 
 
 @pytest.fixture
-def calls() -> Iterator[_Calls]:
-    listener = _Calls()
-    register(listener)
-    connection.close_pool()  # a listener belongs to the clients that are made after it
-    yield listener
-    from pymongo import monitoring
-
-    monitoring._LISTENERS.command_listeners.remove(listener)
-    connection.close_pool()
+def calls() -> _Calls:
+    _calls.indexes.clear()
+    return _calls
 
 
 def test_one_call_for_all_indexes_of_a_new_collection(
