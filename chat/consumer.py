@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited,
 from imsystem.ids import new_identity
 from imsystem.ops import metrics
 from imsystem.outage import is_outage
-from imsystem.realtime import close_codes, sockets
+from imsystem.realtime import close_codes, sockets, transport
 from imsystem.realtime.admission import current_admission
 from imsystem.realtime.commands import BadFrame, Command, Rejected, command_id, command_of, parse
 from imsystem.realtime.connection import Connection
@@ -87,8 +88,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self.connection = Connection(
             user.user_identity,
             self.send_to_server,  # type: ignore[arg-type]
-            self.abort,
-            getattr(self.server, "write_frames", None),
+            partial(transport.abort, self.send_to_server),
+            transport.write_frames_of(self.send_to_server),
         )
 
     async def serve(self, user: SocketUser, receive: Receive) -> None:
@@ -136,28 +137,6 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         if self.answers:
             await asyncio.wait(self.answers, timeout=LAST_ANSWERS_S)
         self.connection.close(close_codes.RESTART)
-
-    # --- the transport ---------------------------------------------------------------------
-
-    def abort(self) -> None:
-        """Hangs up without waiting for what the client does not read."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    def stop_reading(self) -> None:
-        """Leaves a flood in the buffers of its sender until the socket is hung up."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    @property
-    def server(self) -> object:
-        """Uvicorn's protocol, which its send() is a method of (ours: embedded/websocket.py)."""
-        return getattr(self.send_to_server, "__self__", None)
-
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        # Other servers than uvicorn close when this ends.
-        return getattr(self.server, "transport", None)
 
     # --- frames ----------------------------------------------------------------------------
 
@@ -235,7 +214,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         refusals of frames that come too fast end the socket."""
         if isinstance(exc, RateLimited) and not self.limits.refusals.take(self.last_heard):
             self.connection.cut(close_codes.FLOODING)
-            self.stop_reading()
+            transport.stop_reading(self.send_to_server)
             return
         if is_outage(exc):
             exc = Unavailable()

@@ -4,7 +4,7 @@ Handshake, order, limits and the way of a message are those of /ws/ (chat/consum
 know no acks, errors and events, so these are dropped on the way out.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from imsystem.ids import new_identity
 from imsystem.realtime.commands import BadFrame, Rejected
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.sockets import SocketUser
+from imsystem.realtime.transport import abort
 
 SOCKET_PATHS = frozenset({"/u/websocket/message", "/u/talk/message"})
 # How far back a message may come late, after newer ones.
@@ -116,7 +117,9 @@ class SeedConsumer(ChatConsumer):
 
     def connect(self, user: SocketUser) -> None:
         self.seen: dict[str, Seen] = {}
-        self.connection = Connection(user.user_identity, self.send_text, self.abort)
+        self.connection = Connection(
+            user.user_identity, self.send_text, partial(abort, self.send_to_server)
+        )
 
     def parse(self, text: str | None) -> MessageSend:
         if text is None or len(text) > FRAME_BYTES:
