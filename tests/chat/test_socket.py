@@ -33,6 +33,7 @@ async def test_ready_is_first_and_complete(cast: Cast) -> None:
                 "who_may_add": "everyone",
                 "who_sees_online": "everyone",
                 "read_receipts": True,
+                "language": cast.member.language,
             },
             "connection_id": socket.ready["connection_id"],
             "expires_at": ANY,
