@@ -115,7 +115,7 @@ def test_any_bytes(data: bytes, how: str) -> None:
         text = data.decode("latin-1") if how == "latin-1" else data.decode("utf-8", how)
     except UnicodeDecodeError:
         return
-    assert verdict(text) in CODES
+    assert verdict(text) in {*CODES, "ok"}  # the fuzzer knows how to write a ping
 
 
 @settings(FUZZ, max_examples=600)

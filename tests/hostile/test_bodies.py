@@ -123,8 +123,7 @@ class TestAddresses:
             "a@example.org\r\nBcc: eve@example.org", "a@example.org\nBcc: eve@example.org",
             "a@example.org%0d%0aBcc:eve@example.org", "<a@example.org>", "A <a@example.org>",
             '"a"@example.org', '"a@example.org\r\n"@x.org', "=?utf-8?q?alice?=@example.org",
-            "ä@example.org", "a@bücher.de", "аlice@example.org", "a\u200b@example.org",
-            "a@example.org\u202e", "ａ@example.org", "a@[127.0.0.1", "a" * 250 + "@example.org",
+            "ä@example.org", "a@bücher.de", "аlice@example.org", "a@[127.0.0.1", "a" * 250 + "@example.org",
             "a@" + "b" * 250 + ".org", "a\x00@example.org", "a@example.org\x00",
         ],
     )  # fmt: skip
@@ -137,7 +136,8 @@ class TestAddresses:
         assert b"im:outbox" not in target.redis.keys("im:outbox*")
 
     def test_spellings_are_one_address_with_one_recipient(self, target: Target) -> None:
-        spelling = f"  {target.alice.email.upper()} "
+        name, _, domain = target.alice.email.upper().partition("@")
+        spelling = f"  {name}\u200b＠{domain}\u202e "  # as phones and tables leave it
         answer = target.api("auth/code/", {"email": spelling, "purpose": "reset"})
         assert answer.status_code == 202
         again = target.api("auth/code/", {"email": target.alice.email, "purpose": "reset"})
@@ -207,7 +207,7 @@ class TestGoodCodes:
         good = GOOD | {"account": "dora", "email": email}
         everything = [f"{number:06}" for number in range(1_000)]
         wrong = [f"{(int(code) + 1) % 1_000_000:06}", others, int(code), everything, [code],
-                 {"$regex": "."}, f" {code}", f"{code}\n"]  # fmt: skip
+                 {"$regex": "."}, f"{code}0", code[:-1], f"{code[:3]}.{code[3:]}"]  # fmt: skip
         with target.unchanged():
             for guess in wrong:
                 assert target.api("auth/register/", good | {"code": guess}).status_code == 400
@@ -284,7 +284,7 @@ class TestAccounts:
     @pytest.mark.parametrize(
         "account",
         ["a@b", "admin", "ADMIN", "ａｄｍｉｎ", " admin ", "root", "system", "support", "me",
-         "../x", "a/b", "a\\b", "a b", "a\u200bb", "a\u202eb", "<b>x</b>", "{{7*7}}", "${x}",
+         "../x", "a/b", "a\\b", "a b", "<b>x</b>", "{{7*7}}", "${x}",
          "аdmin", "ⅷ@", "", ".", "-a", "a-", "_", "x" * 33, "x" * 10_000, "a\r\nb", "用户",
          "a%00b", "deleted-x"],
     )  # fmt: skip
@@ -294,10 +294,14 @@ class TestAccounts:
         assert list(answer.json()["errors"]) == ["account"]
 
     def test_twins_of_a_name_that_is_taken(self, target: Target) -> None:
-        name = target.alice.account
+        """They are that name: told apart from a free one only to somebody with the right code."""
+        name, code = target.alice.account, target.code(email := "twin@example.org")
         wide = "".join(chr(ord(c) + 0xFEE0) if c.isalnum() else c for c in name)
         for twin in (name, name.upper(), f" {name} ", wide):
-            answer = target.api("auth/register/", GOOD | {"account": twin})
+            stranger = target.api("auth/register/", GOOD | {"account": twin})
+            assert list(stranger.json()["errors"]) == ["code"], twin
+            body = GOOD | {"account": twin, "email": email, "code": code}
+            answer = target.api("auth/register/", body)
             assert list(answer.json()["errors"]) == ["account"], twin
 
 

@@ -43,9 +43,16 @@ def status(answer: bytes) -> int:
     [b"evil.example", b"127.0.0.1.evil.example", b"evil.example#127.0.0.1", b"127.0.0.1@evil",
      b"127.0.0.1:x", b"", b"\xff", b"a" * 8_000],
 )  # fmt: skip
-@pytest.mark.parametrize("line", [PAGE, b"GET /healthz HTTP/1.1\r\n", LOGIN])
+@pytest.mark.parametrize("line", [PAGE, LOGIN])
 def test_a_host_that_is_not_ours(target: Target, name: bytes, line: bytes) -> None:
     assert status(target.raw(line + b"Host: " + name + b"\r\n" + END)) == 400
+
+
+@pytest.mark.parametrize("name", [b"evil.example", b"10.0.0.7:8000"])
+def test_probes_come_by_any_name(target: Target, name: bytes) -> None:
+    """Load balancers ask by address; the answers say nothing."""
+    for line in (b"GET /healthz HTTP/1.1\r\n", b"GET /readyz HTTP/1.1\r\n"):
+        assert status(target.raw(line + b"Host: " + name + b"\r\n" + END)) == 200
 
 
 def test_no_host_or_two(target: Target, host: bytes) -> None:
