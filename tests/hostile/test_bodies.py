@@ -124,7 +124,8 @@ class TestAddresses:
             "a@example.org%0d%0aBcc:eve@example.org", "<a@example.org>", "A <a@example.org>",
             '"a"@example.org', '"a@example.org\r\n"@x.org', "=?utf-8?q?alice?=@example.org",
             "ä@example.org", "a@bücher.de", "аlice@example.org", "a@[127.0.0.1",
-            "a" * 250 + "@example.org", "a@" + "b" * 250 + ".org", "a\x00@example.org", "a@example.org\x00",
+            "a" * 250 + "@example.org", "a@" + "b" * 250 + ".org", "a\x00@example.org",
+            "a@example.org\x00",
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("purpose", ["register", "reset"])
