@@ -98,8 +98,9 @@ async def test_200_messages_are_edited(cast: Cast, attempts: list[int]) -> None:
     identities = await said(cast, AT_ONCE)
     changed = await all_of(*(edit(cast, each, "changed") for each in identities))
     await check(cast, changed)
-    assert sum(attempts) == AT_ONCE
-    assert len(attempts) <= AT_ONCE // MESSAGES_AT_ONCE + 2
+    # Few transactions; a checkpoint of the room (chat/checkpoint.py) may have overtaken some.
+    assert sum(attempts) >= AT_ONCE
+    assert len(attempts) <= 2 * (AT_ONCE // MESSAGES_AT_ONCE + 2)
 
 
 async def test_200_edits_of_one_message(cast: Cast) -> None:
