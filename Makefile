@@ -19,6 +19,10 @@ SEMGREP := SEMGREP_SETTINGS_FILE=$(CURDIR)/$(SAFE)/semgrep.yml \
 	SEMGREP_LOG_FILE=$(CURDIR)/$(SAFE)/semgrep.log \
 	PATH="$(CURDIR)/$(SAFE)/bin:$$PATH" \
 	semgrep scan --metrics off --disable-version-check --error --quiet
+# The type checker of the pages' scripts. Node is needed for it only; without it, it is left out.
+JS := $(VENV)/js
+NODE := $(shell command -v node && command -v npm)
+
 # All tests in two processes, each with databases of its own; a file stays in one of them.
 WHOLE := --numprocesses 2 --dist loadfile
 PRODUCT := imsystem accounts rooms chat manage.py
@@ -50,10 +54,11 @@ soak: $(VENV)/dev.stamp ## half an hour of everything with a fault a minute: mak
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 # DEBUG: these commands import the settings, and a checkout has no secrets.
-lint: $(VENV)/dev.stamp $(SAFE)/stamp ## style, types, security rules, migrations, API schema
+lint: $(VENV)/dev.stamp $(SAFE)/stamp $(if $(NODE),$(JS)/stamp) ## style, types, security rules, migrations, API schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
+	$(if $(NODE),$(JS)/node_modules/.bin/tsc --project .,@echo "Node.js is not installed: the types of static/js are not checked")
 	$(SAFE)/bin/bandit --quiet --recursive --configfile pyproject.toml $(PRODUCT)
 	$(SEMGREP) --test lint
 	$(SEMGREP) --config lint/security.yml $(PRODUCT) templates
@@ -85,6 +90,12 @@ $(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
 $(SAFE)/stamp: requirements-safe.lock | $(BIN)/python
 	$(BIN)/python -m venv $(SAFE)
 	$(SAFE)/bin/python -m pip install --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(JS)/stamp: package.json package-lock.json | $(BIN)/python
+	@mkdir -p $(JS)
+	@cp package.json package-lock.json $(JS)
+	@cd $(JS) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(BIN)/python:

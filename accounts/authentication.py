@@ -15,7 +15,7 @@ from accounts.models import DeviceSession, User
 from accounts.selectors import session_in_force
 from accounts.sessions import current_session
 from accounts.tokens import Claims, read_access
-from imsystem.errors import NotAuthenticated
+from imsystem.errors import NotAuthenticated, OtherUser
 
 
 def bearer_token(header: bytes) -> str:
@@ -52,6 +52,11 @@ class BearerAuthentication(BaseAuthentication):
         return 'Bearer realm="api"'
 
 
+# A page says for whom it was made. Tabs share the cookie, so another tab may have signed in as
+# somebody else since, and nothing may be read or said in that user's name.
+FOR_USER = "X-Expected-User"
+
+
 class CookieAuthentication(SessionAuthentication):
     """The pages' own calls: the session cookie, and Django's CSRF token for every change."""
 
@@ -59,6 +64,8 @@ class CookieAuthentication(SessionAuthentication):
         session = current_session(request._request)
         if session is None:
             return None
+        if request.headers.get(FOR_USER, session.user_id) != session.user_id:
+            raise OtherUser
         self.enforce_csrf(request)
         request.expires_at_ms = session.expires_at  # type: ignore[attr-defined]
         return session.user, session

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from imsystem.loops import run_on_loop
+from imsystem.realtime.topics import Topic
 
 
 class ContactSource(Protocol):
@@ -17,8 +18,13 @@ class PresenceSource(Protocol):
     async def __call__(self, user_identities: Sequence[str]) -> set[str]: ...
 
 
+class TopicSource(Protocol):
+    def __call__(self, user_identity: str) -> Sequence[Topic]: ...
+
+
 _contacts: ContactSource | None = None
 _presence: PresenceSource | None = None
+_topics: TopicSource | None = None
 
 
 def provide_contacts(source: ContactSource) -> None:
@@ -31,6 +37,17 @@ def provide_presence(source: PresenceSource) -> None:
     """Names the function that knows who is online. Called once, at start-up."""
     global _presence
     _presence = source
+
+
+def provide_topics(source: TopicSource) -> None:
+    """Names the function that knows where a user is shown. Called once, at start-up."""
+    global _topics
+    _topics = source
+
+
+def topics_of(user_identity: str) -> Sequence[Topic]:
+    """The topics of everybody who is shown the user's name and picture."""
+    return _topics(user_identity) if _topics is not None else ()
 
 
 def contacts_among(user_identity: str, others: Sequence[str]) -> set[str]:

@@ -34,6 +34,7 @@ class Ready(Frame, frozen=True, tag="ready"):
     connection_id: str
     expires_at: int
     heartbeat: int
+    server_time: int
     rooms: list[RoomPayload]
 
 

@@ -8,6 +8,7 @@ from accounts.models import User
 from accounts.payloads import PublicUser, own_user, public_user
 from chat.payloads import MessagePayload
 from chat.selectors import DEFAULT_PAGE, HistoryPage, history
+from imsystem.clock import now_ms
 from imsystem.errors import NotFound
 from imsystem.loops import run_on_loop
 from rooms.payloads import RoomPayload
@@ -47,7 +48,7 @@ def list_context(user: User) -> dict[str, Any]:
     """The page around a conversation: who I am, and my rooms."""
     rooms = room_list(user)
     unread = sum(room["unread"] for room in rooms)
-    return {"me": own_user(user), "rooms": rooms, "total_unread": unread}
+    return {"me": own_user(user), "rooms": rooms, "total_unread": unread, "now": now_ms()}
 
 
 def room_context(
@@ -65,27 +66,31 @@ def room_context(
             **(first_view(room) if position is None else position),
         )
     )
-    people = _people(user, room_identity, page)
+    members = _members(user, room_identity)
+    people = members | _former_members(members, page)
     return {
         **context,
         "room": room,
         "page": page,
         "rows": [_row(message, people, user) for message in page["messages"]],
-        "members_count": len(people),
+        "members_count": len(members),
+        "member_identities": " ".join(members),
         "bootstrap": _bootstrap(room, page, people),
         "client_id": token_hex(16),
     }
 
 
-def _people(user: User, room_identity: str, page: HistoryPage) -> dict[str, Author]:
-    """By identity: the members, and who has left and still is quoted on the page."""
+def _members(user: User, room_identity: str) -> dict[str, Author]:
+    """The members by identity."""
     members = [member["user"] for member in member_list(user, room_identity)]
-    people = {member["identity"]: _author(member) for member in members}
-    gone = {message["user_identity"] for message in page["messages"]} - people.keys()
-    if gone:
-        left = User.objects.in_bulk(gone)
-        people |= {pk: _author(public_user(person)) for pk, person in left.items()}
-    return people
+    return {member["identity"]: _author(member) for member in members}
+
+
+def _former_members(members: dict[str, Author], page: HistoryPage) -> dict[str, Author]:
+    """Users who have left and still have messages on the page, by identity."""
+    gone = {message["user_identity"] for message in page["messages"]} - members.keys()
+    left = User.objects.in_bulk(gone) if gone else {}
+    return {pk: _author(public_user(user)) for pk, user in left.items()}
 
 
 def _author(person: PublicUser) -> Author:
@@ -103,5 +108,4 @@ def _row(message: MessagePayload, people: dict[str, Author], user: User) -> Mess
 
 def _bootstrap(room: RoomPayload, page: HistoryPage, people: dict[str, Author]) -> dict[str, Any]:
     """What the script needs to go on from what the server has rendered."""
-    position = {name: value for name, value in page.items() if name != "messages"}
-    return {"room": room, "people": people, "page": position}
+    return {"room": room, "people": people, "page": page}

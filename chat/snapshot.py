@@ -16,6 +16,7 @@ from accounts.ws_auth import owner_of
 from chat.frames import Ready
 from imsystem.budgets import COMMAND, ROOM, reads
 from imsystem.client_limits import HEARTBEAT_S
+from imsystem.clock import now_ms
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
@@ -66,6 +67,7 @@ async def ready_frame(
         connection_id=connection_id,
         expires_at=socket_user.expires_at_ms,
         heartbeat=HEARTBEAT_S,
+        server_time=now_ms(),
         rooms=rooms,
     )
     return encode(ready)

@@ -68,6 +68,14 @@ class Muted(Forbidden):
     default_detail = _("You are muted in this room.")
 
 
+class OtherUser(AppError):
+    """The page was made for another user than the one whom the browser is signed in as now."""
+
+    code = "other_user"
+    status = 409
+    default_detail = _("This browser is signed in as another user now. Nothing was done.")
+
+
 class NotFound(AppError):
     """The thing does not exist, or the caller may not know that it does."""
 

@@ -268,6 +268,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 # No script reads a cookie: the CSRF token is in each form.
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "imsystem.http.stale_form.csrf_failure"
 MESSAGE_STORAGE = "imsystem.http.headers.NoticeStorage"
 
 # --- API ------------------------------------------------------------------------------------

@@ -8,13 +8,16 @@ from accounts.providers import online_from_thread
 from imsystem.realtime.events import Changed, Deliver, Event, Join, Part, Reveal
 from imsystem.realtime.frames import encode
 from imsystem.realtime.publish import publish_from_thread
-from imsystem.realtime.topics import room_topic, user_topic
+from imsystem.realtime.topics import Topic, room_topic, user_topic
 from rooms.choices import Kind
-from rooms.frames import MemberUpdated, RoomAdded, RoomRemoved, RoomUpdated
+from rooms.frames import MemberRemoved, MemberUpdated, RoomAdded, RoomRemoved, RoomUpdated
 from rooms.heads import Head
 from rooms.models import Member, Room
 from rooms.payloads import member_payload, room_payload, room_summary
 from rooms.selectors import online_as_seen
+
+# Why somebody is out of a room that goes on without them.
+ONE_IS_OUT = {"left", "kicked", "banned"}
 
 
 def joined(room: Room, members: Sequence[Member], head: Head) -> None:
@@ -88,4 +91,12 @@ def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> 
             Part(user_topic(user_identity), topic),
             Deliver(user_topic(user_identity), update),
         ]
+    if reason in ONE_IS_OUT:
+        events += [_gone(topic, room_identity, user, reason) for user in user_identities]
     publish_from_thread(*events)
+
+
+def _gone(topic: Topic, room_identity: str, user_identity: str, reason: str) -> Deliver:
+    """`member.removed` to those who stay."""
+    frame = MemberRemoved(room_identity=room_identity, user_identity=user_identity, reason=reason)
+    return Deliver(topic, encode(frame))

@@ -26,3 +26,12 @@ class RoomRemoved(Frame, frozen=True, tag="room.removed"):
 class MemberUpdated(Frame, frozen=True, tag="member.updated"):
     room_identity: str
     member: MemberPayload
+
+
+@outbound
+class MemberRemoved(Frame, frozen=True, tag="member.removed"):
+    """To those who stay. `reason`: left, kicked or banned."""
+
+    room_identity: str
+    user_identity: str
+    reason: str

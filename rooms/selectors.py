@@ -13,6 +13,7 @@ from imsystem.errors import NotFound
 from imsystem.guesses import guessing
 from imsystem.ids import is_identity
 from imsystem.loops import run_on_loop
+from imsystem.realtime.topics import Topic, room_topic
 from imsystem.text import folded
 from rooms import bans
 from rooms.choices import Kind
@@ -52,6 +53,12 @@ def contacts_among(user_identity: str, others: Sequence[str]) -> set[str]:
     rooms = {direct_identity(user_identity, other): other for other in others}
     members = Member.objects.filter(room_id__in=list(rooms)).values_list("room_id", flat=True)
     return {rooms[room_identity] for room_identity, n in Counter(members).items() if n == 2}
+
+
+def topics_of(user_identity: str) -> list[Topic]:
+    """The topics of the rooms the user is in; one query."""
+    members = Member.objects.filter(user_id=user_identity).values_list("room_id", flat=True)
+    return [room_topic(room_identity) for room_identity in members]
 
 
 def shared_direct(first: str, second: str) -> str | None:

@@ -1,6 +1,7 @@
 """The pages of rooms: parse, call the service, show or go on."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,6 +20,7 @@ from accounts.sessions import client_ip
 from imsystem.errors import AppError, BadRequest, NotFound, RateLimited
 from rooms import selectors, services
 from rooms.choices import Kind, Role
+from rooms.confirmations import confirmation
 from rooms.forms import NumberForm, PersonForm, RoomForm, SettingsForm
 from rooms.payloads import RoomCard
 
@@ -117,10 +119,14 @@ def settings(request: HttpRequest, identity: str) -> HttpResponse:
         except AppError as exc:
             messages.error(request, sentence(exc))
             return redirect("rooms:settings", identity)
-    return render(request, "rooms/settings.html", _settings_context(user, identity))
+    context = _settings_context(user, identity)
+    question = confirmation(request.GET, context["members"])
+    if question is not None:
+        return render(request, "rooms/confirm.html", {**context, "question": question})
+    return render(request, "rooms/settings.html", context)
 
 
-def _settings_context(user: User, identity: str) -> dict[str, object]:
+def _settings_context(user: User, identity: str) -> dict[str, Any]:
     room = selectors.room_detail(user, identity)
     group = room["kind"] == Kind.GROUP
     manages = group and room["role"] in (Role.OWNER, Role.ADMIN)

@@ -14,7 +14,8 @@ COMPOSITION = {"imsystem/asgi.py", "imsystem/urls.py"}
 LAYERS = [
     {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers", "totp",
      "clients", "signing"},
-    {"policies", "kinds", "protocol", "payloads", "frames", "default_avatar", "pictures"},
+    {"policies", "kinds", "protocol", "payloads", "frames", "default_avatar", "pictures",
+     "links"},
     {"models"},
     {"access", "heads", "sequence", "codes", "tokens", "tickets", "trusted_devices",
      "known_sources", "selectors", "submission",
@@ -24,7 +25,8 @@ LAYERS = [
      "export", "presence", "backup"},
     {"api", "views", "pages", "forms", "serializers", "consumer", "handshake", "commands", "admin",
      "sweep", "checks", "ws_auth", "middleware", "authentication", "backends", "requests", "urls",
-     "api_urls", "audited", "avatar_urls", "uploads", "compat", "draining", "templatetags"},
+     "api_urls", "audited", "avatar_urls", "uploads", "compat", "draining", "templatetags",
+     "confirmations"},
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 
-from accounts import mails
+from accounts import announce, mails
 from accounts.canonical import DELETED_PREFIX
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, Sex, TwoFactor, User
@@ -15,9 +15,6 @@ from accounts.services.administrators import store_standing
 from accounts.services.devices import revoke_all
 from accounts.services.reauth import confirm
 from imsystem.clock import now_ms
-from imsystem.realtime.events import Changed
-from imsystem.realtime.publish import publish_from_thread
-from imsystem.realtime.topics import profile_topic
 
 Leave = Callable[[User], None]
 
@@ -85,4 +82,4 @@ def _erase(user: User) -> None:
         deleted_at=now,
         updated_at=now,
     )
-    publish_from_thread(Changed(profile_topic(user.pk)))
+    announce.profile_changed(user.pk)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from accounts import mails
+from accounts import announce, mails
 from accounts.models import User
 from accounts.policies import STANDING, fixed_fields
 from accounts.services.devices import revoke_all
@@ -17,9 +17,6 @@ from imsystem.errors import Forbidden
 from imsystem.loops import run_on_loop
 from imsystem.mongo.clients import Document, collection, mongo_client
 from imsystem.mongo.retry import retry_when_overtaken
-from imsystem.realtime.events import Changed
-from imsystem.realtime.publish import publish_from_thread
-from imsystem.realtime.topics import profile_topic
 
 USERS = "user_basic"
 # A superuser without `is_staff` cannot open the administration, and so could help nobody.
@@ -47,7 +44,7 @@ def change_account(*, actor: User, user: User, **changes: Any) -> User:
         mails.send_email_changed(changed, old=user.email)
     if not changed.is_active:
         revoke_all(user=changed)
-    publish_from_thread(Changed(profile_topic(user.pk)))
+    announce.profile_changed(user.pk)
     return changed
 
 

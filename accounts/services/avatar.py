@@ -4,14 +4,12 @@ from secrets import token_hex
 
 from django.conf import settings
 
+from accounts import announce
 from accounts.models import Avatar, User
 from accounts.pictures import square_webp
 from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from imsystem.limits import Limit
-from imsystem.realtime.events import Changed
-from imsystem.realtime.publish import publish_from_thread
-from imsystem.realtime.topics import profile_topic
 
 # Reading a picture takes up to 2 s of a processor, so what turns out to be none counts too.
 UPLOADS = Limit.at("avatars", settings.AVATARS_PER_USER)
@@ -49,7 +47,7 @@ def _put_in_force(user: User, new: str) -> User:
             raise NotAuthenticated
         if active.filter(avatar=before).update(avatar=new, updated_at=now_ms()) == 1:
             break
-    publish_from_thread(Changed(profile_topic(user.pk)))
+    announce.profile_changed(user.pk)
     others = Avatar.objects.filter(user=user).exclude(pk=new)
     others.filter(pk=before).delete()
     others.filter(created_at__lt=now_ms() - ABANDONED_MS).delete()

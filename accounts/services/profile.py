@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts import announce
 from accounts.choices import Audience
 from accounts.models import Sex, User
 from accounts.policies import valid_language, valid_nickname
@@ -11,7 +12,7 @@ from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotAuthenticated
 from imsystem.realtime.events import Changed
 from imsystem.realtime.publish import publish_from_thread
-from imsystem.realtime.topics import profile_topic, user_topic
+from imsystem.realtime.topics import user_topic
 
 
 def update_profile(
@@ -34,7 +35,10 @@ def update_profile(
         changes["language"] = valid_language(language)
     privacy = _privacy_changes(who_may_add, who_sees_online, read_receipts)
     _store(user, changes | privacy)
-    publish_from_thread(Changed(user_topic(user.pk) if privacy else profile_topic(user.pk)))
+    if privacy:
+        publish_from_thread(Changed(user_topic(user.pk)))
+    if changes:
+        announce.profile_changed(user.pk)
     return user
 
 

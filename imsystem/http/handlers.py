@@ -7,6 +7,8 @@ from typing import NoReturn
 
 from django.core.exceptions import DisallowedHost
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import Resolver404, resolve
 from django.views import defaults
 
 from imsystem.errors import AppError, BadRequest, NotFound
@@ -43,7 +45,20 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if _is_api(request):
         return problem_response(NotFound())
+    if request.method in ("GET", "HEAD") and _is_page(f"{request.path_info}/"):
+        path, question_mark, query = request.get_full_path().partition("?")
+        return redirect(f"{path}/{question_mark}{query}")
     return defaults.page_not_found(request, exception)
+
+
+def _is_page(path: str) -> bool:
+    """Whether the address that somebody typed without the slash at its end is a page with it."""
+    try:
+        found = resolve(path)
+    except Resolver404:
+        return False
+    # The admin answers everything below it: its own pages are those with a name.
+    return not path.startswith("//") and found.url_name is not None
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

@@ -38,6 +38,7 @@ async def test_ready_is_first_and_complete(cast: Cast) -> None:
             "connection_id": socket.ready["connection_id"],
             "expires_at": ANY,
             "heartbeat": HEARTBEAT_S,
+            "server_time": ANY,
             "rooms": [
                 {
                     "identity": cast.room.pk,

@@ -1,5 +1,12 @@
 /** Stand-ins shared by the tests. */
 
+import { readFileSync } from "node:fs";
+
+/** A table of cases that the tests in Python read too. */
+export function cases(name) {
+  return JSON.parse(readFileSync(new URL(`../cases/${name}.json`, import.meta.url), "utf8"));
+}
+
 /** A message of room r. */
 export function message(seq, fields = {}) {
   return {
@@ -12,6 +19,7 @@ export function message(seq, fields = {}) {
     kind: "text",
     data: `text ${seq}`,
     created_at: 1_000 * seq,
+    updated_at: 1_000 * seq,
     edited_at: null,
     recalled_at: null,
     ...fields,

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { delay } from "../../static/js/lib/backoff.js";
-import { badge, continues, dayLabel, shortTime } from "../../static/js/lib/format.js";
+import { ServerClock } from "../../static/js/lib/clock.js";
+import { badge, continues, dayLabel, dayNumber, followZone, shortTime } from "../../static/js/lib/format.js";
 import { gettext, interpolate, ngettext, useCatalog } from "../../static/js/lib/i18n.js";
 import { newClientId } from "../../static/js/lib/ids.js";
-import { composerAction } from "../../static/js/lib/keys.js";
+import { composerAction, editorAction, plainKey } from "../../static/js/lib/keys.js";
+import { readLimits } from "../../static/js/lib/limits.js";
 import { splitLinks } from "../../static/js/lib/links.js";
+import { characters, wellFormed } from "../../static/js/lib/text.js";
+import { Topics } from "../../static/js/lib/topics.js";
+import { isUnread } from "../../static/js/lib/unread.js";
+import { cases } from "./helpers.js";
 
 const MINUTE = 60_000;
 const NOON = new Date(2026, 4, 20, 12).getTime();
@@ -84,19 +90,111 @@ test("Arrow up edits the last message from an empty composer only", () => {
   assert.equal(composerAction({ ...up, shiftKey: true }, { touch: false, empty: true }), "");
 });
 
-function links(text) {
-  const parts = splitLinks(text);
-  assert.equal(parts.map((part) => part.text).join(""), text);
-  return parts.filter((part) => part.href).map((part) => part.href);
-}
-
-test("addresses become links, with the punctuation of the sentence left out", () => {
-  assert.deepEqual(links("See https://a.cn/b?c=1#d, and (http://x.org)."), ["https://a.cn/b?c=1#d", "http://x.org"]);
-  assert.deepEqual(links("https://en.wikipedia.org/wiki/Go_(game)"), ["https://en.wikipedia.org/wiki/Go_(game)"]);
-  assert.deepEqual(links("看 https://a.cn/路径。好"), ["https://a.cn/路径"]);
+test("no key of an input method cancels, sends or moves", () => {
+  for (const key of ["Escape", "Enter", "ArrowUp", "ArrowDown"]) {
+    for (const guard of [{ isComposing: true }, { keyCode: 229 }]) {
+      const press = { ...PRESS, key, ...guard };
+      assert.deepEqual([editorAction(press, { touch: false }), composerAction(press, { touch: false, empty: true }), plainKey(press)], ["", "", ""]);
+    }
+  }
+  assert.equal(editorAction({ ...PRESS, key: "Escape", keyCode: 27 }, { touch: false }), "cancel");
+  assert.equal(editorAction(PRESS, { touch: false }), "save");
 });
 
-test("nothing but http and https becomes a link", () => {
-  const texts = ["javascript:alert(1)", "data:text/html,x", "ftp://a.b", "www.a.cn", "https://", "jhttp", ""];
-  assert.deepEqual(texts.flatMap(links), []);
+test("addresses become links (tests/cases/links.json, as on the server)", () => {
+  for (const [text, links] of cases("links")) {
+    const parts = splitLinks(text);
+    assert.equal(parts.map((part) => part.text).join(""), text);
+    assert.deepEqual(parts.filter((part) => part.href).map((part) => part.href), links, text);
+    assert.ok(parts.every(({ href, text: shown }) => href === "" || href === shown));
+  }
+});
+
+test("a link leads to the host that one reads", () => {
+  for (const [, links] of cases("links")) {
+    for (const link of links) {
+      const read = link.replace(/^https?:\/\//i, "").split(/[/?#]/)[0].toLowerCase();
+      const { host } = new URL(link);
+      assert.ok(host === read || new URL(`http://${read}`).host === host, link);
+    }
+  }
+});
+
+test("days are calendar days, also around a change of the clocks (tests/cases/days.json)", () => {
+  const before = process.env.TZ;
+  for (const { zone, now, at, label } of cases("days")) {
+    process.env.TZ = zone;
+    followZone();
+    assert.equal(dayLabel(Date.parse(at), Date.parse(now), "en"), label, `${zone} ${now} ${at}`);
+  }
+  process.env.TZ = before ?? "";
+  followZone();
+});
+
+test("formatters follow the time zone", () => {
+  const before = process.env.TZ;
+  const at = Date.parse("2026-05-20T12:00:00Z");
+  process.env.TZ = "Asia/Shanghai";
+  followZone();
+  assert.equal(shortTime(at, at, "en"), "20:00");
+  process.env.TZ = "Europe/Berlin";
+  assert.equal(followZone(), "Europe/Berlin");
+  assert.equal(shortTime(at, at, "en"), "14:00");
+  process.env.TZ = before ?? "";
+  followZone();
+});
+
+test("a day is one more than the day before", () => {
+  assert.equal(dayNumber(NOON + 24 * 60 * MINUTE) - dayNumber(NOON), 1);
+});
+
+test("unread: others' messages after the read position that were not recalled (tests/cases/unread.json)", () => {
+  for (const { me, read_seq: readSeq, messages, unread } of cases("unread")) {
+    assert.equal(messages.filter((message) => isUnread(message, me, readSeq)).length, unread);
+  }
+});
+
+test("halves of characters are replaced, whole ones stay", () => {
+  const texts = { "a\ud83d": "a\ufffd", "\ude00b": "\ufffdb", "\ud83d\ud83d\ude00": "\ufffd😀", "😀": "😀", "\ude00\ude00": "\ufffd\ufffd" };
+  const native = String.prototype.toWellFormed;
+  for (const own of [false, true]) {
+    if (own) delete String.prototype.toWellFormed;
+    for (const [text, expected] of Object.entries(texts)) assert.equal(wellFormed(text), expected);
+  }
+  String.prototype.toWellFormed = native;
+});
+
+test("characters are counted as the server does", () => {
+  assert.deepEqual(["", "aä", "😀", "👨‍👩‍👧"].map(characters), [0, 2, 1, 5]);
+});
+
+test("the server's clock decides, and is never earlier than what has happened", () => {
+  let local = 1_000;
+  const clock = new ServerClock(() => local);
+  clock.set(500_000);
+  local += 10;
+  assert.equal(clock.now(), 500_010);
+  clock.set(NaN);
+  clock.atLeast(400_000);
+  assert.equal(clock.now(), 500_010);
+  clock.atLeast(600_000);
+  assert.equal(clock.now(), 600_000);
+});
+
+test("limits come from the server; what it does not state is not checked here", () => {
+  const info = { limits: { message_length: 7, edit_window_s: 60, recall_window_s: 5 } };
+  assert.deepEqual(readLimits(info), { messageLength: 7, editMs: 60_000, recallMs: 5_000 });
+  assert.deepEqual(readLimits(null), { messageLength: Infinity, editMs: Infinity, recallMs: Infinity });
+});
+
+test("listeners hear their topic, until they are told to stop", () => {
+  const topics = new Topics();
+  const heard = [];
+  const listening = new AbortController();
+  topics.on("a", (detail) => heard.push(detail), listening.signal);
+  topics.tell("a", 1);
+  topics.tell("b", 2);
+  listening.abort();
+  topics.tell("a", 3);
+  assert.deepEqual([heard, topics.size], [[1], 0]);
 });

@@ -1,29 +1,75 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { Outbox } from "../../static/js/lib/outbox.js";
-import { People } from "../../static/js/models/people.js";
+import { ServerClock } from "../../static/js/lib/clock.js";
+import { readLimits } from "../../static/js/lib/limits.js";
+import { Topics } from "../../static/js/lib/topics.js";
+import { Api } from "../../static/js/models/api.js";
+import { Commands } from "../../static/js/models/commands.js";
+import { CommandError } from "../../static/js/models/errors.js";
+import { applyEvents } from "../../static/js/models/events.js";
+import { Fallback } from "../../static/js/models/fallback.js";
+import { OpenRoom } from "../../static/js/models/open_room.js";
 import { Reading } from "../../static/js/models/reading.js";
 import { Rooms } from "../../static/js/models/rooms.js";
 import { Sender } from "../../static/js/models/sender.js";
-import { CommandError, Socket } from "../../static/js/models/socket.js";
+import { OTHER_USER, Socket } from "../../static/js/models/socket.js";
+import { Store } from "../../static/js/models/store.js";
+import { Users } from "../../static/js/models/users.js";
 import { MemoryStorage, message, settled } from "./helpers.js";
 
-// --- people -------------------------------------------------------------------------------------
+// --- users and requests -------------------------------------------------------------------------
+
+const ME = { identity: "me", nickname: "Me", avatar: "/me.svg" };
+
+/** Answers to requests, by "METHOD path". */
+function answering(answers) {
+  const asked = [];
+  mock.method(globalThis, "fetch", async (address, { method, headers, body }) => {
+    asked.push({ method, path: address, user: headers["X-Expected-User"], csrf: headers["X-CSRFToken"], body });
+    const answer = answers[`${method} ${address}`];
+    if (!answer) throw new TypeError("offline");
+    const [status, document] = answer;
+    return { ok: status < 400, status, headers: new Headers(), json: async () => document };
+  });
+  return asked;
+}
+
+function api() {
+  return new Api("me", new ServerClock(), () => "token");
+}
 
 test("somebody unknown is asked for once, and told about", async () => {
-  const asked = [];
   const bob = { identity: "b", account: "bob", nickname: "Bob", avatar: "/avatars/b.webp" };
-  mock.method(globalThis, "fetch", async (address) => {
-    asked.push(address);
-    return { ok: true, json: async () => bob };
-  });
-  const people = new People();
+  const asked = answering({ "GET /api/v1/users/b/": [200, bob] });
+  const topics = new Topics();
+  const users = new Users(topics, api());
   const known = [];
-  people.addEventListener("known", ({ detail }) => known.push(detail.identity));
-  assert.deepEqual([people.get("b"), people.name("b"), people.get("")], [null, "", null]);
+  topics.on("user", (identity) => known.push(identity));
+  assert.deepEqual([users.get("b"), users.name("b"), users.get("")], [null, "", null]);
   await settled();
-  assert.deepEqual(people.get("b"), { nickname: "Bob", avatar: "/avatars/b.webp" });
-  assert.deepEqual([asked, known], [["/api/v1/users/b/"], ["b"]]);
+  await settled();
+  assert.deepEqual(users.get("b"), { nickname: "Bob", avatar: "/avatars/b.webp" });
+  users.learn({ b: bob });
+  assert.deepEqual([asked.length, known], [1, ["b"]]);
+  mock.restoreAll();
+});
+
+test("every request says for whom the page is, and a change carries the token of the forms", async () => {
+  const asked = answering({ "GET /api/v1/rooms/": [200, {}], "POST /api/v1/rooms/r/read/": [200, {}] });
+  await api().get("rooms/");
+  await api().post("rooms/r/read/", { seq: 3 });
+  assert.deepEqual(asked.map(({ user, csrf, body }) => [user, csrf, body]), [["me", undefined, undefined], ["me", "token", '{"seq":3}']]);
+  mock.restoreAll();
+});
+
+test("a request that another user's cookie went with is refused and told of", async () => {
+  answering({ "GET /api/v1/rooms/": [409, { code: "other_user" }] });
+  const requests = api();
+  let told = 0;
+  requests.otherUser = () => (told += 1);
+  await assert.rejects(requests.get("rooms/"), { code: "other_user" });
+  assert.equal(told, 1);
+  await assert.rejects(requests.get("nothing/"), { code: "disconnected" });
   mock.restoreAll();
 });
 
@@ -145,34 +191,91 @@ withClock("a connection that never becomes ready is given up", async () => {
   assert.equal(opened[0].closed, true);
 });
 
+withClock("a `ready` for another user than the page's ends the connection before anything is sent", async () => {
+  const opened = [];
+  const socket = new Socket(() => opened[opened.push(new FakeWebSocket()) - 1], ({ user }) => user.identity === "me");
+  const told = [];
+  socket.addEventListener("ready", () => told.push("ready"));
+  socket.connect();
+  opened[0].receive({ ...READY, user: { identity: "somebody else" } });
+  assert.deepEqual(socket.state, { name: "closed", retryAt: 0, code: OTHER_USER });
+  mock.timers.tick(120_000);
+  assert.deepEqual([opened.length, opened[0].sent, told], [1, [], []]);
+});
+
+withClock("an error without an id is told", async () => {
+  const { socket, opened } = connect();
+  opened[0].receive(READY);
+  const told = [];
+  socket.addEventListener("error", ({ detail }) => told.push(detail.detail));
+  opened[0].receive({ type: "error", code: "bad_frame", detail: "No JSON." });
+  assert.deepEqual(told, ["No JSON."]);
+});
+
 // --- sending ------------------------------------------------------------------------------------
 
 class FakeSocket extends EventTarget {
   ready = true;
+  state = { name: "ready", retryAt: 0, code: 0 };
   commands = [];
+  tries = [];
   request(type, fields) {
     return new Promise((resolve, reject) => this.commands.push({ type, ...fields, resolve, reject }));
   }
+  become(name, code = 0) {
+    this.ready = name === "ready";
+    this.state = { name, retryAt: 0, code };
+    this.dispatchEvent(new Event("state"));
+  }
+  receive(frame) {
+    this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
+  }
+  retryNow() {
+    this.tries.push(0);
+  }
+  connectIn(ms) {
+    this.tries.push(ms);
+  }
+  stop(code) {
+    this.become("closed", code);
+  }
 }
 
-function sending() {
+function room(identity, fields = {}) {
+  const base = { name: identity, avatar: "/r.svg", kind: "group", role: "member", revision: 0, last_message: null, created_at: 0 };
+  return { ...base, identity, last_seq: 0, read_seq: 0, unread: 0, ...fields };
+}
+
+function page(rooms = [room("r")], storage = new MemoryStorage()) {
   const socket = new FakeSocket();
-  const outbox = new Outbox(new MemoryStorage(), "alice");
-  const sender = new Sender(socket, outbox);
+  const clock = new ServerClock();
+  const requests = new Api("me", clock, () => "token");
+  const store = new Store({ me: ME, rooms, limits: readLimits({}), clock, api: requests, storage });
+  applyEvents(socket, store);
+  const commands = new Commands(socket, requests);
+  const sender = new Sender(commands, store);
+  store.on("event:ready", () => sender.flush());
   const events = [];
-  for (const type of ["sending", "sent", "failed"]) {
-    sender.addEventListener(type, ({ detail }) => events.push(`${type} ${detail.entry.data}`));
-  }
-  return { socket, outbox, sender, events };
+  store.on("entry", ({ data, reason }) => events.push(`${reason ? "failed" : "sending"} ${data}`));
+  store.on("sent", ({ entry }) => events.push(`sent ${entry.data}`));
+  return { socket, store, outbox: store.outbox, commands, sender, events, api: requests };
+}
+
+function mine(seq, fields = {}) {
+  return message(seq, { user_identity: "me", ...fields });
 }
 
 function ack(command) {
-  command.resolve({ message: message(1, { client_id: command.client_id }) });
+  command.resolve({ message: mine(1, { client_id: command.client_id }) });
   return settled();
 }
 
+function ready(socket, rooms = [room("r")]) {
+  socket.receive({ type: "ready", user: ME, rooms });
+}
+
 test("a room's messages go one after the other", async () => {
-  const { socket, sender, events } = sending();
+  const { socket, sender, events } = page();
   sender.send("r", "a");
   sender.send("r", "b");
   assert.equal(socket.commands.length, 1);
@@ -182,21 +285,21 @@ test("a room's messages go one after the other", async () => {
 });
 
 test("a message of another room does not wait", () => {
-  const { socket, sender } = sending();
+  const { socket, sender } = page();
   sender.send("r", "a");
   sender.send("other", "b");
   assert.equal(socket.commands.length, 2);
 });
 
 test("what was under way when the connection went is sent again with the same client id", async () => {
-  const { socket, sender, events } = sending();
+  const { socket, sender, events } = page();
   sender.send("r", "a");
   socket.ready = false;
   socket.commands[0].reject(new CommandError({ code: "disconnected" }));
   await settled();
   sender.send("r", "b");
   socket.ready = true;
-  socket.dispatchEvent(new Event("ready"));
+  ready(socket);
   assert.equal(socket.commands[1].client_id, socket.commands[0].client_id);
   await ack(socket.commands[1]);
   await ack(socket.commands[2]);
@@ -204,7 +307,7 @@ test("what was under way when the connection went is sent again with the same cl
 });
 
 test("a refused message fails with the server's reason and does not hold up the next", async () => {
-  const { socket, outbox, sender, events } = sending();
+  const { socket, outbox, sender, events } = page();
   const entry = sender.send("r", "a");
   sender.send("r", "b");
   socket.commands[0].reject(new CommandError({ code: "muted", detail: "You are muted." }));
@@ -216,56 +319,167 @@ test("a refused message fails with the server's reason and does not hold up the 
   assert.deepEqual(events, ["sending a", "sending b", "failed a", "sent b", "sending a"]);
 });
 
-test("a late ack or the message itself settles a message that had failed", async () => {
-  const { socket, outbox, sender, events } = sending();
+for (const way of ["live", "sync", "history"]) {
+  test(`a message that is found to be stored (${way}) is sent, whatever was thought of it`, async () => {
+    const { socket, store, commands, sender, events } = page();
+    const entry = sender.send("r", "a");
+    socket.commands[0].reject(new CommandError({ code: "timeout" }));
+    await settled();
+    const stored = mine(1, { client_id: entry.client_id });
+    if (way === "live") socket.receive({ type: "message.created", message: stored });
+    const opened = new OpenRoom(store, commands, "r", { messages: way === "history" ? [stored] : [], has_after: false, complete_to: 0, revision: 0 });
+    if (way === "sync") {
+      opened.sync();
+      socket.commands[1].resolve({ rooms: { r: { messages: [stored], changed: [], last_seq: 1, revision: 0, complete_to: 1, has_more: false } } });
+      await settled();
+    }
+    assert.deepEqual(store.outbox.entries(), []);
+    assert.deepEqual(events, ["sending a", "failed a", "sent a"]);
+    opened.close();
+  });
+}
+
+test("somebody else's message with my client id settles nothing of mine", () => {
+  const { store, sender } = page();
   const entry = sender.send("r", "a");
-  socket.commands[0].reject(new CommandError({ code: "timeout" }));
+  store.created(message(1, { client_id: entry.client_id, user_identity: "bob" }));
+  store.created(mine(2, { client_id: entry.client_id, room_identity: "other" }));
+  assert.equal(store.outbox.entries().length, 1);
+});
+
+test("half an emoji is made whole before it is sent", () => {
+  const { socket, sender, commands } = page();
+  sender.send("r", "a\ud83d b");
+  commands.edit("m1", "\ude00");
+  assert.deepEqual(socket.commands.map(({ data }) => data), ["a\ufffd b", "\ufffd"]);
+});
+
+// --- when the socket does not get through -------------------------------------------------------
+
+function blocked(answers) {
+  const parts = page();
+  const asked = answering({ "GET /api/v1/users/me/": [200, {}], "GET /api/v1/rooms/": [200, { results: [room("r")] }], ...answers });
+  return { ...parts, asked, fallback: new Fallback(parts) };
+}
+
+test("after some tries, requests take the place of the socket until it is back", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const stored = mine(1, { client_id: "c" });
+  const { socket, sender, commands, fallback, asked, store } = blocked({ "POST /api/v1/rooms/r/messages/": [201, stored] });
+  fallback.polled = () => sender.flush();
+  socket.ready = false;
+  const entry = sender.send("r", "a");
+  stored.client_id = entry.client_id;
+  for (let time = 0; time < 3; time += 1) socket.become("waiting", 1006);
   await settled();
-  sender.settle(message(1, { client_id: entry.client_id }));
-  assert.deepEqual(outbox.entries(), []);
-  assert.deepEqual(events, ["sending a", "failed a", "sent a"]);
+  assert.deepEqual([commands.rest, fallback.trouble, socket.tries], [false, "", [0]]);
+  socket.become("waiting", 1006);
+  await settled();
+  await settled();
+  assert.deepEqual([commands.rest, fallback.trouble], [true, "blocked"]);
+  assert.deepEqual(store.outbox.entries(), []);
+  assert.equal(asked.filter(({ method }) => method === "POST").length, 1);
+  socket.become("ready");
+  assert.deepEqual([commands.rest, fallback.trouble], [false, ""]);
+  mock.timers.reset();
+  mock.restoreAll();
+});
+
+test("a socket that says `signed out` to somebody who is not is tried once more, then never again", async () => {
+  const { socket, commands, fallback } = blocked({});
+  socket.become("closed", 4401);
+  await settled();
+  assert.deepEqual([socket.tries, fallback.trouble], [[1000], ""]);
+  socket.become("closed", 4401);
+  await settled();
+  await settled();
+  assert.deepEqual([socket.tries, commands.rest, fallback.trouble], [[1000], true, "refused"]);
+  fallback.otherUser(); // ends the polling
+  mock.restoreAll();
+});
+
+test("somebody who is signed out is sent to sign in, at once", async () => {
+  const { socket, fallback } = blocked({ "GET /api/v1/users/me/": [401, { code: "not_authenticated" }] });
+  socket.become("closed", 4401);
+  await settled();
+  assert.deepEqual([socket.tries, fallback.trouble], [[], "signed-out"]);
+  mock.restoreAll();
+});
+
+test("another user's session stops everything, and the outbox stays as it is", async () => {
+  const { socket, sender, store, fallback } = blocked({});
+  socket.become("waiting");
+  sender.send("r", "mine");
+  socket.become("closed", OTHER_USER);
+  assert.equal(fallback.trouble, "other-user");
+  socket.become("waiting");
+  await settled();
+  assert.deepEqual([socket.commands, store.outbox.entries().length], [[], 1]);
+  mock.restoreAll();
 });
 
 // --- rooms and reading --------------------------------------------------------------------------
 
-function room(identity, fields = {}) {
-  const base = { name: identity, kind: "group", role: "member", revision: 0, last_message: null, created_at: 0 };
-  return { ...base, identity, last_seq: 0, read_seq: 0, unread: 0, ...fields };
+function listed(rooms) {
+  const topics = new Topics();
+  return { topics, rooms: new Rooms(topics, "me", rooms) };
 }
 
 test("unread counts follow from messages and read positions", () => {
-  const rooms = new Rooms("me", [room("r", { last_seq: 5, read_seq: 3, unread: 2 })]);
+  const { rooms } = listed([room("r", { last_seq: 5, read_seq: 3, unread: 2 })]);
   rooms.created(message(6));
   rooms.created(message(6));
   assert.equal(rooms.unread("r"), 3);
   rooms.read("r", 6);
   assert.equal(rooms.unread("r"), 0);
-  rooms.created(message(7, { user_identity: "me" }));
+  rooms.created(mine(7));
   assert.equal(rooms.totalUnread, 0);
 });
 
-test("a member who joined late has read nothing, and has nothing unread", () => {
-  const rooms = new Rooms("me", [room("r", { last_seq: 50, read_seq: 0, unread: 0 })]);
-  rooms.created(message(51));
+test("a recalled message is no longer unread, whether it came before the page or after", () => {
+  const { rooms } = listed([room("r", { last_seq: 5, read_seq: 3, unread: 2 })]);
+  rooms.created(message(6));
+  for (const seq of [6, 5, 5, 2]) rooms.changed(message(seq, { revision: 1, recalled_at: 1 }));
+  assert.equal(rooms.unread("r"), 1);
+});
+
+test("messages that nobody told of are counted, and asked for", () => {
+  const { rooms, topics } = listed([room("r", { last_seq: 5, read_seq: 5 })]);
+  let behind = 0;
+  topics.on("behind", () => (behind += 1));
+  rooms.announced({ r: { seq: 7 }, other: { seq: 1 } });
+  rooms.announced({ r: { seq: 7 } });
+  assert.deepEqual([rooms.unread("r"), behind], [2, 1]);
+  rooms.replace([room("r", { last_seq: 7, read_seq: 5, unread: 1 })]);
   assert.equal(rooms.unread("r"), 1);
 });
 
 test("a snapshot replaces everything but what was read here meanwhile", () => {
-  const rooms = new Rooms("me", [room("r", { last_seq: 5, unread: 5 }), room("gone")]);
+  const { rooms } = listed([room("r", { last_seq: 5, unread: 5 }), room("gone")]);
   rooms.read("r", 5);
   rooms.replace([room("r", { last_seq: 6, unread: 6 }), room("new")]);
   assert.equal(rooms.unread("r"), 1);
   assert.deepEqual(rooms.list().map(({ identity }) => identity).sort(), ["new", "r"]);
 });
 
+test("a change of one room is told of that room alone", () => {
+  const { rooms, topics } = listed([room("a"), room("r"), room("z")]);
+  const told = [];
+  topics.on("room", (identity) => told.push(identity));
+  topics.on("rooms", () => told.push("all"));
+  rooms.created(message(1));
+  rooms.replace([room("a"), room("r", { last_seq: 1, unread: 1, last_message: message(1) }), room("z")]);
+  assert.deepEqual(told, ["r"]);
+  rooms.remove("a");
+  rooms.add(room("b"));
+  assert.deepEqual(told, ["r", "all", "all"]);
+});
+
 test("who comes online is shown in the conversation with them, and nowhere else", () => {
-  const rooms = new Rooms("me", [
-    room("d", { kind: "direct", peer: { identity: "bob" }, online: false }),
-    room("hidden", { kind: "direct", peer: { identity: "eve" }, online: null }),
-    room("g"),
-  ]);
+  const direct = { kind: "direct", peer: { identity: "bob" }, online: false };
+  const { rooms, topics } = listed([room("d", direct), room("hidden", { kind: "direct", peer: { identity: "eve" }, online: null }), room("g")]);
   let changes = 0;
-  rooms.addEventListener("change", () => (changes += 1));
+  topics.on("room", () => (changes += 1));
   const online = () => rooms.list().map(({ online }) => online ?? false);
   rooms.presence("stranger", true);
   rooms.presence("bob", false);
@@ -273,12 +487,27 @@ test("who comes online is shown in the conversation with them, and nowhere else"
   rooms.presence("bob", true);
   rooms.presence("bob", true);
   assert.deepEqual([online(), changes], [[true, false, false], 1]);
-  rooms.replace([room("d", { kind: "direct", peer: { identity: "bob" }, online: false })]);
+  rooms.replace([room("d", direct)]);
   assert.equal(rooms.get("d")?.online, false);
 });
 
+test("a new profile is shown in messages and in the conversation with that user", () => {
+  const { socket, store } = page([room("d", { kind: "direct", peer: { identity: "bob" }, name: "Bob" }), room("g")]);
+  const told = [];
+  store.on("user", (identity) => told.push(identity));
+  socket.receive({ type: "user.updated", user: { identity: "bob", nickname: "Robert", avatar: "/b2.webp" } });
+  assert.deepEqual([store.rooms.get("d").name, store.rooms.get("d").avatar, store.rooms.get("g").name], ["Robert", "/b2.webp", "g"]);
+  assert.deepEqual([store.users.name("bob"), told], ["Robert", ["bob"]]);
+});
+
+test("my own new role counts at once", () => {
+  const { socket, store } = page();
+  socket.receive({ type: "member.updated", room_identity: "r", member: { user: ME, role: "admin" } });
+  assert.equal(store.rooms.get("r").role, "admin");
+});
+
 test("the room with the newest message is first, and shows its newest form", () => {
-  const rooms = new Rooms("me", [room("a"), room("r")]);
+  const { rooms } = listed([room("a"), room("r")]);
   rooms.created(message(1));
   assert.deepEqual(rooms.list().map(({ identity }) => identity), ["r", "a"]);
   rooms.changed(message(1, { revision: 1, data: "new" }));
@@ -286,15 +515,50 @@ test("the room with the newest message is first, and shows its newest form", () 
   assert.equal(rooms.get("r")?.last_message?.data, "new");
 });
 
-test("my own message moves what I have read, on the server too", async () => {
+test("how far I have read is told once, when I stop", async () => {
   mock.timers.enable({ apis: ["setTimeout"] });
-  const socket = new FakeSocket();
-  const rooms = new Rooms("me", [room("r")]);
-  const reading = new Reading(socket, rooms);
-  rooms.created(message(1, { user_identity: "me" }));
+  const { socket, commands, store } = page();
+  const reading = new Reading(commands, store.rooms);
+  store.created(message(1));
+  store.created(message(2));
   reading.mark("r", 1);
-  reading.mark("r", 1);
+  reading.mark("r", 2);
+  reading.mark("r", 2);
   mock.timers.tick(250);
   mock.timers.reset();
-  assert.deepEqual(socket.commands.map(({ type, seq }) => [type, seq]), [["room.read", 1]]);
+  assert.deepEqual(socket.commands.map(({ type, seq }) => [type, seq]), [["room.read", 2]]);
+});
+
+// --- drafts, and other tabs ---------------------------------------------------------------------
+
+test("drafts of rooms and of edits are kept apart, by owner", () => {
+  const storage = new MemoryStorage();
+  const { store } = page([room("r")], storage);
+  store.drafts.set("r", "half");
+  store.drafts.setEdit("m1", { text: "better", revision: 2 });
+  const again = page([room("r")], storage).store;
+  assert.deepEqual([again.drafts.get("r"), again.drafts.edit("m1"), again.drafts.edit("m2")], ["half", { text: "better", revision: 2 }, null]);
+  again.drafts.setEdit("m1", null);
+  assert.equal(store.drafts.edit("m1"), null);
+});
+
+test("a draft that another tab has sent is told of", () => {
+  const { store } = page();
+  const told = [];
+  store.on("draft", (draft) => told.push(draft));
+  store.changedElsewhere({ key: "im.draft.me.r", oldValue: "half", newValue: null });
+  store.changedElsewhere({ key: "im.draft.bob.r", oldValue: "half", newValue: null });
+  store.changedElsewhere({ key: null, oldValue: null, newValue: null });
+  assert.deepEqual(told, [{ room: "r", before: "half", text: "" }]);
+});
+
+test("what another tab gave up is gone here too", () => {
+  const { store } = page();
+  const entry = store.compose("r", "a");
+  const removed = { key: `im.outbox.me.${entry.client_id}`, oldValue: "{}", newValue: null };
+  store.changedElsewhere(removed);
+  assert.equal(store.outbox.entries().length, 1);
+  store.fail(entry.client_id, "muted");
+  store.changedElsewhere(removed);
+  assert.equal(store.outbox.entries().length, 0);
 });

@@ -63,7 +63,10 @@ def test_a_room_shows_its_messages_and_hooks(cast: Cast) -> None:
     assert 'data-client-id="c-Tea-is-ready"' in page
     assert f'data-room-identity="{cast.room.pk}"' in page
     assert "Tea is ready" in text(response)
-    assert bootstrap(response)["page"] == {
+    page_data = bootstrap(response)["page"]
+    assert isinstance(page_data, dict)
+    assert [message["data"] for message in page_data.pop("messages")] == ["Tea is ready"]
+    assert page_data == {
         "has_before": False,
         "has_after": False,
         "last_seq": 1,
@@ -149,3 +152,17 @@ def test_who_has_left_keeps_their_name(cast: Cast) -> None:
     services.leave(user=cast.member, room_identity=cast.room.pk)
     response = browser(cast.owner).get(f"/chat/{cast.room.pk}/")
     assert response.context["rows"][0]["author"]["nickname"] == cast.member.nickname
+
+
+def test_addresses_are_links_without_javascript(cast: Cast) -> None:
+    say(cast.owner, cast.room.pk, "看 https://example.com/a。 <b> https://google.com@evil.example/")
+    page = browser(cast.member).get(f"/chat/{cast.room.pk}/").content.decode()
+    assert '看 <a href="https://example.com/a" target="_blank" rel="noopener' in page
+    assert "</a>。 &lt;b&gt; https://google.com@evil.example/" in page
+    assert page.count('<a href="https://') == 1
+
+
+def test_times_say_their_zone_without_javascript(cast: Cast) -> None:
+    say(cast.owner, cast.room.pk, "Tea is ready")
+    page = text(browser(cast.member).get(f"/chat/{cast.room.pk}/"))
+    assert re.search(r"\d\d:\d\d UTC", page)

@@ -106,3 +106,22 @@ def test_members_manage_nothing(cast: Cast, action: str) -> None:
 def test_an_unknown_action_is_refused(cast: Cast) -> None:
     url = f"/rooms/{cast.room.identity}/settings/"
     assert browser(cast.owner).post(url, {"action": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("action", ["leave", "remove", "ban", "make_owner", "delete"])
+def test_what_cannot_be_undone_asks_on_a_page_of_its_own(cast: Cast, action: str) -> None:
+    """Asking changes nothing; the form on the page does."""
+    url = f"/rooms/{cast.room.identity}/settings/"
+    user = cast.member if action == "leave" else cast.owner
+    client = browser(user)
+    page = client.get(url, {"confirm": action, "user_identity": cast.admin.identity})
+    assert page.templates[0].name == "rooms/confirm.html"
+    assert f'name="action" value="{action}"' in page.content.decode()
+    assert Member.objects.filter(room_id=cast.room.identity).count() == 4
+    assert Room.objects.filter(pk=cast.room.identity).exists()
+
+
+@pytest.mark.parametrize("query", ["confirm=remove", "confirm=remove&user_identity=x", "confirm=x"])
+def test_a_question_about_nobody_is_the_settings_page(cast: Cast, query: str) -> None:
+    page = browser(cast.owner).get(f"/rooms/{cast.room.identity}/settings/?{query}")
+    assert page.templates[0].name == "rooms/settings.html"

@@ -87,7 +87,7 @@ def test_scripts_find_each_other_under_hashed_names(tmp_path: Path) -> None:
     results = list(storage.post_process({name: (storage, name) for name in names}))
     assert [result for *_, result in results if isinstance(result, Exception)] == []
     chat = Path(tmp_path, storage.hashed_files["js/chat.js"]).read_text()
-    assert re.search(r'"\./models/client\.[0-9a-f]{12}\.js"', chat)
+    assert re.search(r'"\./views/page\.[0-9a-f]{12}\.js"', chat)
 
 
 def test_every_script_writes_text_as_text() -> None:
@@ -109,3 +109,49 @@ def test_chinese_is_complete_and_compiled() -> None:
 def test_the_scripts_get_their_texts() -> None:
     catalog = browser(language="zh-CN").get("/jsi18n/").json()["catalog"]
     assert catalog["Today"] == "\u4eca\u5929"
+
+
+@pytest.mark.parametrize(
+    ("typed", "leads_to"),
+    [
+        ("/chat", "/chat/"),
+        ("/admin", "/admin/"),
+        ("/accounts/login?next=/chat/", "/accounts/login/?next=/chat/"),
+        ("/rooms/new", "/rooms/new/"),
+        ("/api/docs", None),
+        ("/no/such/page", None),
+    ],
+)
+def test_an_address_without_its_slash_leads_to_the_page(typed: str, leads_to: str | None) -> None:
+    answer = Client().get(typed)
+    assert (answer.status_code, answer.headers.get("Location")) == (
+        (302, leads_to) if leads_to else (404, None)
+    )
+    assert Client().post(typed).status_code == 404
+
+
+def test_an_address_with_two_slashes_leads_nowhere() -> None:
+    """Browsers would take it for another host."""
+    answer = Client().get("/", PATH_INFO="//evil.example/chat")
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)
+
+
+def stale(origin: str = "http://testserver") -> str:
+    """What the page shows when this form comes with no good token."""
+    form = {"name": "A long name", "info": "<b>", "password": "secret", "code": "123456"}
+    answer = Client(enforce_csrf_checks=True, headers={"Origin": origin}).post("/rooms/new/", form)
+    assert answer.status_code == 403
+    return answer.content.decode()
+
+
+def test_a_form_that_is_out_of_date_shows_what_was_written_but_no_secret() -> None:
+    page = stale()
+    assert "A long name" in page
+    assert "&lt;b&gt;" in page
+    assert "secret" not in page
+    assert "123456" not in page
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", ""])
+def test_what_another_site_made_up_is_not_shown(origin: str) -> None:
+    assert "A long name" not in stale(origin)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from accounts.services import update_profile
 from chat.presence import current_presence
 from imsystem.errors import BadRequest, Forbidden
 from imsystem.threads import run_in_thread
@@ -178,3 +179,39 @@ async def test_a_refused_change_tells_nobody(cast: Cast) -> None:
             with pytest.raises((Forbidden, BadRequest)):
                 await change(cast, cast.muted, user=cast.member, **fields)
         assert await muted.silent()
+
+
+def gone(cast: Cast, user: User, reason: str) -> dict[str, Any]:
+    where = {"room_identity": cast.room.pk, "user_identity": user.pk}
+    return {"type": "member.removed", **where, "reason": reason}
+
+
+async def test_those_who_stay_hear_who_left_or_was_removed(cast: Cast) -> None:
+    where = {"room_identity": cast.room.pk}
+    async with socket_of(cast.owner) as owner, socket_of(cast.outsider) as outsider:
+        await run_in_thread(services.leave, user=cast.member, **where)
+        muted = {"peer_identity": cast.muted.pk, **where}
+        await run_in_thread(services.remove_member, user=cast.owner, **muted)
+        await heard_only(owner, gone(cast, cast.member, "left"), gone(cast, cast.muted, "kicked"))
+        assert await outsider.silent()
+
+
+async def test_a_new_name_is_told_to_all_who_share_a_room(cast: Cast) -> None:
+    async with (
+        socket_of(cast.member) as member,
+        socket_of(cast.owner) as owner,
+        socket_of(cast.outsider) as outsider,
+    ):
+        await run_in_thread(update_profile, user=cast.owner, nickname="Robert")
+        await run_in_thread(cast.owner.refresh_from_db)
+        frame = {"type": "user.updated", "user": public(cast.owner)}
+        assert public(cast.owner)["nickname"] == "Robert"
+        await heard_only(member, frame)
+        assert await owner.hear() == frame
+        assert await outsider.silent()
+
+
+async def test_settings_that_nobody_sees_are_told_to_nobody(cast: Cast) -> None:
+    async with socket_of(cast.member) as member:
+        await run_in_thread(update_profile, user=cast.owner, who_may_add="contacts")
+        await heard_only(member)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import (
@@ -19,7 +20,7 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.system.people import PASSWORD, mailed_code, unique
+from tests.system.people import PASSWORD, Person, mailed_code, unique
 
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -69,6 +70,7 @@ class Visitor:
         self.account = ""
         self.problems: list[str] = []
         self._away = False
+        self._statuses: set[str] = set()
         page.on("console", self._on_console)
         page.on("pageerror", self._on_error)
 
@@ -82,7 +84,13 @@ class Visitor:
         self.problems.append(f"uncaught: {error}")
 
     def _expected(self, text: str) -> bool:
+        if any(f"status of {status}" in text for status in self._statuses):
+            return True
         return self._away and FAILED_CONNECTION.search(text) is not None
+
+    def expects(self, status: str) -> None:
+        """Answers with this status are what is to be expected from now on."""
+        self._statuses.add(status)
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -107,6 +115,19 @@ class Visitor:
         await self.page.fill("[name=nickname]", name.title())
         await self.page.click("button[value=register]")
         await self.page.wait_for_url("**/chat/")
+
+    async def sign_in(self, person: Person) -> None:
+        self.account = person.account
+        await self.page.goto(f"{self.url}/accounts/login/")
+        await self.page.fill("[name=account]", person.account)
+        await self.page.fill("[name=password]", PASSWORD)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.wait_for_url("**/chat/")
+
+    async def open_room(self, room: str) -> None:
+        """Goes there, and waits until the page's script has begun its work."""
+        await self.page.goto(f"{self.url}/chat/{room}/")
+        await expect(self.composer).to_be_focused()
 
     async def create_room(self, name: str) -> str:
         """Creates a group, goes there, and returns its number."""
@@ -139,6 +160,10 @@ class Visitor:
         return self.page.locator("[role=log]")
 
     @property
+    def composer(self) -> Locator:
+        return self.page.locator("textarea").last
+
+    @property
     def banner(self) -> Locator:
         return self.page.locator("[role=status]")
 
@@ -146,10 +171,9 @@ class Visitor:
         return self.log.locator("[data-client-id]").filter(has_text=text)
 
     async def say(self, text: str) -> None:
-        composer = self.page.locator("textarea").last
-        await expect(composer).to_be_focused()  # the page's script has begun its work
-        await composer.fill(text)
-        await composer.press("Enter")
+        await expect(self.composer).to_be_focused()  # the page's script has begun its work
+        await self.composer.fill(text)
+        await self.composer.press("Enter")
 
     async def sees(self, text: str, timeout: float = WAIT_MS) -> None:
         """The message is there once, as sent."""
@@ -179,9 +203,16 @@ class Visitor:
         return await self.log.locator("[data-message-id] .text").all_inner_texts()
 
 
-async def visit(browser: Browser, url: str) -> Visitor:
+async def visit(browser: Browser, url: str, **options: Any) -> Visitor:
     """A browser window that shares nothing with others."""
-    context = await browser.new_context(locale="en-US")
+    context = await browser.new_context(**{"locale": "en-US", **options})
     context.set_default_timeout(WAIT_MS)
     await context.add_init_script(REPORT_VIOLATIONS)
     return Visitor(context, await context.new_page(), url)
+
+
+async def sign_in_at(browser: Browser, person: Person, **options: Any) -> Visitor:
+    """A window of its own in which this user is signed in. `options` are those of a context."""
+    visitor = await visit(browser, person.url, **options)
+    await visitor.sign_in(person)
+    return visitor

@@ -1,123 +1,162 @@
-/** What one can do with one message: edit, recall, send again, give up. */
+/**
+ * What one can do with one message: edit, recall, send again, give up. A click anywhere in the
+ * conversation comes here, so that messages need no listeners of their own.
+ */
 
-import { Controller } from "@hotwired/stimulus";
-import { part } from "../lib/dom.js";
-import { gettext } from "../lib/i18n.js";
-import { composerAction } from "../lib/keys.js";
-import { client } from "../models/client.js";
+import { gettext, interpolate } from "../lib/i18n.js";
+import { editorAction } from "../lib/keys.js";
+import { CommandError } from "../models/errors.js";
+import { copy, part } from "../views/dom.js";
+import { client } from "../views/page.js";
+import BaseController from "./base.js";
 
 const TOUCH = matchMedia("(pointer: coarse)");
 
-export default class extends Controller {
-  static targets = ["editor", "alert"];
+export default class extends BaseController {
+  /** The message that is being edited, "" if none is. */
+  editing = "";
 
-  /** @param {Event} event */
-  retry(event) {
-    client.sender.retry(message(event).dataset.clientId ?? "");
+  started() {
+    client.store.on("message", (message) => this.changed(message), this.signal);
+  }
+
+  /** @param {MouseEvent} event */
+  click(event) {
+    const button = /** @type {Element} */ (event.target).closest("button[data-role]");
+    const element = button?.closest(".message");
+    if (!(button instanceof HTMLElement) || !(element instanceof HTMLElement)) return;
+    const { messageId = "", clientId = "" } = element.dataset;
+    const role = button.dataset.role;
+    if (role === "edit") this.open(messageId);
+    else if (role === "recall") this.recall(messageId);
+    else if (role === "retry") client.sender.retry(clientId);
+    else if (role === "discard") client.store.discard(clientId);
+    else if (role === "cancel") this.cancel();
+    if (role === "retry" || role === "discard") this.backToComposer();
+  }
+
+  /** @param {string} identity */
+  async recall(identity) {
+    await this.command(() => client.commands.recall(identity));
     this.backToComposer();
   }
 
-  /** @param {Event} event */
-  discard(event) {
-    client.sender.discard(message(event).dataset.clientId ?? "");
-    this.backToComposer();
+  /** Arrow up in an empty composer. @param {CustomEvent} event */
+  editMessage(event) {
+    this.open(event.detail.identity);
   }
 
-  /** @param {Event} event */
-  async recall(event) {
-    const element = message(event);
-    this.closeMenus();
-    await this.command("message.recall", element, {});
-    this.backToComposer();
-  }
-
-  /** @param {Event} event */
-  edit(event) {
-    this.closeMenus();
-    this.open(message(event));
-  }
-
-  /** Arrow up in an empty composer. */
-  editLast() {
-    const offers = [...this.element.querySelectorAll(".message.mine [data-role=edit]:not([hidden])")];
-    const last = /** @type {?HTMLElement} */ (offers.at(-1)?.closest(".message") ?? null);
-    if (last) this.open(last);
-  }
-
-  /** @param {HTMLElement} element */
-  open(element) {
-    this.closeEditors();
-    const editor = part(this.editorTarget.content.cloneNode(true), "form");
-    const input = part(editor, "textarea");
+  /** Opens the editor with the text in the store: what the page shows may be a translation. @param {string} identity */
+  open(identity) {
+    const message = client.store.messages.get(identity);
+    const element = this.element.querySelector(`[data-message-id="${CSS.escape(identity)}"]`);
+    if (!message || !element) return;
+    this.close();
+    const editor = copy(this.target("editor", HTMLTemplateElement), "form");
     part(element, ".message-main").append(editor);
     element.classList.add("editing");
-    input.value = part(element, ".text").textContent;
-    input.rows = Math.min(8, input.value.split("\n").length + 1);
-    input.focus();
+    this.editing = identity;
+    const draft = client.store.drafts.edit(identity);
+    this.write(editor, draft?.text ?? message.data);
+    this.base = draft?.revision ?? message.revision;
+    this.compare(message);
     element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {HTMLElement} editor @param {string} text */
+  write(editor, text) {
+    const input = part(editor, "textarea");
+    input.value = text;
+    input.rows = Math.min(8, text.split("\n").length + 1);
+    input.focus();
   }
 
   /** @param {KeyboardEvent} event */
   editorKey(event) {
-    if (event.key === "Escape") this.cancel();
-    if (composerAction(event, { touch: TOUCH.matches, empty: false }) !== "send") return;
+    const action = editorAction(event, { touch: TOUCH.matches });
+    if (!action) return;
     event.preventDefault();
-    /** @type {any} */ (event.target).form.requestSubmit();
+    event.stopPropagation();
+    if (action === "cancel") this.cancel();
+    else this.editor?.requestSubmit();
+  }
+
+  /** Half-written edits are drafts: changing rooms or reloading does not lose them. */
+  editorInput() {
+    client.store.drafts.setEdit(this.editing, { text: this.text, revision: this.base ?? 0 });
   }
 
   /** @param {SubmitEvent} event */
   async save(event) {
     event.preventDefault();
-    const element = message(event);
-    const data = part(element, ".editor textarea").value;
-    if (!data.trim()) return;
-    if (await this.command("message.edit", element, { data })) this.cancel();
+    const identity = this.editing;
+    const message = client.store.messages.get(identity);
+    if (!this.text.trim() || !message || this.compare(message)) return;
+    if (await this.command(() => client.commands.edit(identity, this.text))) this.cancel();
   }
 
-  cancel() {
-    this.closeEditors();
-    this.backToComposer();
-  }
-
-  closeEditors() {
-    this.element.querySelectorAll(".message.editing").forEach((element) => {
-      element.classList.remove("editing");
-      part(element, ".editor").remove();
-    });
-  }
-
-  /** A click elsewhere, or Escape, closes an open menu. @param {Event} [event] */
-  closeMenus(event) {
-    if (event instanceof KeyboardEvent && event.key !== "Escape") return;
-    for (const menu of this.element.querySelectorAll("details.menu[open]")) {
-      if (event?.type === "click" && menu.contains(/** @type {Node} */ (event.target))) continue;
-      menu.removeAttribute("open");
-      if (event instanceof KeyboardEvent) part(menu, "summary").focus();
-    }
+  /** The message changed while it was being edited. @param {import("../lib/types.js").Message} message */
+  changed(message) {
+    if (message.identity !== this.editing || this.saving) return;
+    if (message.recalled_at !== null) this.cancel();
+    else this.compare(message);
   }
 
   /**
-   * @param {string} type @param {HTMLElement} element @param {object} fields
-   * @returns {Promise<boolean>} whether it was done
+   * Tells of an edit made elsewhere since this one began. To save after that replaces it knowingly.
+   *
+   * @param {Readonly<import("../lib/types.js").Message>} message
+   * @returns {boolean} whether there was one that had not been told of
    */
-  async command(type, element, fields) {
-    this.alertTarget.textContent = "";
+  compare(message) {
+    if (!this.editor || message.revision <= (this.base ?? 0)) return false;
+    this.base = message.revision;
+    if (message.data === this.text) return false;
+    const told = gettext("This message was edited elsewhere and now says: %(text)s. If you save, your text replaces it.");
+    part(this.editor, ".conflict").textContent = interpolate(told, { text: message.data });
+    return true;
+  }
+
+  cancel() {
+    client.store.drafts.setEdit(this.editing, null);
+    this.close();
+    this.backToComposer();
+  }
+
+  close() {
+    this.editor?.closest(".message")?.classList.remove("editing");
+    this.editor?.remove();
+    this.editing = "";
+  }
+
+  /** @returns {?HTMLFormElement} */
+  get editor() {
+    return this.element.querySelector("form.editor");
+  }
+
+  get text() {
+    return this.editor ? part(this.editor, "textarea").value : "";
+  }
+
+  /** @param {() => Promise<import("../lib/types.js").Message>} run @returns {Promise<boolean>} whether it was done */
+  async command(run) {
+    const alert = this.box("alert");
+    alert.textContent = "";
+    this.saving = true;
     try {
-      const ack = await client.socket.request(type, { message_identity: element.dataset.messageId, ...fields });
-      client.open?.updated(ack.message);
+      const message = await run();
+      client.open?.updated(message);
       return true;
     } catch (error) {
-      this.alertTarget.textContent = error.detail || gettext("This needs a connection. Please try again.");
+      if (!(error instanceof CommandError)) throw error;
+      alert.textContent = error.detail || gettext("This needs a connection. Please try again.");
       return false;
+    } finally {
+      this.saving = false;
     }
   }
 
   backToComposer() {
     part(this.element, ".composer textarea").focus({ preventScroll: true });
   }
-}
-
-/** @param {Event} event @returns {HTMLElement} */
-function message(event) {
-  return /** @type {any} */ (event.target).closest(".message");
 }

@@ -1,29 +1,33 @@
 /** Where messages are written. Works without a connection: what is sent then waits in the outbox. */
 
-import { Controller } from "@hotwired/stimulus";
-import { gettext } from "../lib/i18n.js";
+import { gettext, interpolate } from "../lib/i18n.js";
 import { composerAction } from "../lib/keys.js";
-import { client } from "../models/client.js";
+import { characters } from "../lib/text.js";
+import { locale } from "../views/dom.js";
+import { client } from "../views/page.js";
+import BaseController from "./base.js";
 
-const MAX_CHARACTERS = 5_000;
 const TYPING_EVERY_MS = 3_000;
 const TOUCH = matchMedia("(pointer: coarse)");
 
-export default class extends Controller {
-  static targets = ["input", "problem"];
-  static values = { room: String };
+export default class extends BaseController {
+  typingAt = 0;
 
-  connect() {
-    this.typingAt = 0;
-    this.inputTarget.value = client.drafts.get(this.roomValue) || this.inputTarget.value;
+  started() {
+    this.room = this.value("room");
+    this.field.value = client.store.drafts.get(this.room) || this.field.value;
     this.resize();
-    if (!TOUCH.matches) this.inputTarget.focus({ preventScroll: true });
+    client.store.on("draft", (draft) => this.changedElsewhere(draft), this.signal);
+    if (!TOUCH.matches) this.field.focus({ preventScroll: true });
+  }
+
+  get field() {
+    return this.target("input", HTMLTextAreaElement);
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    const empty = this.inputTarget.value === "";
-    const action = composerAction(event, { touch: TOUCH.matches, empty });
+    const action = composerAction(event, { touch: TOUCH.matches, empty: this.field.value === "" });
     if (!action) return;
     event.preventDefault();
     if (action === "send") this.send();
@@ -34,40 +38,57 @@ export default class extends Controller {
   submit(event) {
     event.preventDefault();
     this.send();
-    this.inputTarget.focus();
+    this.field.focus();
   }
 
   input() {
-    this.problemTarget.textContent = "";
-    client.drafts.set(this.roomValue, this.inputTarget.value);
+    this.complain("");
+    client.store.drafts.set(this.room ?? "", this.field.value);
     this.resize();
     this.tellTyping();
   }
 
   send() {
-    const text = this.inputTarget.value;
+    const text = this.field.value;
+    const most = client.store.limits.messageLength;
     if (!text.trim()) return;
-    if ([...text].length > MAX_CHARACTERS) {
-      this.problemTarget.textContent = gettext("A message has at most 5,000 characters.");
+    if (characters(text) > most) {
+      const told = gettext("A message has at most %(most)s characters.");
+      this.complain(interpolate(told, { most: most.toLocaleString(locale()) }));
       return;
     }
-    client.sender.send(this.roomValue, text);
-    this.inputTarget.value = "";
-    client.drafts.set(this.roomValue, "");
+    client.sender.send(this.room ?? "", text);
+    this.write("");
+    client.store.drafts.set(this.room ?? "", "");
     this.typingAt = 0;
-    this.resize();
+  }
+
+  /** What was sent in another tab need not be sent here again; what was written on here stays. @param {{room: string, before: string, text: string}} draft */
+  changedElsewhere({ room, before, text }) {
+    if (room === this.room && this.field.value === before) this.write(text);
   }
 
   tellTyping() {
-    if (!this.inputTarget.value.trim() || Date.now() - this.typingAt < TYPING_EVERY_MS) return;
+    if (!this.field.value.trim() || Date.now() - this.typingAt < TYPING_EVERY_MS) return;
     this.typingAt = Date.now();
-    client.socket.tell("typing", { room_identity: this.roomValue });
+    client.socket.tell("typing", { room_identity: this.room });
+  }
+
+  /** @param {string} text */
+  write(text) {
+    this.field.value = text;
+    this.resize();
+  }
+
+  /** @param {string} text */
+  complain(text) {
+    this.box("problem").textContent = text;
   }
 
   /** As high as its text, up to the stylesheet's maximum. */
   resize() {
-    const { style } = this.inputTarget;
+    const { style } = this.field;
     style.height = "auto";
-    style.height = `${this.inputTarget.scrollHeight + 2}px`;
+    style.height = `${this.field.scrollHeight + 2}px`;
   }
 }

@@ -1,27 +1,22 @@
 /** The banner about the connection. Silent while all is well; the composer works all the time. */
 
-import { Controller } from "@hotwired/stimulus";
 import { interpolate, gettext } from "../lib/i18n.js";
-import { client } from "../models/client.js";
+import { setText } from "../views/dom.js";
+import { client } from "../views/page.js";
+import BaseController from "./base.js";
 
-const REFUSED = 4403;
 // Connecting for the first time is nothing to talk about, unless it takes this long.
 const PATIENCE_MS = 3_000;
 
-export default class extends Controller {
-  static targets = ["text", "seconds", "retry"];
+export default class extends BaseController {
+  lost = false;
+  since = Date.now();
 
-  connect() {
-    this.lost = false;
-    this.since = Date.now();
-    this.listener = () => this.changed();
-    client.socket.addEventListener("state", this.listener);
-    this.ticker = setInterval(() => this.show(), 500);
-  }
-
-  disconnect() {
-    client.socket.removeEventListener("state", this.listener);
-    clearInterval(this.ticker);
+  started() {
+    this.listen(client.socket, "state", () => this.changed());
+    client.store.on("way", (trouble) => this.way(trouble), this.signal);
+    client.store.on("event:error", ({ detail }) => this.refused(detail), this.signal);
+    this.every(() => this.show(), 500);
   }
 
   retry() {
@@ -29,40 +24,56 @@ export default class extends Controller {
   }
 
   changed() {
-    const { name, code } = client.socket.state;
+    const { name } = client.socket.state;
     if (name === "ready") this.lost = false;
     if (name === "waiting") this.lost = true;
-    if (name === "closed" && code !== REFUSED) this.signIn();
     this.show();
+  }
+
+  /** @param {import("../models/fallback.js").Trouble} trouble */
+  way(trouble) {
+    if (trouble === "signed-out") this.signIn();
+    else if (trouble === "other-user") location.reload();
+    else this.show();
   }
 
   /** The device session has ended, here or from another device. */
   signIn() {
-    const next = encodeURIComponent(location.pathname);
-    location.assign(`/accounts/login/?next=${next}`);
+    location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
+  }
+
+  /** An error that answers no command. @param {string} detail */
+  refused(detail) {
+    this.problem = detail;
+    this.problemUntil = Date.now() + 10_000;
+    this.show();
   }
 
   show() {
     const { name, retryAt } = client.socket.state;
     const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
-    const waiting = name === "waiting";
+    const waiting = name === "waiting" && !client.commands.rest;
     this.say(this.sentence(name));
-    this.secondsTarget.textContent = waiting
-      ? interpolate(gettext("Reconnecting in %(seconds)s s…"), { seconds })
-      : "";
-    this.retryTarget.hidden = !waiting;
+    const wait = interpolate(gettext("Reconnecting in %(seconds)s s…"), { seconds });
+    setText(this.box("seconds"), waiting ? wait : "");
+    this.box("retry").hidden = !waiting;
+    this.box("signin").hidden = client.fallback.trouble !== "refused";
   }
 
-  /** Only when it is news: screen readers read every change. @param {string} text */
+  /** @param {string} text */
   say(text) {
-    if (this.textTarget.textContent !== text) this.textTarget.textContent = text;
-    this.element.classList.toggle("shown", text !== "");
+    setText(this.box("text"), text);
+    this.root.classList.toggle("shown", text !== "");
   }
 
   /** @param {string} name */
   sentence(name) {
-    if (name === "closed") return gettext("The server refuses connections from this address.");
+    const { trouble } = client.fallback;
+    if (trouble === "blocked") return gettext("Live updates do not get through to this browser, perhaps because of a proxy. Messages are sent and fetched every few seconds.");
+    if (trouble === "refused") return gettext("The server refuses live updates although you are signed in. Messages are sent and fetched every few seconds. Signing in again may help.");
+    if (name === "closed") return client.socket.state.code === 4403 ? gettext("Can't connect: this address isn't allowed. Ask the administrator.") : "";
     if (name === "waiting") return gettext("Connection lost.");
+    if (this.problem && Date.now() < (this.problemUntil ?? 0)) return this.problem;
     const slow = this.lost || Date.now() - this.since > PATIENCE_MS;
     return name === "connecting" && slow ? gettext("Connecting…") : "";
   }

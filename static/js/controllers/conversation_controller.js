@@ -1,98 +1,120 @@
 /** The conversation on the screen: what is shown, where the reader is in it, what counts as read. */
 
-import { Controller } from "@hotwired/stimulus";
-import { attended, readJson } from "../lib/dom.js";
 import { gettext, interpolate, ngettext } from "../lib/i18n.js";
-import { client } from "../models/client.js";
-import { OpenRoom } from "../models/open_room.js";
+import { plainKey } from "../lib/keys.js";
+import { attended, part, readJson, setText } from "../views/dom.js";
 import { LogView } from "../views/log_view.js";
 import { MessageView } from "../views/message_view.js";
+import { client } from "../views/page.js";
 import { Scroll } from "../views/scroll.js";
+import BaseController from "./base.js";
 
-const MAX_SHOWN = 1_000;
-const KEPT = 800;
+/** @typedef {import("../lib/types.js").Message} Message */
+/** @typedef {import("../lib/types.js").Entry} Entry */
+
+// More than this are never on the page; the rest is read again when the reader comes there.
+const MAX_SHOWN = 400;
+// A page of history fits in; of live messages, a few at a time are taken off.
+const KEPT = 340;
+const KEPT_LIVE = 380;
 const REFRESH_MS = 20_000;
 
-export default class extends Controller {
-  static targets = ["log", "template", "older", "beginning", "jump", "alert"];
+export default class extends BaseController {
+  /** @type {import("../models/open_room.js").OpenRoom} */
+  room;
+  /** @type {MessageView} */
+  messages;
+  /** @type {LogView} */
+  log;
+  /** @type {Scroll} */
+  scroll;
+  following = true;
+  busy = false;
 
-  connect() {
+  started() {
     const { room, people, page } = readJson("bootstrap");
-    client.people.learn(people);
+    const { store } = client;
+    store.users.learn(people);
     this.identity = room.identity;
-    this.room = client.open = new OpenRoom(client, room.identity, page);
-    const moderator = room.kind === "group" && room.role !== "member";
-    const context = { me: client.me.identity, people: client.people, moderator };
-    this.log = new LogView(this.logTarget, new MessageView(this.templateTarget, context));
-    this.scroll = new Scroll(this.logTarget);
-    this.begin(room);
-    this.listen();
+    this.room = client.openRoom(room.identity, page);
+    this.messages = new MessageView(this.target("template", HTMLTemplateElement), store);
+    this.messages.moderator = moderates(room);
+    this.log = new LogView(this.box("log"), this.messages, store);
+    this.scroll = new Scroll(this.box("log"), () => this.log.elements);
+    this.begin(room, page.messages);
+    this.follow();
     this.room.sync();
   }
 
-  disconnect() {
-    this.listening.abort();
-    this.resizing.disconnect();
-    clearInterval(this.ticker);
-    this.room.close();
-    if (client.open === this.room) client.open = null;
+  stopped() {
+    this.resizing?.disconnect();
+    if (client.open === this.room) client.closeRoom();
   }
 
-  /** The first view: at the first unread message, or at the end. @param {import("../lib/types.js").Room} room */
-  begin(room) {
+  /** The first view: at the first unread message, or at the end. @param {import("../lib/types.js").Room} room @param {Message[]} messages */
+  begin(room, messages) {
     this.quietly(() => {
-      this.log.adopt();
-      const divider = room.unread > 0 ? this.log.divideAfter(room.last_seq - room.unread) : null;
-      this.log.decorate();
+      this.log.adopt(messages);
+      const divider = room.unread > 0 ? this.log.divideAfter(room.read_seq) : null;
       this.showUnsent();
       if (divider) this.scroll.to(divider);
       else this.scroll.toBottom();
     });
-    this.following = this.scroll.atBottom;
+    this.following = this.room.atTail && this.scroll.atBottom;
     this.look();
   }
 
-  listen() {
-    this.listening = new AbortController();
-    this.on(this.room, "step", (step) => this.step(step));
-    this.on(this.room, "reset", (page) => this.reset(page));
-    this.on(this.room, "gone", () => this.dispatch("gone"));
-    this.on(client.sender, "sending", ({ entry }) => this.sending(entry));
-    this.on(client.sender, "sent", ({ entry, message }) => this.sent(entry, message));
-    this.on(client.sender, "failed", ({ entry }) => this.failed(entry));
-    this.on(client.sender, "discarded", ({ entry }) => this.log.discard(entry.client_id));
-    this.on(client.rooms, "change", () => this.look());
-    this.on(client.people, "known", ({ identity }) => this.log.introduce(identity));
-    this.on(window, "focus", () => this.look());
-    this.on(document, "visibilitychange", () => this.look());
+  follow() {
+    const on = (/** @type {string} */ topic, /** @type {(detail: any) => void} */ handle) =>
+      client.store.on(topic, handle, this.signal);
+    this.room.on("step", ({ created }) => this.arrived(created), this.signal);
+    this.room.on("reset", (page) => this.reset(page), this.signal);
+    this.room.on("gone", () => this.dispatch("gone"), this.signal);
+    on("message", (message) => this.alter(() => this.log.change(message)));
+    on("entry", (entry) => this.entry(entry));
+    on("sent", ({ entry, message }) => this.sent(entry, message));
+    on("discarded", (entry) => this.log.discard(entry.client_id));
+    on("room", (room) => room === this.identity && this.roomChanged());
+    on("user", (user) => this.log.introduce(user));
+    this.listen(window, "focus", () => this.look());
+    this.listen(document, "visibilitychange", () => this.seen());
     this.resizing = new ResizeObserver(() => this.following && this.scroll.toBottom());
-    this.resizing.observe(this.logTarget);
-    this.ticker = setInterval(() => this.log.refresh(), REFRESH_MS);
+    this.resizing.observe(this.box("log"));
+    this.every(() => this.log.refresh(), REFRESH_MS);
   }
 
-  /** @param {EventTarget} source @param {string} type @param {(detail: any) => void} handle */
-  on(source, type, handle) {
-    const { signal } = this.listening;
-    source.addEventListener(type, (event) => handle(/** @type {CustomEvent} */ (event).detail), { signal });
+  seen() {
+    this.log.refresh();
+    this.look();
+  }
+
+  /** My role may be another one now, and with it what I may do. */
+  roomChanged() {
+    const room = client.store.rooms.get(this.identity);
+    const moderator = room !== undefined && moderates(room);
+    if (moderator !== this.messages.moderator) {
+      this.messages.moderator = moderator;
+      this.log.offerAnew(0);
+    }
+    this.look();
   }
 
   // --- messages come and go -------------------------------------------------------------------
 
-  /** @param {import("../lib/timeline.js").Step} step */
-  step({ created, changed }) {
-    const unseen = created.filter(({ user_identity: user }) => user !== client.me.identity);
-    if (unseen.length && !attended() && this.following) this.divide(unseen[0].seq - 1);
-    this.alter(() => {
-      this.log.show(created);
-      this.log.change(changed);
-    });
-    if (this.following && this.log.elements.length > MAX_SHOWN) this.trim();
+  /** @param {Message[]} messages */
+  arrived(messages) {
+    if (!messages.length) return;
+    const unseen = messages.find(({ user_identity: user }) => user !== client.store.me.identity);
+    if (unseen && !attended() && this.following) this.divide(unseen.seq - 1);
+    this.alter(() => this.log.show(messages));
+    if (this.following) this.trimTop();
+    else if (!this.busy) this.trimBottom(); // what is being loaded trims the other end
     this.look();
   }
 
   /** What comes while I look elsewhere starts below a line, once. @param {number} seq */
   divide(seq) {
-    if (client.rooms.unread(this.identity) <= 1) this.log.divideAfter(seq);
+    if (client.store.rooms.unread(this.identity) <= 1) this.log.divideAfter(seq);
   }
 
   /** Changes the log; the reader stays at the end, or where they were. @param {() => void} change */
@@ -102,12 +124,22 @@ export default class extends Controller {
     return this.scroll.toBottom();
   }
 
-  trim() {
-    this.quietly(() => this.log.trim(KEPT) && this.edges(true));
-    this.scroll.toBottom();
+  trimTop() {
+    if (this.log.length <= MAX_SHOWN) return;
+    this.quietly(() => {
+      this.alter(() => this.log.trimTop(KEPT_LIVE));
+      this.edges(true);
+    });
   }
 
-  /** The page starts over from the newest messages. @param {{messages: any[], hasBefore: boolean}} page */
+  /** A reader far up: what is below is read again on the way down. */
+  trimBottom() {
+    if (this.log.length <= MAX_SHOWN) return;
+    this.quietly(() => this.scroll.keep(() => this.log.trimBottom(KEPT)));
+    this.room.rewind(this.log.lastSeq);
+  }
+
+  /** The page starts over from the newest messages. @param {{messages: Message[], hasBefore: boolean}} page */
   reset({ messages, hasBefore }) {
     this.quietly(() => {
       this.log.clear();
@@ -120,40 +152,44 @@ export default class extends Controller {
 
   // --- my own messages ------------------------------------------------------------------------
 
-  /** What waited in the outbox when the page was loaded. */
+  /** What waits in the outbox. */
   showUnsent() {
-    for (const entry of client.sender.unsent(this.identity)) {
-      const stored = this.log.byClientId(entry.client_id)?.dataset.seq;
-      if (stored) client.outbox.remove(entry.client_id);
-      else this.log.showPending(entry);
-    }
+    client.store.outbox.entries(this.identity).forEach((entry) => this.log.showPending(entry));
   }
 
-  /** @param {import("../lib/types.js").Entry} entry */
-  async sending(entry) {
+  /** @param {Entry} entry */
+  async entry(entry) {
     if (entry.room_identity !== this.identity) return;
+    if (entry.reason) return this.failed(entry);
     this.say("");
     if (!this.room.atTail) await this.latest();
-    this.log.showPending(entry);
+    // It may have been sent while the newest messages were read.
+    if (client.store.outbox.get(entry.client_id)) this.log.showPending(entry);
     this.toEnd();
   }
 
-  /** Shown as sent at once, also when an earlier message of somebody else is still missing. @param {import("../lib/types.js").Entry} entry @param {import("../lib/types.js").Message} message */
+  /** Shown as sent at once, also when an earlier message of another user is still missing. @param {Entry} entry @param {Message} message */
   sent(entry, message) {
-    if (entry.room_identity === this.identity) this.alter(() => this.log.show([message]));
+    if (entry.room_identity !== this.identity) return;
+    if (this.room.atTail) this.alter(() => this.log.show([client.store.messages.put(message)]));
+    else this.log.discard(entry.client_id);
   }
 
-  /** @param {import("../lib/types.js").Entry} entry */
+  /** @param {Entry} entry */
   failed(entry) {
-    if (entry.room_identity !== this.identity) return;
     this.alter(() => this.log.showPending(entry));
     this.say(interpolate(gettext("Message not sent: %(reason)s"), { reason: entry.reason }));
+  }
+
+  editLast() {
+    const message = this.log.lastEditable();
+    if (message) this.dispatch("edit", { detail: { identity: message.identity } });
   }
 
   // --- where the reader is --------------------------------------------------------------------
 
   scrolled() {
-    this.following = this.scroll.atBottom;
+    this.following = this.room.atTail && this.scroll.atBottom;
     if (this.scroll.nearTop) this.loadOlder();
     if (this.scroll.nearEnd && !this.room.atTail) this.loadNewer();
     this.look();
@@ -163,10 +199,11 @@ export default class extends Controller {
   look() {
     const atEnd = this.room.atTail && this.following;
     if (atEnd && attended()) client.reading.mark(this.identity, this.room.seq);
-    this.jumpTarget.hidden = atEnd;
-    const count = client.rooms.unread(this.identity);
+    const jump = this.box("jump");
+    jump.hidden = atEnd;
+    const count = client.store.rooms.unread(this.identity);
     const text = ngettext("%(count)s new message", "%(count)s new messages", count);
-    this.jumpTarget.textContent = `↓ ${count ? interpolate(text, { count }) : gettext("Newest messages")}`;
+    setText(jump, `↓ ${count ? interpolate(text, { count }) : gettext("Newest messages")}`);
   }
 
   async jump() {
@@ -180,20 +217,41 @@ export default class extends Controller {
     this.look();
   }
 
+  /** Arrows go from message to message; the menu of the one with the focus is a stop of the Tab key. @param {KeyboardEvent} event */
+  key(event) {
+    const elements = this.log.elements;
+    const focused = elements.findIndex((element) => element === document.activeElement);
+    const key = plainKey(event);
+    if (event.target !== this.box("log") && focused < 0) return;
+    if (key !== "ArrowUp" && key !== "ArrowDown") return;
+    const next = focused < 0 ? elements.length - 1 : focused + (key === "ArrowUp" ? -1 : 1);
+    if (!elements[next]) return;
+    event.preventDefault();
+    this.stop(elements[next]);
+    elements[next].focus();
+  }
+
+  /** @param {HTMLElement} element */
+  stop(element) {
+    const before = this.box("log").querySelector("summary[tabindex='0']");
+    before?.setAttribute("tabindex", "-1");
+    part(element, "summary").tabIndex = 0;
+  }
+
   // --- history --------------------------------------------------------------------------------
 
   /** @param {Event} [event] a click on the link, which without JavaScript loads a page */
   async loadOlder(event) {
     event?.preventDefault();
     const seq = this.log.firstSeq;
-    if (this.olderTarget.hidden || !seq) return;
+    if (this.box("older").hidden || !seq) return;
     await this.loading(async () => {
       const { messages, hasBefore } = await this.room.older(seq);
       if (this.log.firstSeq === seq) this.prepend(messages, hasBefore);
     });
   }
 
-  /** @param {import("../lib/types.js").Message[]} messages @param {boolean} hasBefore */
+  /** @param {Message[]} messages @param {boolean} hasBefore */
   prepend(messages, hasBefore) {
     this.quietly(() => {
       this.scroll.keep(() => {
@@ -202,10 +260,21 @@ export default class extends Controller {
         this.edges(hasBefore);
       });
     });
+    this.trimBottom();
   }
 
-  loadNewer() {
-    return this.loading(() => this.room.newer());
+  async loadNewer() {
+    await this.loading(() => this.room.newer());
+    if (!this.following) this.trimAbove();
+  }
+
+  /** On the way down, what is far above is taken off. */
+  trimAbove() {
+    if (this.log.length <= KEPT) return;
+    this.quietly(() => {
+      this.scroll.keep(() => this.log.trimTop(KEPT));
+      this.edges(true);
+    });
   }
 
   latest() {
@@ -227,23 +296,29 @@ export default class extends Controller {
 
   /** @param {boolean} hasBefore */
   edges(hasBefore) {
-    this.olderTarget.hidden = !hasBefore;
-    this.beginningTarget.hidden = hasBefore;
+    this.box("older").hidden = !hasBefore;
+    this.box("beginning").hidden = hasBefore;
   }
 
   /** Screen readers must not read out what is old. @param {() => void} change */
   quietly(change) {
-    this.logTarget.setAttribute("aria-live", "off");
-    this.logTarget.setAttribute("aria-busy", "true");
+    const log = this.box("log");
+    log.setAttribute("aria-live", "off");
+    log.setAttribute("aria-busy", "true");
     change();
     setTimeout(() => {
-      this.logTarget.removeAttribute("aria-live");
-      this.logTarget.removeAttribute("aria-busy");
+      log.removeAttribute("aria-live");
+      log.removeAttribute("aria-busy");
     }, 500);
   }
 
   /** @param {string} text */
   say(text) {
-    this.alertTarget.textContent = text;
+    this.box("alert").textContent = text;
   }
+}
+
+/** @param {Readonly<import("../lib/types.js").Room>} room */
+function moderates({ kind, role }) {
+  return kind === "group" && role !== "member";
 }

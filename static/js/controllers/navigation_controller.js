@@ -3,46 +3,56 @@
  * The server renders the same page as for a full visit; only its main part is taken over.
  */
 
-import { Controller } from "@hotwired/stimulus";
 import { gettext } from "../lib/i18n.js";
+import { client } from "../views/page.js";
+import BaseController from "./base.js";
 
-export default class extends Controller {
-  static targets = ["main", "news"];
+export default class extends BaseController {
+  /** The address on the screen, or on its way there. */
+  latest = here();
 
-  connect() {
+  started() {
     // The first page of the visit was not pushed by us, but Back must find it.
     history.replaceState({ visit: true }, "");
   }
 
-  /** @param {MouseEvent & {currentTarget: HTMLAnchorElement}} event */
-  visit(event) {
+  /**
+   * One listener for all links: a listener on each would be kept when its link leaves the page.
+   *
+   * @param {MouseEvent} event
+   */
+  click(event) {
+    const link = /** @type {Element} */ (event.target).closest("a[data-visit]");
     const plain = !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-    if (!plain || event.button !== 0) return;
+    if (!(link instanceof HTMLAnchorElement) || !plain || event.button !== 0) return;
     event.preventDefault();
-    this.go(event.currentTarget.href, true);
+    const address = new URL(link.href).pathname;
+    if (address !== this.latest) this.go(address, true);
   }
 
-  /** Back and Forward. */
+  /** Back and Forward. A step to a place of the same page (#main) is none. */
   restore() {
-    this.go(location.href, false);
+    if (here() !== this.latest) this.go(here(), false);
   }
 
   /** I am no longer in the room on the screen. */
   leave() {
     this.go("/chat/", true);
-    this.newsTarget.textContent = gettext("You are no longer in this room.");
+    this.say(gettext("You are no longer in this room."));
   }
 
   /** @param {string} address @param {boolean} push whether this is a new entry in the history */
   async go(address, push) {
-    this.newsTarget.textContent = "";
+    const before = this.latest;
+    this.say("");
     this.latest = address;
     try {
       const response = await fetch(address, { headers: { Accept: "text/html" } });
       const text = await response.text();
       if (this.latest === address) this.show(response, text, push);
     } catch {
-      this.newsTarget.textContent = gettext("This room cannot be opened while you are offline.");
+      if (this.latest === address) this.latest = before;
+      this.say(gettext("This room cannot be opened while you are offline."));
     }
   }
 
@@ -52,9 +62,24 @@ export default class extends Controller {
     const main = page.querySelector("[data-navigation-target=main]");
     // Signed out, gone, or an error page: let the browser show it as it is.
     if (!response.ok || !main) return location.assign(response.url);
+    if (owner(page) !== client.store.me.identity) return client.fallback.otherUser();
     if (push) history.pushState({ visit: true }, "", response.url);
     document.body.dataset.pane = page.body.dataset.pane;
-    this.mainTarget.replaceWith(document.adoptNode(main));
+    this.box("main").replaceWith(document.adoptNode(main));
     return this.dispatch("shown");
   }
+
+  /** @param {string} text */
+  say(text) {
+    this.box("news").textContent = text;
+  }
+}
+
+function here() {
+  return location.pathname + location.search;
+}
+
+/** Whose page this is. @param {Document} page */
+function owner(page) {
+  return JSON.parse(page.getElementById("me")?.textContent ?? "{}").identity;
 }

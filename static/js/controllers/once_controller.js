@@ -1,8 +1,10 @@
 /** A form that is sent once: a double click must not make two of a thing. */
 
-import { Controller } from "@hotwired/stimulus";
+import BaseController from "./base.js";
 
-export default class extends Controller {
+export default class extends BaseController {
+  sent = false;
+
   /** @param {SubmitEvent} event */
   submit(event) {
     if (this.sent) event.preventDefault();

@@ -3,19 +3,16 @@
  * that only this browser can read, is sent as a smaller JPEG of what is shown.
  */
 
-import { Controller } from "@hotwired/stimulus";
+import BaseController from "./base.js";
 
 const TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"];
 const JPEG_QUALITY = 0.92;
 
-export default class extends Controller {
-  static targets = ["input", "present", "preview", "problem"];
-  static values = { max: Number, unreadable: String };
-
+export default class extends BaseController {
   /** Also when the browser brings a choice back with the page. */
   async choose() {
     const file = this.file;
-    this.problemTarget.textContent = "";
+    this.box("problem").textContent = "";
     if (!file) return this.show(false);
     try {
       const image = await createImageBitmap(file);
@@ -25,9 +22,17 @@ export default class extends Controller {
     }
   }
 
+  get input() {
+    return this.target("input", HTMLInputElement);
+  }
+
+  get preview() {
+    return this.target("preview", HTMLCanvasElement);
+  }
+
   /** @returns {File | undefined} */
   get file() {
-    return this.inputTarget.files[0];
+    return this.input.files?.[0];
   }
 
   /** @param {File} file @param {ImageBitmap} image */
@@ -35,14 +40,15 @@ export default class extends Controller {
     this.draw(image);
     this.show(true);
     // Only then: browsers that resist fingerprinting give a canvas back with changed pixels.
-    if (file.size > this.maxValue || !TYPES.includes(file.type)) await this.shrink();
+    if (file.size > Number(this.value("max")) || !TYPES.includes(file.type)) await this.shrink();
   }
 
   /** The largest square in the middle, on white, as the server makes it. @param {ImageBitmap} image */
   draw(image) {
-    const canvas = this.previewTarget;
+    const canvas = this.preview;
     const side = Math.min(image.width, image.height);
     const context = canvas.getContext("2d");
+    if (!context) return;
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingQuality = "high";
@@ -52,21 +58,23 @@ export default class extends Controller {
   }
 
   async shrink() {
-    const blob = await new Promise((resolve) => this.previewTarget.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+    /** @type {?Blob} */
+    const blob = await new Promise((resolve) => this.preview.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+    if (!blob) return;
     const chosen = new DataTransfer();
     chosen.items.add(new File([blob], "picture.jpg", { type: blob.type }));
-    this.inputTarget.files = chosen.files;
+    this.input.files = chosen.files;
   }
 
   refuse() {
-    this.inputTarget.value = "";
-    this.problemTarget.textContent = this.unreadableValue;
+    this.input.value = "";
+    this.box("problem").textContent = this.value("unreadable");
     this.show(false);
   }
 
   /** @param {boolean} chosen */
   show(chosen) {
-    this.previewTarget.hidden = !chosen;
-    this.presentTarget.hidden = chosen;
+    this.preview.hidden = !chosen;
+    this.box("present").hidden = chosen;
   }
 }

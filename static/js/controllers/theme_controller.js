@@ -1,17 +1,19 @@
 /** Light, dark, or as the system says. static/js/theme.js applies it before the first paint. */
 
-import { Controller } from "@hotwired/stimulus";
+import BaseController from "./base.js";
 
-export default class extends Controller {
-  static targets = ["choice"];
+export default class extends BaseController {
+  started() {
+    this.root.hidden = false; // of no use without JavaScript
+    this.choice.value = document.documentElement.dataset.theme ?? "";
+  }
 
-  connect() {
-    this.element.hidden = false; // of no use without JavaScript
-    this.choiceTarget.value = document.documentElement.dataset.theme ?? "";
+  get choice() {
+    return this.target("choice", HTMLSelectElement);
   }
 
   choose() {
-    const theme = this.choiceTarget.value;
+    const theme = this.choice.value;
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
     try {

@@ -1,14 +1,19 @@
-/** Times and names as people read them. Times are Unix milliseconds, shown in the viewer's zone. */
+/** Times and names as users read them. Times are Unix milliseconds, shown in the viewer's zone. */
 
 import { gettext } from "./i18n.js";
 
 const GROUP_MS = 5 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** One string a local day: equal exactly when two times are on the same day. @param {number} ms */
-export function dayKey(ms) {
+/**
+ * The number of a local calendar day. Days of 23 and 25 hours, around the change to and from
+ * daylight saving time, count as one like all others.
+ *
+ * @param {number} ms
+ */
+export function dayNumber(ms) {
   const date = new Date(ms);
-  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+  return Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / DAY_MS;
 }
 
 /** "14:05". @param {number} ms @param {string} locale */
@@ -23,32 +28,38 @@ export function absolute(ms, locale) {
 
 /** "Today", "Yesterday" or the date. @param {number} ms @param {number} now @param {string} locale */
 export function dayLabel(ms, now, locale) {
-  if (dayKey(ms) === dayKey(now)) return gettext("Today");
-  if (dayKey(ms) === dayKey(now - DAY_MS)) return gettext("Yesterday");
-  return formatter(locale, { ...yearUnlessThis(ms, now), month: "long", day: "numeric", weekday: "long" }).format(ms);
+  const parts = /** @type {const} */ ({ month: "long", day: "numeric", weekday: "long" });
+  return recentDay(ms, now) ?? formatter(locale, { ...yearUnlessThis(ms, now), ...parts }).format(ms);
 }
 
 /** Short, for the list of rooms. @param {number} ms @param {number} now @param {string} locale */
 export function shortTime(ms, now, locale) {
-  if (dayKey(ms) === dayKey(now)) return clock(ms, locale);
-  if (dayKey(ms) === dayKey(now - DAY_MS)) return gettext("Yesterday");
-  return formatter(locale, { ...yearUnlessThis(ms, now), month: "numeric", day: "numeric" }).format(ms);
+  if (dayNumber(ms) === dayNumber(now)) return clock(ms, locale);
+  const parts = /** @type {const} */ ({ month: "numeric", day: "numeric" });
+  return recentDay(ms, now) ?? formatter(locale, { ...yearUnlessThis(ms, now), ...parts }).format(ms);
 }
 
 /**
- * Whether a message needs no name and picture of its own, being one breath with the one before.
+ * True if a message continues the one before it and needs no name and picture of its own.
  *
  * @param {{user: string, at: number} | null} previous
  * @param {{user: string, at: number}} next
  */
 export function continues(previous, next) {
   if (!previous || previous.user !== next.user) return false;
-  return next.at - previous.at <= GROUP_MS && dayKey(previous.at) === dayKey(next.at);
+  return next.at - previous.at <= GROUP_MS && dayNumber(previous.at) === dayNumber(next.at);
 }
 
 /** "99+" beyond 99. @param {number} count */
 export function badge(count) {
   return count > 99 ? "99+" : String(count);
+}
+
+/** @param {number} ms @param {number} now @returns {string | undefined} */
+function recentDay(ms, now) {
+  const age = dayNumber(now) - dayNumber(ms);
+  if (age === 0) return gettext("Today");
+  return age === 1 ? gettext("Yesterday") : undefined;
 }
 
 /** @param {number} ms @param {number} now @returns {Intl.DateTimeFormatOptions} */
@@ -58,6 +69,19 @@ function yearUnlessThis(ms, now) {
 
 /** @type {Map<string, Intl.DateTimeFormat>} making one takes longer than using it a hundred times */
 const formatters = new Map();
+let zone = currentZone();
+
+/** A formatter keeps its zone for ever, so all are dropped when it changes. Returns the zone now. */
+export function followZone() {
+  const current = currentZone();
+  if (current !== zone) formatters.clear();
+  zone = current;
+  return zone;
+}
+
+function currentZone() {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
 
 /** @param {string} locale @param {Intl.DateTimeFormatOptions} options */
 function formatter(locale, options) {

@@ -1,18 +1,25 @@
 /**
- * What a key press in the composer means.
+ * What a key press means. Every handler of keys asks here, so that no key which belongs to an
+ * input method does anything else.
  *
  * @typedef {{key: string, keyCode: number, isComposing: boolean, shiftKey: boolean,
  *   ctrlKey: boolean, metaKey: boolean, altKey: boolean}} Press
  */
 
 /**
- * Both guards are needed: while an input method is open, Chromium and Firefox set `isComposing`;
- * Safari ends the composition first and only leaves keyCode 229.
+ * True while an input method is open. Both guards are needed: Chromium and Firefox set
+ * `isComposing`; Safari ends the composition first and only leaves keyCode 229.
  *
  * @param {Press} press
  */
 export function isInputMethod(press) {
   return press.isComposing || press.keyCode === 229;
+}
+
+/** The key, "" if an input method or a modifier has a claim on it. @param {Press} press */
+export function plainKey(press) {
+  if (isInputMethod(press) || press.shiftKey || press.ctrlKey || press.metaKey || press.altKey) return "";
+  return press.key;
 }
 
 /**
@@ -26,6 +33,11 @@ export function composerAction(press, { touch, empty }) {
     if (press.ctrlKey || press.metaKey) return "send";
     return press.shiftKey || touch ? "" : "send";
   }
-  const plain = !press.shiftKey && !press.ctrlKey && !press.metaKey;
-  return press.key === "ArrowUp" && plain && empty ? "edit-last" : "";
+  return plainKey(press) === "ArrowUp" && empty ? "edit-last" : "";
+}
+
+/** @param {Press} press @param {{touch: boolean}} state @returns {"save" | "cancel" | ""} */
+export function editorAction(press, { touch }) {
+  if (plainKey(press) === "Escape") return "cancel";
+  return composerAction(press, { touch, empty: false }) === "send" ? "save" : "";
 }

@@ -30,7 +30,6 @@ export class Outbox {
       room_identity: roomIdentity,
       data,
       order: this.#nextOrder(),
-      state: /** @type {const} */ ("waiting"),
       reason: "",
     };
     return this.#save(entry);
@@ -49,17 +48,24 @@ export class Outbox {
 
   /** The next one to send. @param {string} roomIdentity @returns {Entry | undefined} */
   next(roomIdentity) {
-    return this.entries(roomIdentity).find((entry) => entry.state === "waiting");
+    return this.entries(roomIdentity).find((entry) => !entry.reason);
   }
 
-  /** @param {string} clientId @param {string} reason */
+  /** @param {string} clientId @param {string} reason not empty */
   fail(clientId, reason) {
-    this.#change(clientId, { state: "failed", reason });
+    this.#change(clientId, { reason });
   }
 
   /** Back into the queue, with the same client id. @param {string} clientId */
   retry(clientId) {
-    this.#change(clientId, { state: "waiting", reason: "" });
+    this.#change(clientId, { reason: "" });
+  }
+
+  /** Another tab has changed it. Returns the entry, undefined if it is gone. @param {string} clientId */
+  reread(clientId) {
+    this.#entries.delete(clientId);
+    this.#read(this.#prefix + clientId);
+    return this.#entries.get(clientId);
   }
 
   /** Sent, or given up. @param {string} clientId */
@@ -104,7 +110,8 @@ export class Outbox {
   #read(key) {
     this.#attempt(() => {
       const entry = JSON.parse(this.#storage.getItem(key) ?? "");
-      if (entry?.client_id === this.clientIdOf(key)) this.#entries.set(entry.client_id, entry);
+      if (entry?.client_id !== this.clientIdOf(key)) return;
+      this.#entries.set(entry.client_id, { ...entry, reason: entry.reason ?? "" });
     });
   }
 

@@ -83,7 +83,7 @@ export class Timeline {
     if (this.freshest(message) !== message) return;
     this.#changes.set(message.identity, message);
     if (this.#changes.size > MAX_CHANGES_KEPT) {
-      this.#changes.delete(this.#changes.keys().next().value);
+      this.#changes.delete([...this.#changes.keys()][0]);
     }
   }
 

@@ -11,8 +11,26 @@
  * @property {string} kind
  * @property {string} data
  * @property {number} created_at Unix milliseconds
+ * @property {number} updated_at
  * @property {?number} edited_at
  * @property {?number} recalled_at
+ *
+ * @typedef {{nickname: string, avatar: string}} User what is shown of a user beside messages;
+ *   `avatar` is the address of a picture
+ *
+ * @typedef {{identity: string, nickname: string, avatar: string}} Me
+ *
+ * @typedef {object} Member
+ * @property {{identity: string, nickname: string, avatar: string}} user
+ * @property {string} role
+ *
+ * @typedef {object} Page a page of history
+ * @property {Message[]} messages ascending seq
+ * @property {boolean} has_before
+ * @property {boolean} has_after
+ * @property {number} last_seq
+ * @property {number} revision
+ * @property {number} complete_to
  *
  * @typedef {object} Room
  * @property {string} identity
@@ -42,8 +60,7 @@
  * @property {string} room_identity
  * @property {string} data
  * @property {number} order ascending; also when it was written, Unix milliseconds
- * @property {"waiting"|"failed"} state
- * @property {string} reason why it failed, "" otherwise
+ * @property {string} reason why it failed, "" while it waits: the state follows from this alone
  */
 
 export {};

@@ -1,85 +1,89 @@
 /**
- * What lives as long as the page, however often the open room changes: the connection, my rooms,
- * what I am sending. Controllers reach it by importing `client`.
+ * What lives as long as the page, however often the open room changes: the connection, the store,
+ * what is being sent. views/page.js makes the one of the page.
  */
 
-import { readJson } from "../lib/dom.js";
-import { Outbox } from "../lib/outbox.js";
-import { Drafts } from "./drafts.js";
-import { People } from "./people.js";
+import { ServerClock } from "../lib/clock.js";
+import { readLimits } from "../lib/limits.js";
+import { Api } from "./api.js";
+import { Commands } from "./commands.js";
+import { applyEvents } from "./events.js";
+import { Fallback } from "./fallback.js";
+import { OpenRoom } from "./open_room.js";
 import { Reading } from "./reading.js";
-import { Rooms } from "./rooms.js";
 import { Sender } from "./sender.js";
-import { Socket, openPageSocket } from "./socket.js";
+import { Socket } from "./socket.js";
+import { Store } from "./store.js";
 
-class Client {
-  constructor() {
-    /** @type {{identity: string, nickname: string, avatar: string}} */
-    this.me = readJson("me");
-    this.rooms = new Rooms(this.me.identity, readJson("rooms"));
-    this.people = new People();
-    this.people.learn({ [this.me.identity]: this.me });
-    this.drafts = new Drafts(localStorage, this.me.identity);
-    this.outbox = new Outbox(localStorage, this.me.identity);
-    this.socket = new Socket(openPageSocket);
-    this.reading = new Reading(this.socket, this.rooms);
-    this.sender = new Sender(this.socket, this.outbox);
-    /** @type {any} the OpenRoom on the screen. No import in this comment: the storage that hashes file names follows those too, and would go in circles. */
-    this.open = null;
+const REFRESH_MS = 1_000;
+
+export class Client {
+  /** @type {?OpenRoom} the room on the screen */
+  open = null;
+  /** @type {any} */
+  #refreshing = 0;
+
+  /**
+   * @param {object} page
+   * @param {import("../lib/types.js").Me} page.me
+   * @param {import("../lib/types.js").Room[]} page.rooms
+   * @param {any} page.serverInfo
+   * @param {number} page.now the server's time when the page was made
+   * @param {() => string} page.csrf
+   * @param {Storage} page.storage
+   * @param {() => WebSocket} page.connect
+   */
+  constructor({ me, rooms, serverInfo, now, csrf, storage, connect }) {
+    const clock = new ServerClock();
+    clock.set(now);
+    this.api = new Api(me.identity, clock, csrf);
+    const limits = readLimits(serverInfo);
+    this.store = new Store({ me, rooms, limits, clock, api: this.api, storage });
+    this.socket = new Socket(connect, ({ user }) => user.identity === me.identity);
+    this.commands = new Commands(this.socket, this.api);
+    this.sender = new Sender(this.commands, this.store);
+    this.reading = new Reading(this.commands, this.store.rooms);
+    this.fallback = new Fallback(this);
+    this.api.otherUser = () => this.fallback.otherUser();
     this.#follow();
   }
 
-  /** Connects, and notices what the browser knows about the network. */
-  start() {
-    this.socket.connect();
-    addEventListener("online", () => this.socket.retryNow());
-    addEventListener("offline", () => this.socket.drop());
-    addEventListener("storage", (event) => this.#otherTab(event));
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.socket.check();
-    });
-    // Coming back through the browser's history may revive a page whose connection is long gone.
-    addEventListener("pageshow", (event) => event.persisted && this.socket.check());
+  /** @param {string} identity @param {import("../lib/types.js").Page} page */
+  openRoom(identity, page) {
+    this.closeRoom();
+    this.open = new OpenRoom(this.store, this.commands, identity, page);
+    return this.open;
+  }
+
+  closeRoom() {
+    this.open?.close();
+    this.open = null;
+    this.store.messages.clear();
   }
 
   #follow() {
-    this.#on("ready", ({ rooms }) => this.rooms.replace(rooms));
-    this.#on("room.added", ({ room }) => this.rooms.add(room));
-    this.#on("room.updated", ({ room }) => this.rooms.update(room));
-    this.#on("room.removed", ({ room_identity: room }) => this.rooms.remove(room));
-    this.#on("room.heads", ({ rooms }) => this.rooms.announced(rooms));
-    this.#on("message.updated", ({ message }) => this.rooms.changed(message));
-    this.#on("message.created", ({ message }) => this.#created(message));
-    this.#on("presence", ({ user_identity: user, online }) => this.rooms.presence(user, online));
-    this.#on("room.read", (frame) => this.#read(frame));
-    this.#on("member.updated", ({ member }) => {
-      this.people.learn({ [member.user.identity]: member.user });
-    });
+    applyEvents(this.socket, this.store);
+    this.store.on("event:ready", () => this.#flush());
+    this.store.on("behind", () => this.#refreshSoon());
+    this.fallback.polled = () => this.#flush();
   }
 
-  /** @param {string} type @param {(frame: any) => void} handle */
-  #on(type, handle) {
-    this.socket.addEventListener(type, (event) => handle(/** @type {CustomEvent} */ (event).detail));
+  #flush() {
+    this.sender.flush();
+    this.reading.flush();
   }
 
-  /** @param {import("../lib/types.js").Message} message */
-  #created(message) {
-    this.rooms.created(message);
-    if (message.user_identity === this.me.identity) this.sender.settle(message);
+  /** Messages were stored that no event told of: reads the list of rooms anew. */
+  #refreshSoon() {
+    clearTimeout(this.#refreshing);
+    this.#refreshing = setTimeout(() => this.#refresh(), REFRESH_MS);
   }
 
-  /** @param {{room_identity: string, user_identity: string, seq: number}} frame */
-  #read({ room_identity: room, user_identity: user, seq }) {
-    if (user === this.me.identity) this.rooms.read(room, seq);
-  }
-
-  /** Another tab has sent or discarded something. @param {StorageEvent} event */
-  #otherTab(event) {
-    const clientId = event.newValue === null ? this.outbox.clientIdOf(event.key) : "";
-    const entry = this.outbox.get(clientId);
-    // A message it has sent comes by the socket too; one it gave up must go here as well.
-    if (entry?.state === "failed") this.sender.discard(clientId);
+  async #refresh() {
+    try {
+      this.store.rooms.replace((await this.api.get("rooms/")).results);
+    } catch {
+      // `ready` or the next `room.heads` brings it.
+    }
   }
 }
-
-export const client = new Client();

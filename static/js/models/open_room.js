@@ -1,15 +1,15 @@
 /**
  * The room on the screen: keeps its timeline complete.
  *
- * Events: `step` {created, changed} what is to be shown now; `reset` {messages, hasBefore} start
- * over from the newest messages; `gone` when I am no longer in the room.
+ * Topics of its own, `log:<what>`: `step` {created, changed} what is to be shown now; `reset`
+ * {messages, hasBefore} start over from the newest messages; `gone` when I am no longer in the room.
  *
  * @typedef {import("../lib/types.js").Message} Message
  * @typedef {import("../lib/types.js").SyncAnswer} SyncAnswer
- * @typedef {{messages: Message[], has_before: boolean, has_after: boolean, last_seq: number,
- *   revision: number, complete_to: number}} Page
+ * @typedef {import("../lib/types.js").Page} Page
  */
 
+import { Topics } from "../lib/topics.js";
 import { Timeline } from "../lib/timeline.js";
 
 const PAGE = 50;
@@ -17,27 +17,36 @@ const PAGE = 50;
 const MAX_CATCH_UP = 500;
 const AGAIN_MS = 1_000;
 
-export class OpenRoom extends EventTarget {
-  #client;
+export class OpenRoom {
+  #store;
+  #commands;
   #timeline;
+  #topics = new Topics();
   #listening = new AbortController();
   #syncing = false;
   /** @type {any} */
   #again = 0;
 
   /**
-   * @param {import("./client.js").client} client
+   * @param {import("./store.js").Store} store
+   * @param {import("./commands.js").Commands} commands
    * @param {string} identity
-   * @param {Omit<Page, "messages">} page what the server has put into the page
+   * @param {Page} page what the server has put into the page
    */
-  constructor(client, identity, page) {
-    super();
-    this.#client = client;
+  constructor(store, commands, identity, page) {
+    this.#store = store;
+    this.#commands = commands;
     this.identity = identity;
     /** False while the newest messages are further down than what is shown. */
     this.atTail = !page.has_after;
     this.#timeline = new Timeline(known(page));
+    this.#take(page.messages);
     this.#follow();
+  }
+
+  /** @param {"step" | "reset" | "gone"} what @param {(detail: any) => void} listener @param {AbortSignal} signal */
+  on(what, listener, signal) {
+    this.#topics.on(what, listener, signal);
   }
 
   /** Stops listening; the object is of no use afterwards. */
@@ -53,7 +62,7 @@ export class OpenRoom extends EventTarget {
 
   /** Events may have been missed: asks for what is lacking. */
   async sync() {
-    if (this.#syncing || !this.atTail || !this.#client.socket.ready) return;
+    if (this.#syncing || !this.atTail || !this.#commands.open) return;
     this.#syncing = true;
     try {
       while (await this.#syncOnce());
@@ -68,7 +77,7 @@ export class OpenRoom extends EventTarget {
   async older(seq) {
     const page = await this.#history(`before=${seq}&limit=${PAGE}`);
     return {
-      messages: page.messages.map((message) => this.#timeline.freshest(message)),
+      messages: this.#take(page.messages),
       hasBefore: page.has_before,
     };
   }
@@ -87,21 +96,28 @@ export class OpenRoom extends EventTarget {
     const page = await this.#history(`limit=${PAGE}`);
     this.#timeline = new Timeline(known(page));
     this.atTail = true;
-    this.#tell("reset", { messages: page.messages, hasBefore: page.has_before });
+    this.#store.messages.clear();
+    this.#tell("reset", { messages: this.#take(page.messages), hasBefore: page.has_before });
     this.sync();
+  }
+
+  /** What is below `seq` is taken off the screen, and read again when the reader comes there. @param {number} seq */
+  rewind(seq) {
+    this.#timeline = new Timeline({ seq, revision: this.#timeline.revision });
+    this.atTail = false;
   }
 
   #follow() {
     const { signal } = this.#listening;
-    const listen = (/** @type {EventTarget} */ source, /** @type {string} */ type, /** @type {(detail: any) => void} */ handle) =>
-      source.addEventListener(type, (event) => handle(/** @type {CustomEvent} */ (event).detail), { signal });
-    const { socket, sender } = this.#client;
-    listen(socket, "ready", ({ rooms }) => this.#reconnected(rooms));
-    listen(socket, "message.created", ({ message }) => this.#created(message));
-    listen(socket, "message.updated", ({ message }) => this.updated(message));
-    listen(socket, "room.heads", ({ rooms }) => this.#announced(rooms[this.identity]));
-    listen(socket, "room.removed", ({ room_identity: room }) => room === this.identity && this.#tell("gone"));
-    listen(sender, "sent", ({ message }) => this.#created(message));
+    const on = (/** @type {string} */ topic, /** @type {(detail: any) => void} */ handle) =>
+      this.#store.on(topic, handle, signal);
+    on("event:ready", ({ rooms }) => this.#reconnected(rooms));
+    on("event:message.created", ({ message }) => this.#created(message));
+    on("event:message.updated", ({ message }) => this.updated(message));
+    on("event:room.heads", ({ rooms }) => this.#announced(rooms[this.identity]));
+    on("event:room.removed", ({ room_identity: room }) => room === this.identity && this.#tell("gone"));
+    on("poll", (rooms) => this.#reconnected(rooms));
+    on("sent", ({ message }) => this.#created(message));
   }
 
   /** Subscribed first, so that nothing falls between the snapshot and the events. @param {any[]} rooms */
@@ -116,7 +132,9 @@ export class OpenRoom extends EventTarget {
 
   /** @param {Message} message */
   #created(message) {
-    if (message.room_identity === this.identity) this.#show(this.#timeline.created(message));
+    if (message.room_identity !== this.identity) return;
+    // Far from the end it would only wait in memory for all that lies between.
+    if (this.atTail) this.#show(this.#timeline.created(message));
   }
 
   /** An edit or recall, from an event or from the answer to my own command. @param {Message} message */
@@ -134,8 +152,7 @@ export class OpenRoom extends EventTarget {
   /** @returns {Promise<boolean>} true when there is more to ask for at once */
   async #syncOnce() {
     const { seq, revision } = this.#timeline;
-    const ack = await this.#client.socket.request("sync", { rooms: { [this.identity]: { seq, revision } } });
-    const answer = ack.rooms[this.identity];
+    const answer = await this.#commands.sync(this.identity, { seq, revision });
     if (!answer) {
       this.#tell("gone");
       return false;
@@ -153,7 +170,9 @@ export class OpenRoom extends EventTarget {
 
   /** @param {import("../lib/timeline.js").Step} step */
   #show(step) {
-    if (step.created.length || step.changed.length) this.#tell("step", step);
+    const created = this.#take(step.created);
+    const changed = step.changed.map((message) => this.#known(message));
+    if (created.length || changed.length) this.#tell("step", { created, changed });
     if (this.#timeline.lacking && !this.#syncing) this.sync();
   }
 
@@ -163,20 +182,32 @@ export class OpenRoom extends EventTarget {
     this.#again = setTimeout(() => this.sync(), AGAIN_MS);
   }
 
-  /** @param {string} query @returns {Promise<Page>} */
-  async #history(query) {
-    const response = await fetch(`/api/v1/rooms/${this.identity}/messages/?${query}`);
-    if (!response.ok) throw new Error(String(response.status));
-    return response.json();
+  /** Messages that come on the screen. @param {Message[]} messages */
+  #take(messages) {
+    return messages.map((message) => {
+      this.#store.stored(message);
+      return this.#store.messages.put(this.#timeline.freshest(message));
+    });
   }
 
-  /** @param {string} type @param {object} [detail] */
-  #tell(type, detail = {}) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+  /** @param {Message} message */
+  #known(message) {
+    this.#store.changed(message);
+    return this.#store.messages.get(message.identity) ?? message;
+  }
+
+  /** @param {string} query */
+  #history(query) {
+    return this.#commands.history(this.identity, query);
+  }
+
+  /** @param {string} what @param {object} [detail] */
+  #tell(what, detail = {}) {
+    this.#topics.tell(what, detail);
   }
 }
 
-/** A page proves what it shows up to `complete_to`; later ones of it may have a gap before them. @param {Omit<Page, "messages">} page */
+/** A page proves what it shows up to `complete_to`; later ones of it may have a gap before them. @param {Page} page */
 function known({ complete_to: completeTo, revision }) {
   return { seq: completeTo, revision };
 }

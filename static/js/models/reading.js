@@ -3,18 +3,17 @@
 const TOGETHER_MS = 250;
 
 export class Reading {
-  #socket;
+  #commands;
   #rooms;
   /** @type {Map<string, number>} room -> seq the server has not confirmed */
   #unsent = new Map();
   /** @type {any} */
   #timer = 0;
 
-  /** @param {import("./socket.js").Socket} socket @param {import("./rooms.js").Rooms} rooms */
-  constructor(socket, rooms) {
-    this.#socket = socket;
+  /** @param {import("./commands.js").Commands} commands @param {import("./rooms.js").Rooms} rooms */
+  constructor(commands, rooms) {
+    this.#commands = commands;
     this.#rooms = rooms;
-    socket.addEventListener("ready", () => this.#flush());
   }
 
   /** @param {string} room @param {number} seq */
@@ -23,20 +22,21 @@ export class Reading {
     this.#rooms.read(room, seq);
     this.#unsent.set(room, Math.max(seq, this.#unsent.get(room) ?? 0));
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#flush(), TOGETHER_MS);
+    this.#timer = setTimeout(() => this.flush(), TOGETHER_MS);
   }
 
-  #flush() {
+  flush() {
     this.#unsent.forEach((seq, room) => this.#send(room, seq));
   }
 
   /** @param {string} room @param {number} seq */
   async #send(room, seq) {
+    if (!this.#commands.open) return;
     try {
-      await this.#socket.request("room.read", { room_identity: room, seq });
+      await this.#commands.read(room, seq);
     } catch (error) {
       // Offline or a database away: the next `ready` or mark sends it again.
-      if (error.code !== "not_found") return;
+      if (/** @type {import("./errors.js").CommandError} */ (error).code !== "not_found") return;
     }
     if (this.#unsent.get(room) === seq) this.#unsent.delete(room);
   }

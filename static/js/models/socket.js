@@ -8,6 +8,7 @@
  */
 
 import { delay } from "../lib/backoff.js";
+import { CommandError } from "./errors.js";
 
 export const ANSWER_MS = 10_000;
 const OPEN_MS = 10_000;
@@ -18,17 +19,8 @@ const REFUSED = 4403;
 const FLOODING = 4429;
 const TOO_MANY = 4409;
 const RESTART = 1012;
-
-/** Why a command got no ack. `code` is the server's, or `timeout`, or `disconnected`. */
-export class CommandError extends Error {
-  /** @param {{code: string, detail?: string, retry_after?: number}} frame */
-  constructor({ code, detail = "", retry_after: retryAfter = 0 }) {
-    super(detail || code);
-    this.code = code;
-    this.detail = detail;
-    this.retryAfter = retryAfter;
-  }
-}
+/** No close code of the server's: `ready` was for another user than the page. */
+export const OTHER_USER = 1;
 
 export class Socket extends EventTarget {
   /** @type {State} */
@@ -38,6 +30,8 @@ export class Socket extends EventTarget {
   /** @type {?WebSocket} */
   #ws = null;
   #open;
+  #isMine;
+  /** Failures in a row. */
   #attempt = 0;
   #counter = 0;
   #readyAt = 0;
@@ -46,10 +40,14 @@ export class Socket extends EventTarget {
   /** @type {any} */
   #timer = 0;
 
-  /** @param {() => WebSocket} open makes a new connection */
-  constructor(open) {
+  /**
+   * @param {() => WebSocket} open makes a new connection
+   * @param {(ready: any) => boolean} [isMine] whether a `ready` is for the user of this page
+   */
+  constructor(open, isMine = () => true) {
     super();
     this.#open = open;
+    this.#isMine = isMine;
   }
 
   get ready() {
@@ -66,6 +64,17 @@ export class Socket extends EventTarget {
     ws.onmessage = (event) => this.#receive(String(event.data));
     ws.onclose = (event) => this.#lost(event.code);
     this.#timer = setTimeout(() => this.#lost(0), OPEN_MS);
+  }
+
+  /** Ends the connection for good. @param {number} code why */
+  stop(code) {
+    this.#lost(code, true);
+  }
+
+  /** Connects again after having been closed, in a moment. @param {number} ms */
+  connectIn(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.connect(), ms);
   }
 
   /** Connects now unless it is connected, or must not be. */
@@ -107,7 +116,11 @@ export class Socket extends EventTarget {
   /** @param {string} text */
   #receive(text) {
     const frame = JSON.parse(text);
-    if (frame.type === "ready") this.#welcome(frame);
+    if (frame.type === "ready") {
+      // Nothing may be sent under another user's name: before anybody hears of the connection.
+      if (!this.#isMine(frame)) return this.stop(OTHER_USER);
+      this.#welcome(frame);
+    }
     if (frame.type === "ack") this.#settle(frame.id, frame);
     else if (frame.type === "error" && frame.id) this.#settle(frame.id, new CommandError(frame));
     else this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
@@ -142,13 +155,13 @@ export class Socket extends EventTarget {
     else pending.resolve(answer);
   }
 
-  /** @param {number} code the close code, 0 when there was none */
-  #lost(code) {
+  /** @param {number} code the close code, 0 when there was none @param {boolean} [forGood] */
+  #lost(code, forGood = code === SIGNED_OUT || code === REFUSED) {
     clearTimeout(this.#timer);
     this.#detach();
     if (this.#readyAt && Date.now() - this.#readyAt > STABLE_MS) this.#attempt = 0;
     this.#readyAt = 0;
-    if (code === SIGNED_OUT || code === REFUSED) this.#become("closed", 0, code);
+    if (forGood) this.#become("closed", 0, code);
     else this.#wait(code);
     const error = new CommandError({ code: "disconnected" });
     for (const id of [...this.#pending.keys()]) this.#settle(id, error);

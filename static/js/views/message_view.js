@@ -6,119 +6,115 @@
  * @typedef {import("../lib/types.js").Entry} Entry
  */
 
-import { locale, part, showPicture } from "../lib/dom.js";
 import { absolute, clock } from "../lib/format.js";
 import { gettext } from "../lib/i18n.js";
-import { splitLinks } from "../lib/links.js";
-
-const EDIT_MS = 15 * 60 * 1000;
-const RECALL_MS = 2 * 60 * 1000;
+import { copy, locale, part, showPicture } from "./dom.js";
+import { rendererOf } from "./kinds.js";
 
 export class MessageView {
   #template;
-  #me;
-  #people;
-  #moderator;
+  #store;
+  /** Whether I may recall messages of others: a role can change while the room is open. */
+  moderator = false;
 
-  /**
-   * @param {HTMLTemplateElement} template
-   * @param {{me: string, people: import("../models/people.js").People, moderator: boolean}} context
-   */
-  constructor(template, { me, people, moderator }) {
+  /** @param {HTMLTemplateElement} template @param {import("../models/store.js").Store} store */
+  constructor(template, store) {
     this.#template = template;
-    this.#me = me;
-    this.#people = people;
-    this.#moderator = moderator;
+    this.#store = store;
   }
 
-  /** @param {string} user */
-  isMine(user) {
-    return user === this.#me;
-  }
-
-  /** A stored message. @param {Message} message @returns {HTMLElement} */
+  /** @param {Message} message @returns {HTMLElement} */
   build(message) {
-    const element = this.#blank(message.user_identity, message.created_at);
+    const element = this.#blank(message.user_identity);
     this.fill(element, message);
     return element;
   }
 
   /** A message on its way out. @param {Entry} entry @returns {HTMLElement} */
   pending(entry) {
-    const element = this.#blank(this.#me, entry.order);
+    const element = this.#blank(this.#store.me.identity);
     element.dataset.clientId = entry.client_id;
-    this.#write(element, entry.data);
+    this.date(element, entry.order);
+    this.#write(element, "text", entry.data);
     this.mark(element, entry);
     return element;
   }
 
   /** Shows how far an unsent message has got. @param {HTMLElement} element @param {Entry} entry */
-  mark(element, entry) {
-    const failed = entry.state === "failed";
-    element.dataset.state = failed ? "failed" : "sending";
-    part(element, ".state").textContent = failed ? "" : gettext("Sending…");
-    part(element, ".failure").hidden = !failed;
-    part(element, ".reason").textContent = failed ? entry.reason || gettext("Not sent.") : "";
+  mark(element, { reason }) {
+    element.dataset.state = reason ? "failed" : "sending";
+    part(element, ".state").textContent = reason ? "" : gettext("Sending…");
+    part(element, ".failure").hidden = !reason;
+    part(element, ".reason").textContent = reason;
   }
 
-  /** Makes the element show what is stored, unless it shows something newer already. @param {HTMLElement} element @param {Message} message */
+  /** Makes the element show what is stored. @param {HTMLElement} element @param {Message} message */
   fill(element, message) {
-    if (Number(element.dataset.revision || 0) > message.revision) return;
     element.dataset.messageId = message.identity;
     element.dataset.seq = String(message.seq);
     element.dataset.revision = String(message.revision);
     element.dataset.clientId = message.client_id;
+    element.dataset.kind = message.kind;
     element.dataset.state = "sent";
     part(element, ".state").textContent = "";
     part(element, ".failure").hidden = true;
-    this.#date(element, message.created_at);
+    this.date(element, message.created_at);
     this.#content(element, message);
+    this.offer(element, message);
   }
 
-  /** What the server has rendered, finished with what only the browser knows. @param {HTMLElement} element */
-  adopt(element) {
-    this.#date(element, Number(element.dataset.at));
-    if (!element.classList.contains("recalled")) this.#write(element, part(element, ".text").textContent);
-    this.offer(element);
-  }
-
-  /** Says who has written it, as far as that is known. @param {HTMLElement} element */
-  introduce(element) {
-    const author = this.#people.get(element.dataset.userIdentity ?? "");
+  /** Says who has written it, as far as that is known. @param {HTMLElement} element @param {string} user */
+  introduce(element, user) {
+    const author = this.#store.users.get(user);
     part(element, ".author").textContent = author?.nickname ?? "…";
     showPicture(part(element, ".avatar"), author?.avatar ?? "");
   }
 
-  /** Shows in the menu what may (still) be done. The server decides; this only spares a refusal. @param {HTMLElement} element */
-  offer(element) {
-    const mine = element.dataset.userIdentity === this.#me;
-    const open = element.dataset.state === "sent" && !element.classList.contains("recalled");
-    const age = Date.now() - Number(element.dataset.at);
-    const edit = open && mine && age < EDIT_MS;
-    const recall = open && ((mine && age < RECALL_MS) || this.#moderator);
+  /**
+   * Shows in the menu what may (still) be done. The server decides; this only spares a refusal.
+   *
+   * @param {HTMLElement} element @param {Message} message
+   */
+  offer(element, message) {
+    const { edit, recall } = this.#offered(message);
     part(element, "[data-role=edit]").hidden = !edit;
     part(element, "[data-role=recall]").hidden = !recall;
     part(element, ".menu").hidden = !(edit || recall);
   }
 
-  /** @param {string} user @param {number} at @returns {HTMLElement} */
-  #blank(user, at) {
-    const clone = /** @type {DocumentFragment} */ (this.#template.content.cloneNode(true));
-    const element = part(clone, ".message");
-    element.dataset.userIdentity = user;
-    element.classList.toggle("mine", user === this.#me);
-    this.introduce(element);
-    this.#date(element, at);
-    return element;
+  /** @param {Message} message */
+  canEdit(message) {
+    return this.#offered(message).edit;
+  }
+
+  /** @param {Message} message */
+  #offered(message) {
+    const mine = message.user_identity === this.#store.me.identity;
+    const open = message.recalled_at === null;
+    const age = this.#store.clock.now() - message.created_at;
+    const { editMs, recallMs } = this.#store.limits;
+    return {
+      edit: open && mine && age < editMs && rendererOf(message.kind).editable,
+      recall: open && ((mine && age < recallMs) || this.moderator),
+    };
   }
 
   /** @param {HTMLElement} element @param {number} at */
-  #date(element, at) {
+  date(element, at) {
     const time = part(element, "time");
     element.dataset.at = String(at);
     time.dateTime = new Date(at).toISOString();
     time.textContent = clock(at, locale());
     time.title = part(element, ".bubble").title = absolute(at, locale());
+  }
+
+  /** @param {string} user @returns {HTMLElement} */
+  #blank(user) {
+    const element = copy(this.#template, ".message");
+    element.dataset.userIdentity = user;
+    element.classList.toggle("mine", user === this.#store.me.identity);
+    this.introduce(element, user);
+    return element;
   }
 
   /** @param {HTMLElement} element @param {Message} message */
@@ -127,30 +123,18 @@ export class MessageView {
     element.classList.toggle("recalled", recalled);
     part(element, ".edited").hidden = recalled || message.edited_at === null;
     if (recalled) part(element, ".text").textContent = this.#recalledText(message);
-    else this.#write(element, message.data);
-    this.offer(element);
+    else this.#write(element, message.kind, message.data);
   }
 
   /** @param {Message} message */
   #recalledText(message) {
-    return message.user_identity === this.#me
+    return message.user_identity === this.#store.me.identity
       ? gettext("You recalled this message")
       : gettext("This message was recalled");
   }
 
-  /** @param {HTMLElement} element @param {string} text */
-  #write(element, text) {
-    part(element, ".text").replaceChildren(...splitLinks(text).map(node));
+  /** @param {HTMLElement} element @param {string} kind @param {string} data */
+  #write(element, kind, data) {
+    part(element, ".text").replaceChildren(...rendererOf(kind).body({ data }));
   }
-}
-
-/** @param {{text: string, href: string}} piece @returns {string | HTMLElement} */
-function node({ text, href }) {
-  if (!href) return text;
-  const link = document.createElement("a");
-  link.href = href;
-  link.textContent = text;
-  link.target = "_blank";
-  link.rel = "noopener noreferrer nofollow";
-  return link;
 }

@@ -1,14 +1,16 @@
 /** Where the reader is in the log, and staying there while the log changes. */
 
-// As in Campfire: this close to the end, one means to be at the end.
+// This close to the end, a reader means to be at the end.
 const NEAR_PX = 100;
 
 export class Scroll {
   #box;
+  #elements;
 
-  /** @param {HTMLElement} box the element that scrolls */
-  constructor(box) {
+  /** @param {HTMLElement} box the element that scrolls @param {() => HTMLElement[]} elements the messages in it, from the top */
+  constructor(box, elements) {
     this.#box = box;
+    this.#elements = elements;
   }
 
   get atBottom() {
@@ -53,7 +55,13 @@ export class Scroll {
   /** The bubble, not the whole message: lines for days come and go above it. */
   #firstVisible() {
     const top = this.#box.getBoundingClientRect().top;
-    const bubbles = [...this.#box.querySelectorAll(".message .bubble")];
-    return bubbles.find((bubble) => bubble.getBoundingClientRect().bottom > top);
+    const elements = this.#elements();
+    let [low, high] = [0, elements.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (elements[middle].getBoundingClientRect().bottom > top) high = middle;
+      else low = middle + 1;
+    }
+    return elements[low]?.querySelector(".bubble") ?? undefined;
   }
 }

@@ -16,6 +16,11 @@ export function part(root, selector) {
   return root.querySelector(selector);
 }
 
+/** What a template holds, anew. @param {HTMLTemplateElement} template @param {string} selector @returns {any} */
+export function copy(template, selector) {
+  return part(/** @type {DocumentFragment} */ (template.content.cloneNode(true)), selector);
+}
+
 /** Shows the picture at `address`, or none for "". @param {HTMLImageElement} image @param {string} address */
 export function showPicture(image, address) {
   if (!address) image.removeAttribute("src");
@@ -25,4 +30,15 @@ export function showPicture(image, address) {
 /** True while the reader looks at this very tab. */
 export function attended() {
   return document.visibilityState === "visible" && document.hasFocus();
+}
+
+/** Only what is news is written: every change costs a mutation, and screen readers read it. @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** "" takes the attribute away. @param {Element} element @param {string} name @param {string} value */
+export function setAttribute(element, name, value) {
+  if (!value) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }

@@ -1,0 +1,29 @@
+/**
+ * The server's time. Windows for editing and recalling are the server's, and the clock of a
+ * computer may be wrong by minutes, so ages are computed with this clock only.
+ */
+
+export class ServerClock {
+  #offset = 0;
+  #local;
+
+  /** @param {() => number} [local] this computer's clock, Unix milliseconds */
+  constructor(local = Date.now) {
+    this.#local = local;
+  }
+
+  /** Unix milliseconds. */
+  now() {
+    return this.#local() + this.#offset;
+  }
+
+  /** The server has just said what time it is. @param {number} ms */
+  set(ms) {
+    if (Number.isFinite(ms)) this.#offset = ms - this.#local();
+  }
+
+  /** Something happened at `ms` by the server's clock, so it is not earlier than that. @param {number} ms */
+  atLeast(ms) {
+    if (ms > this.now()) this.set(ms);
+  }
+}

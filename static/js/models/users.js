@@ -1,0 +1,53 @@
+/**
+ * What is known of users. Topic `user` (detail: the identity): something became known or changed.
+ *
+ * @typedef {import("../lib/types.js").User} User
+ */
+
+export class Users {
+  /** @type {Map<string, User>} */
+  #users = new Map();
+  #asked = new Set();
+  #topics;
+  #api;
+
+  /** @param {import("../lib/topics.js").Topics} topics @param {import("./api.js").Api} api */
+  constructor(topics, api) {
+    this.#topics = topics;
+    this.#api = api;
+  }
+
+  /** @param {Record<string, User>} users by identity */
+  learn(users) {
+    for (const [identity, { nickname, avatar }] of Object.entries(users)) {
+      const known = this.#users.get(identity);
+      if (known?.nickname === nickname && known.avatar === avatar) continue;
+      this.#users.set(identity, { nickname, avatar });
+      this.#topics.tell("user", identity);
+    }
+  }
+
+  /** Null while the user is not known; asks for them then. @param {string} identity @returns {?User} */
+  get(identity) {
+    const known = this.#users.get(identity);
+    if (!known && identity) this.#ask(identity);
+    return known ?? null;
+  }
+
+  /** "" while it is not known. @param {string} identity @returns {string} */
+  name(identity) {
+    return this.get(identity)?.nickname ?? "";
+  }
+
+  /** @param {string} identity */
+  async #ask(identity) {
+    if (this.#asked.has(identity)) return;
+    this.#asked.add(identity);
+    try {
+      this.learn({ [identity]: await this.#api.get(`users/${identity}/`) });
+    } catch (error) {
+      // Offline: the next message asks again. Somebody who is not there is not asked for twice.
+      if (/** @type {import("./errors.js").CommandError} */ (error).code !== "not_found") this.#asked.delete(identity);
+    }
+  }
+}
