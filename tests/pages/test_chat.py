@@ -21,7 +21,7 @@ def say(user: User, room: str, *texts: str) -> list[str]:
             send_message(
                 user_identity=user.pk,
                 room_identity=room,
-                client_id="c-" + data.replace(" ", "-"),
+                client_id="c-" + re.sub(r"[^!-~]", "-", data)[:60],
                 data=data,
             )
         ).message["identity"]
