@@ -28,8 +28,8 @@ function answering(answers) {
     asked.push({ method, path: address, user: headers["X-Expected-User"], csrf: headers["X-CSRFToken"], body });
     const answer = answers[`${method} ${address}`];
     if (!answer) throw new TypeError("offline");
-    const [status, document] = answer;
-    return { ok: status < 400, status, headers: new Headers(), json: async () => document };
+    const [status, document, answered = {}] = answer;
+    return { ok: status < 400, status, headers: new Headers(answered), json: async () => document };
   });
   return asked;
 }
@@ -358,7 +358,7 @@ test("half an emoji is made whole before it is sent", () => {
 
 function blocked(answers) {
   const parts = page();
-  const asked = answering({ "GET /api/v1/users/me/": [200, {}], "GET /api/v1/rooms/": [200, { results: [room("r")] }], ...answers });
+  const asked = answering({ "GET /api/v1/health/live/": [200, {}], "GET /api/v1/users/me/": [200, {}], "GET /api/v1/rooms/": [200, { results: [room("r")] }], ...answers });
   return { ...parts, asked, fallback: new Fallback(parts) };
 }
 
@@ -372,6 +372,7 @@ test("after some tries, requests take the place of the socket until it is back",
   stored.client_id = entry.client_id;
   for (let time = 0; time < 3; time += 1) socket.become("waiting", 1006);
   await settled();
+  await settled();
   assert.deepEqual([commands.rest, fallback.trouble, socket.tries], [false, "", [0]]);
   socket.become("waiting", 1006);
   await settled();
@@ -382,6 +383,18 @@ test("after some tries, requests take the place of the socket until it is back",
   socket.become("ready");
   assert.deepEqual([commands.rest, fallback.trouble], [false, ""]);
   mock.timers.reset();
+  mock.restoreAll();
+});
+
+test("a server that is starting is left alone", async () => {
+  const { socket, commands, fallback, asked } = blocked({ "GET /api/v1/health/live/": [200, {}, { "Retry-After": "5" }] });
+  for (let time = 0; time < 6; time += 1) {
+    socket.become("waiting", 1006);
+    await settled();
+    await settled();
+  }
+  assert.deepEqual([commands.rest, fallback.trouble, socket.tries], [false, "", []]);
+  assert.deepEqual([...new Set(asked.map(({ path }) => path))], ["/api/v1/health/live/"]);
   mock.restoreAll();
 });
 

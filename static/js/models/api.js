@@ -44,6 +44,19 @@ export class Api {
     return this.#call("DELETE", path);
   }
 
+  /**
+   * Whether the server serves. One that is starting answers this with a time to wait, and all other
+   * requests with errors, which browsers write into the console.
+   */
+  async serves() {
+    try {
+      const response = await this.#fetch("GET", "health/live/");
+      return response.ok && !response.headers.has("Retry-After");
+    } catch {
+      return false;
+    }
+  }
+
   /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
   async #call(method, path, body) {
     const response = await this.#fetch(method, path, body);

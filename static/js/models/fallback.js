@@ -7,6 +7,7 @@
  * @typedef {"" | "blocked" | "refused" | "signed-out" | "other-user"} Trouble "" while all is well
  */
 
+import { CommandError } from "./errors.js";
 import { OTHER_USER } from "./socket.js";
 
 const TRIES = 3;
@@ -85,6 +86,7 @@ export class Fallback {
     if (this.#asking || this.#commands.rest) return;
     this.#asking = true;
     try {
+      if (!(await this.#api.serves())) throw new CommandError({ code: "disconnected" });
       await this.#api.get("users/me/");
       if (!this.#socket.ready && this.trouble !== "other-user") this.#getsThrough(trouble);
     } catch (error) {
