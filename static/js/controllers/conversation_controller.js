@@ -18,6 +18,7 @@ const MAX_SHOWN = 400;
 const KEPT = 340;
 const KEPT_LIVE = 380;
 const REFRESH_MS = 20_000;
+const QUIET_MS = 500;
 
 export default class extends BaseController {
   /** @type {import("../models/open_room.js").OpenRoom} */
@@ -28,6 +29,8 @@ export default class extends BaseController {
   log;
   /** @type {Scroll} */
   scroll;
+  /** @type {any} */
+  quiet = 0;
   following = true;
   busy = false;
 
@@ -48,6 +51,7 @@ export default class extends BaseController {
 
   stopped() {
     this.resizing?.disconnect();
+    clearTimeout(this.quiet); // it would keep the whole conversation in memory
     if (client.open === this.room) client.closeRoom();
   }
 
@@ -306,10 +310,11 @@ export default class extends BaseController {
     log.setAttribute("aria-live", "off");
     log.setAttribute("aria-busy", "true");
     change();
-    setTimeout(() => {
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => {
       log.removeAttribute("aria-live");
       log.removeAttribute("aria-busy");
-    }, 500);
+    }, QUIET_MS);
   }
 
   /** @param {string} text */
