@@ -26,3 +26,14 @@ class ImsystemConfig(AppConfig):
 
     def ready(self) -> None:
         from imsystem.ops import checks  # noqa: F401 -- registers the system checks
+
+
+class MailConfig(AppConfig):
+    name = "imsystem.mail"
+    label = "mail"
+
+    def ready(self) -> None:
+        from imsystem.jobs.chores import provide_chore
+        from imsystem.mail.former_queue import move_to_jobs
+
+        provide_chore(move_to_jobs)

@@ -16,8 +16,8 @@ from chat.draining import drain as drain  # noqa: E402
 from chat.edits import start_expiry  # noqa: E402
 from imsystem.http.asgi_handler import SyncHandler  # noqa: E402
 from imsystem.http.body_limit import within_limit  # noqa: E402
+from imsystem.jobs.runner import start_runner, stop_runner  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
-from imsystem.mail.outbox import start_outbox  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -30,7 +30,7 @@ seed_application = SeedConsumer.as_asgi()
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Routes by protocol. An unknown socket path is refused with 403 before the handshake."""
     adopt_running_loop()
-    start_outbox()
+    start_runner()
     start_expiry()
     if scope["type"] == "http":
         await within_limit(django_application, scope, receive, send)
@@ -48,9 +48,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 
 async def _live(receive: Receive, send: Send) -> None:
-    """Servers that speak the lifespan protocol (Daphne does not) have the work in the background
-    begin before the first request: mail may be waiting from before a restart."""
+    """Starts and ends background work with servers that speak the lifespan protocol (Daphne does
+    not): jobs may be waiting from before a restart, and running ones may finish."""
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    await stop_runner()
     await send({"type": "lifespan.shutdown.complete"})

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imsystem.env import BASE_DIR, choice, env, integer, rate, setting
 from imsystem.env import DATA_DIR as DATA_DIR
+from imsystem.mail.url import email_settings
 
 VERSION = "0.1.0"
 
@@ -42,6 +43,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "csp",
     "imsystem.apps.ImsystemConfig",
+    "imsystem.jobs.apps.JobsConfig",
+    "imsystem.apps.MailConfig",
     "accounts.apps.AccountsConfig",
     "rooms.apps.RoomsConfig",
     "chat.apps.ChatConfig",
@@ -332,18 +335,17 @@ TIME_ZONE = "UTC"
 # --- Mail -----------------------------------------------------------------------------------
 # `smtp+tls://user:password@host:587`, `filemail:///dir`, `consolemail://`. The embedded default
 # of `up` is echomail:///dir: into files, and the subject (with the code) on the console.
-_email_url = setting("EMAIL_URL", "consolemail://")
-if _email_url.startswith("echomail://"):
-    EMAIL_BACKEND = "imsystem.mail.backends.EchoFileBackend"
-    EMAIL_FILE_PATH = _email_url.removeprefix("echomail://")
-elif _email_url.startswith("filemail://"):
-    EMAIL_BACKEND = "imsystem.mail.backends.FileBackend"
-    # By hand: django-environ takes the leading slash off, and the files went under the checkout.
-    EMAIL_FILE_PATH = _email_url.removeprefix("filemail://")
-else:
-    vars().update(env.email_url_config(_email_url))
+vars().update(email_settings(setting("EMAIL_URL", "consolemail://")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="IMSystem <noreply@localhost>")
+# Where mail servers send what they could not deliver, and where answers of people go: addresses.
+EMAIL_BOUNCES_TO = env.str("EMAIL_BOUNCES_TO", default="")
+EMAIL_REPLY_TO = env.str("EMAIL_REPLY_TO", default="")
 EMAIL_TIMEOUT = 10
+
+# --- Background jobs (docs/architecture.md) --------------------------------------------------
+TASKS = {"default": {"BACKEND": "imsystem.jobs.backend.MongoBackend", "QUEUES": []}}
+# How long jobs that failed or were cancelled can be looked at and run again.
+JOBS_KEEP_DAYS: int = env.int("JOBS_KEEP_DAYS", default=14)
 
 # --- Static files ---------------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -12,9 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from imsystem.mail.delivery import sender_domain
+
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
 # Backends that bring no mail to anybody.
-TRIAL_MAIL = ("console", "filebased", "locmem", "dummy", "imsystem.mail.backends")
+TRIAL_MAIL = ("console", "filebased", "locmem", "dummy", "FileBackend")
 # 10.0.0.0/8 and fd00::/8 are the largest networks that can be somebody's own.
 SHORTEST_PREFIX = 8
 
@@ -154,6 +156,15 @@ def check_mail(**kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "Set EMAIL_URL=smtp+tls://user:password@host:587"
     return [Warning("Mail, so every code, reaches nobody.", hint=hint, id="imsystem.W003")]
+
+
+@register()
+def check_sender(**kwargs: Any) -> list[CheckMessage]:
+    """Mail servers refuse senders of a domain that does not exist, or file them as spam."""
+    if not settings.EMAIL_BACKEND.endswith("SmtpBackend") or "." in sender_domain():
+        return []
+    hint = "Set DEFAULT_FROM_EMAIL=IMSystem <noreply@example.org>, with a domain of yours."
+    return [Warning("DEFAULT_FROM_EMAIL has no real domain.", hint=hint, id="imsystem.W006")]
 
 
 @register()

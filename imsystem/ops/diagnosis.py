@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.checks import run_checks
-from django.core.mail import get_connection
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from pymongo.database import Database
@@ -29,6 +28,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from imsystem.backup.target import UNFINISHED, unfinished
+from imsystem.mail.probe import ProbeError, probe
 from imsystem.redis import KEY_PREFIX, sync_redis
 
 TIMEOUT_S = 3.0
@@ -201,9 +201,11 @@ async def _round_trip() -> str:
 def check_mail(url: str | None) -> str:
     if directory := getattr(settings, "EMAIL_FILE_PATH", None):
         return _check_mail_directory(Path(directory))
-    if settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
-        with get_connection(timeout=TIMEOUT_S):
-            return f"signed in at {settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    if settings.EMAIL_BACKEND.endswith("SmtpBackend"):
+        try:
+            return probe(TIMEOUT_S)
+        except ProbeError as exc:
+            raise Failed(str(exc)) from exc
     raise Doubtful("mail goes to the console only: set EMAIL_URL")
 
 

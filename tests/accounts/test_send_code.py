@@ -16,11 +16,10 @@ from accounts.services import SentCode
 from accounts.services import codes as code_services
 from imsystem.errors import BadRequest, RateLimited
 from imsystem.limits import Limit
-from imsystem.mail.outbox import deliver_due
 from imsystem.redis import sync_redis
 from tests.accounts.conftest import PASSWORD, mailed_code, wrong
 from tests.api import Api
-from tests.mailbox import delivered, delivered_to
+from tests.mailbox import deliver_due, delivered, delivered_to
 
 SENT = SentCode(expires_in=600, retry_after=60)
 

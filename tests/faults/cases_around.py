@@ -22,7 +22,7 @@ TOKEN_S = 5.0  # tests.faults.brief_settings
 RENEW_S = 1.5
 # Nobody who asks for a code waits for a mail server.
 CODE_WITHIN_S = 1.0
-# imsystem.mail.outbox tries again after 1, 2, 4, 8 s…, and gives a server that says nothing 10 s.
+# imsystem.jobs tries mail again after 1, 2, 4, 8 s…, and gives a server that says nothing 10 s.
 MAIL_WITHIN_S = 20.0
 # More than the log, and less than an upload, which is written to disk from 2.5 MB on.
 FULL_AT_BYTES = 1024 * 1024

@@ -1,22 +1,22 @@
 """The outbox: mails leave once, come back after failures, and are given up when too late."""
 
-import asyncio
-import logging
 import smtplib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from email import message_from_bytes
 from typing import Any
 
 import pytest
 import time_machine
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from prometheus_client import REGISTRY
 
-from imsystem.mail import outbox
-from imsystem.mail.outbox import LEASE_MS, QUEUE, Mail, deliver_due, post
+from imsystem.jobs.models import Job, State
+from imsystem.mail.outbox import Mail, post
 from imsystem.redis import sync_redis
-from tests.mailbox import delivered
+from tests.jobs import run_jobs
+from tests.mailbox import deliver_due, delivered
 
 HELLO = Mail("a@example.org", "Hello", "the code is 123456")
 
@@ -25,10 +25,10 @@ class Broken(EmailBackend):
     """A mail server that answers with `error`; what it was asked to send is in `asked`."""
 
     error: Exception = ConnectionRefusedError("a@example.org")
-    asked: list[str] = []
+    asked: list[Any] = []
 
     def send_messages(self, messages: Any) -> int:
-        self.asked.extend(message.subject for message in messages)
+        self.asked.extend(messages)
         raise self.error
 
 
@@ -50,30 +50,32 @@ def later(clock: Any, milliseconds: int) -> None:
     clock.shift(timedelta(milliseconds=milliseconds))
 
 
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("imsystem_mail_total", {"outcome": outcome}) or 0.0
+
+
 def test_a_mail_goes_out_once() -> None:
+    before = counted("sent")
     post(HELLO, good_for_s=60)
     assert (deliver_due(), deliver_due()) == (1, 0)
     [message] = mail.outbox
     assert (message.to, message.subject, message.body) == (["a@example.org"], "Hello", HELLO.body)
-    assert message.from_email == "IMSystem <noreply@localhost>"
-    assert sync_redis().keys(f"{QUEUE}*") == []
+    assert not Job.objects.exists()
+    assert counted("sent") == before + 1
 
 
-def test_redis_cannot_read_it() -> None:
+def test_the_database_cannot_read_it_and_redis_has_nothing() -> None:
     post(HELLO, good_for_s=60)
-    [key] = sync_redis().keys(f"{QUEUE}:*")
-    stored = sync_redis().hgetall(key)
-    assert list(stored) == [b"mail"]
-    assert not any(word in stored[b"mail"] for word in (b"123456", b"example.org", b"Hello"))
+    job = Job.objects.get()
+    assert not any(word in job.payload for word in ("123456", "example.org", "Hello"))
+    assert job.owner == ""
+    assert sync_redis().keys("*outbox*") == []
 
 
-def test_twenty_workers_send_each_mail_once() -> None:
-    for number in range(20):
-        post(Mail("a@example.org", str(number), ""), good_for_s=60)
-    with ThreadPoolExecutor(20) as pool:
-        counts = list(pool.map(lambda _worker: deliver_due(), range(20)))
-    assert sum(counts) == 20
-    assert sorted(int(message.subject) for message in mail.outbox) == list(range(20))
+def test_it_survives_an_emptied_redis() -> None:
+    post(HELLO, good_for_s=60)
+    sync_redis().flushall()
+    assert deliver_due() == 1
 
 
 def test_a_failure_is_tried_again_later_each_time(
@@ -91,6 +93,15 @@ def test_a_failure_is_tried_again_later_each_time(
     assert "example.org" not in caplog.text  # the error's own text names the address
 
 
+def test_each_try_is_the_same_mail(broken: type[Broken], clock: Any) -> None:
+    post(HELLO, good_for_s=60)
+    deliver_due()
+    later(clock, 1_000)
+    deliver_due()
+    first, second = (message_from_bytes(m.message().as_bytes()) for m in broken.asked)
+    assert first["Message-ID"] == second["Message-ID"]
+
+
 def test_after_the_mail_server_is_back_it_goes_out(
     broken: type[Broken], clock: Any, settings: Any
 ) -> None:
@@ -103,100 +114,62 @@ def test_after_the_mail_server_is_back_it_goes_out(
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "text"),
     [
-        smtplib.SMTPRecipientsRefused({"a@example.org": (550, b"no such user")}),
-        smtplib.SMTPDataError(554, b"spam"),
+        (
+            smtplib.SMTPRecipientsRefused({"a@example.org": (550, b"5.1.1 a@example.org unknown")}),
+            "550 5.1.1 (recipient)",
+        ),
+        (smtplib.SMTPDataError(554, b"spam of a@example.org"), "554 (message)"),
     ],
 )
 def test_a_refusal_for_good_is_not_repeated(
-    broken: type[Broken], caplog: pytest.LogCaptureFixture, error: Exception
+    broken: type[Broken], caplog: pytest.LogCaptureFixture, error: Exception, text: str
 ) -> None:
     broken.error = error
+    before = counted("permanent")
     post(HELLO, good_for_s=60)
-    assert deliver_due() == 0
-    assert sync_redis().keys(f"{QUEUE}*") == []
-    [record] = [record for record in caplog.records if record.name == "imsystem.mail.outbox"]
-    assert (record.levelno, record.getMessage()) == (
-        logging.ERROR,
-        f"a mail was refused for good: {type(error).__name__}",
-    )
+    assert run_jobs("mail") == ["failed"]
+    job = Job.objects.get()
+    assert (job.state, job.error) == (State.FAILED, text)
+    assert f"a job of mail failed for good: {text}" in caplog.text
+    assert "example.org" not in caplog.text
+    assert counted("permanent") == before + 1
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "text"),
     [
-        smtplib.SMTPRecipientsRefused({"a@example.org": (451, b"greylisted")}),
-        smtplib.SMTPDataError(452, b"disk full"),
-        smtplib.SMTPServerDisconnected(),
-        TimeoutError(),
+        (
+            smtplib.SMTPRecipientsRefused({"a@example.org": (451, b"4.7.1 greylisted")}),
+            "451 4.7.1 (recipient)",
+        ),
+        (smtplib.SMTPDataError(452, b"disk full"), "452 (message)"),
+        (smtplib.SMTPSenderRefused(530, b"5.7.0 log in", "im@example.org"), "530 5.7.0 (sender)"),
+        (smtplib.SMTPAuthenticationError(535, b"5.7.8 no"), "535 5.7.8 (login)"),
+        (smtplib.SMTPServerDisconnected(), "SMTPServerDisconnected"),
+        (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_other_errors_are_repeated(broken: type[Broken], clock: Any, error: Exception) -> None:
+def test_other_errors_are_repeated(
+    broken: type[Broken],
+    clock: Any,
+    error: Exception,
+    text: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     broken.error = error
     post(HELLO, good_for_s=60)
-    deliver_due()
+    assert run_jobs("mail") == ["retry"]
+    assert f"a job of mail, try 1: {text}" in caplog.text
     later(clock, 1000)
     deliver_due()
     assert len(broken.asked) == 2
 
 
-def test_too_late_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_too_late_is_given_up(clock: Any, caplog: pytest.LogCaptureFixture) -> None:
     post(HELLO, good_for_s=60)
-    [key] = sync_redis().keys(f"{QUEUE}:*")
-    sync_redis().delete(key)  # as Redis does after 60 s
-    assert deliver_due() == 0
-    assert mail.outbox == []
-    assert sync_redis().keys(f"{QUEUE}*") == []
-    assert "a mail could not be delivered in time" in caplog.text
-
-
-def test_redis_forgets_it_when_it_is_too_late() -> None:
-    post(HELLO, good_for_s=60)
-    [key] = sync_redis().keys(f"{QUEUE}:*")
-    assert 58 <= sync_redis().ttl(key) <= 60
-
-
-def test_another_process_sends_what_a_dead_one_had_taken(
-    clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    post(HELLO, good_for_s=600)
-    with monkeypatch.context() as dying:
-        dying.setattr(outbox, "_deliver", lambda job: (_ for _ in ()).throw(SystemExit))
-        with pytest.raises(SystemExit):
-            deliver_due()
-    later(clock, LEASE_MS - 1)
-    assert deliver_due() == 0
-    later(clock, 1)
-    assert deliver_due() == 1
-
-
-def test_under_another_key_it_is_dropped(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
-    post(HELLO, good_for_s=60)
-    settings.SECRET_KEY = "another" * 10
-    assert deliver_due() == 0
-    assert sync_redis().keys(f"{QUEUE}*") == []
-    assert "SECRET_KEY has changed" in caplog.text
-
-
-def test_a_former_key_still_reads_it(settings: Any) -> None:
-    post(HELLO, good_for_s=60)
-    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
-    settings.SECRET_KEY = "another" * 10
-    assert deliver_due() == 1
-
-
-async def test_the_worker_wakes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when the post comes from a thread, as requests do."""
-    monkeypatch.setattr(outbox, "POLL_S", 60)
-    workers = outbox._start()
-    try:
-        await asyncio.sleep(0.1)  # all wait
-        await asyncio.to_thread(post, HELLO, good_for_s=60)
-        async with asyncio.timeout(5):
-            while not mail.outbox:
-                await asyncio.sleep(0.01)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.wait(workers)
+    later(clock, 60_000)
+    assert run_jobs("mail") == ["expired"]
+    assert (mail.outbox, Job.objects.count()) == ([], 0)
+    assert "a job of the queue mail came too late" in caplog.text

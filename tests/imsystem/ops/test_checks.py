@@ -23,6 +23,7 @@ from imsystem.ops.checks import (
     check_replica_set,
     check_secrets,
     check_secrets_differ,
+    check_sender,
 )
 from tests.up import manage
 
@@ -37,6 +38,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "chat.example.org",
     "CSRF_TRUSTED_ORIGINS": "https://chat.example.org",
     "EMAIL_URL": "smtp+tls://im:secret@mail.example.org:587",
+    "DEFAULT_FROM_EMAIL": "IMSystem <im@example.org>",
     "MONGODB_URL": "mongodb://db1,db2/?replicaSet=rs0",
     "REDIS_URL": "redis://cache:6379/0",
 }
@@ -48,7 +50,8 @@ def production(settings: Any, tmp_path: Path) -> Any:
     settings.SECRET_KEY, settings.JWT_SIGNING_KEY = GOOD, "y" * 32
     settings.ALLOWED_HOSTS = ["chat.example.org"]
     settings.CSRF_TRUSTED_ORIGINS, settings.HTTPS = ["https://chat.example.org"], True
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "imsystem.mail.backends.SmtpBackend"
+    settings.DEFAULT_FROM_EMAIL = "IMSystem <im@example.org>"
     settings.MONGODB_URL = PRODUCTION["MONGODB_URL"]
     settings.DATA_DIR = tmp_path
     return settings
@@ -74,7 +77,7 @@ def ids(messages: list[Any]) -> list[str]:
 
 
 def test_a_good_configuration_passes(production: Any) -> None:
-    assert len(ALL) == 13
+    assert len(ALL) == 14
     assert found() == []
 
 
@@ -201,6 +204,14 @@ def test_mail_that_reaches_nobody_is_warned_of(production: Any, backend: str) ->
     assert ids(check_mail()) == ["imsystem.W003"]
     production.DEBUG = True
     assert check_mail() == []
+
+
+@pytest.mark.parametrize("sender", ["IMSystem <noreply@localhost>", "noreply@intranet", "nobody"])
+def test_a_sender_without_a_domain_is_warned_of(production: Any, sender: str) -> None:
+    production.DEFAULT_FROM_EMAIL = sender
+    assert ids(check_sender()) == ["imsystem.W006"]
+    production.EMAIL_BACKEND = "imsystem.mail.backends.EchoFileBackend"
+    assert check_sender() == []
 
 
 @pytest.mark.parametrize(

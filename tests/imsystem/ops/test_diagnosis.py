@@ -86,7 +86,7 @@ def test_mail_that_cannot_be_written(settings: Any, tmp_path: Path) -> None:
 
 def test_a_mail_server_that_is_away(settings: Any) -> None:
     settings.EMAIL_FILE_PATH = None
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "imsystem.mail.backends.SmtpBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
     assert "ConnectionRefusedError" in examine("mail", diagnosis.check_mail, None).detail
 

@@ -1,0 +1,19 @@
+"""The app that owns the collection `job`."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class JobsConfig(AppConfig):
+    name = "imsystem.jobs"
+    label = "jobs"
+    verbose_name = _("Background jobs")
+
+    def ready(self) -> None:
+        from imsystem.backup.plan import provide_readers
+        from imsystem.jobs.backup import JobReader
+        from imsystem.jobs.chores import provide_chore
+        from imsystem.jobs.store import remove_expired
+
+        provide_readers(lambda: {"job": JobReader()})
+        provide_chore(remove_expired)
