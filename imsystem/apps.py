@@ -34,6 +34,6 @@ class MailConfig(AppConfig):
 
     def ready(self) -> None:
         from imsystem.jobs.chores import provide_chore
-        from imsystem.mail.former_queue import move_to_jobs
+        from imsystem.mail import handover
 
-        provide_chore(move_to_jobs)
+        provide_chore(handover.hand_over, every_s=handover.EVERY_S)

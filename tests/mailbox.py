@@ -3,11 +3,13 @@
 from django.core import mail
 from django.core.mail import EmailMessage
 
+from imsystem.mail.handover import hand_over
 from tests.jobs import run_jobs
 
 
 def deliver_due() -> int:
     """Sends what is due, and returns the number of mails that went out."""
+    hand_over()
     return run_jobs("mail").count("done")
 
 

@@ -18,6 +18,7 @@ from accounts.pages import PageForm, render_form, service_errors, signed_in_user
 from accounts.policies import registration_refusal
 from accounts.services import SentCode
 from imsystem.errors import AppError
+from imsystem.mail.place import trial_place
 
 HOME = "/chat/"
 
@@ -61,7 +62,11 @@ def page_after_code(
         return render_form(request, template, failed)
     kept = {name: request.POST.get(name, "") for name in failed.fields}
     form = make_form(initial=kept | {"password": "", "code": "", "otp": ""})
-    told = {"minutes": sent.expires_in // 60, "seconds": sent.retry_after}
+    told = {
+        "minutes": sent.expires_in // 60,
+        "seconds": sent.retry_after,
+        "place": trial_place(sessions.client_ip(request)),
+    }
     return render_form(request, template, form, sent=told, email=kept["email"])
 
 

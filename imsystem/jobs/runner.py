@@ -8,13 +8,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from imsystem.clock import now_ms
 from imsystem.jobs import metrics, store
-from imsystem.jobs.chores import EVERY_S, chores
+from imsystem.jobs.chores import start_chores
 from imsystem.jobs.running import run
 from imsystem.jobs.tasks import Queue, queues
 from imsystem.jobs.window import MANY, Window
@@ -108,7 +107,7 @@ class Runner:
     def __init__(self) -> None:
         self.lanes: dict[str, Lane] = {}
         loop = asyncio.get_running_loop()
-        self._background = [loop.create_task(_do_chores()), loop.create_task(_count_for_ever())]
+        self._background = [*start_chores(), loop.create_task(_count_for_ever())]
         self._stopped = False
         self.open_lanes()
 
@@ -165,22 +164,6 @@ async def run_due(queue: str) -> list[str]:
                 if (claimed := await store.claim(job)) is not None:
                     outcomes.append(await run(claimed, pool))
     return outcomes
-
-
-async def _do_chores() -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        for chore in chores():
-            await _do(lambda chore=chore: loop.run_in_executor(None, chore))  # type: ignore[misc]
-        await asyncio.sleep(EVERY_S)
-
-
-async def _do(chore: Callable[[], "asyncio.Future[object]"]) -> None:
-    try:
-        await chore()
-    except Exception as exc:
-        if not is_outage(exc):
-            logger.exception("a chore failed")
 
 
 async def _count_for_ever() -> None:

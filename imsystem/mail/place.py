@@ -1,24 +1,35 @@
 """Where mails can be read that are never sent: in a trial, on this machine."""
 
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from django.conf import settings
 
 from imsystem.mail.delivery import LOCAL_NAMES
 
+ECHO, FILES = "EchoFileBackend", ".FileBackend"
+CONSOLE = "console.EmailBackend"
 
-def trial_place(visitor: str) -> str:
-    """A directory, "console", or "" when mails are sent or the visitor is not at this machine.
+
+class Place(NamedTuple):
+    """`directory` is empty when mails go to the console only."""
+
+    directory: str
+    on_console: bool
+
+
+def trial_place(visitor: str) -> Place | None:
+    """None when mails are sent, or when the visitor is not at this machine.
 
     A proxy can make everybody look local, so a server that has a public name tells nobody.
     """
-    if not _is_loopback(visitor) or not set(settings.ALLOWED_HOSTS) <= set(LOCAL_NAMES):
-        return ""
-    if settings.HTTPS:
-        return ""
-    if settings.EMAIL_BACKEND.endswith("FileBackend"):
-        return str(getattr(settings, "EMAIL_FILE_PATH", ""))
-    return "console" if settings.EMAIL_BACKEND.endswith("console.EmailBackend") else ""
+    is_trial = set(settings.ALLOWED_HOSTS) <= set(LOCAL_NAMES) and not settings.HTTPS
+    if not is_trial or not _is_loopback(visitor):
+        return None
+    if settings.EMAIL_BACKEND.endswith((ECHO, FILES)):
+        directory = str(getattr(settings, "EMAIL_FILE_PATH", ""))
+        return Place(directory, on_console=settings.EMAIL_BACKEND.endswith(ECHO))
+    return Place("", on_console=True) if settings.EMAIL_BACKEND.endswith(CONSOLE) else None
 
 
 def _is_loopback(address: str) -> bool:

@@ -134,6 +134,7 @@ class TestAddresses:
         answer = target.api("auth/code/", {"email": address, "purpose": purpose})
         assert answer.status_code == 400
         assert len(target.all_mails()) == before
+        assert b"im:outbox" not in target.redis.keys("im:outbox*")
         assert target.database["job"].count_documents({"queue": "mail"}) == 0
 
     def test_spellings_are_one_address_with_one_recipient(self, target: Target) -> None:

@@ -1,6 +1,7 @@
 """The pages of accounts, as a browser without JavaScript uses them."""
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -32,6 +33,25 @@ def ask_code(client: Client, page: str, **fields: str) -> str:
     assert "The code is valid for 10 minutes." in text(response)
     assert "in 60 seconds" in text(response)
     return mailed_code()
+
+
+@pytest.mark.parametrize("page", [REGISTER, RESET])
+def test_a_trial_says_where_the_code_is_and_others_look_into_the_spam_folder(
+    page: str, settings: Any
+) -> None:
+    asked = {"action": "send_code", "email": "new@example.org"}
+    settings.EMAIL_BACKEND = "imsystem.mail.backends.EchoFileBackend"
+    settings.EMAIL_FILE_PATH = "/data/mail"
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+    settings.RATE_LIMITS = False
+    local = text(browser().post(page, asked, HTTP_HOST="localhost"))
+    assert "The code is shown in the terminal where the server runs." in local
+    assert "The whole mail is the newest file in /data/mail" in local
+    assert "spam folder" not in local
+    asked["email"] = "other@example.org"
+    away = text(browser().post(page, asked, HTTP_HOST="localhost", REMOTE_ADDR="10.0.0.5"))
+    assert "Look into the spam folder, too." in away
+    assert "/data/mail" not in away
 
 
 def test_registering_takes_a_code_and_signs_in() -> None:

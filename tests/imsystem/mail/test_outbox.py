@@ -13,7 +13,8 @@ from django.core.mail.backends.locmem import EmailBackend
 from prometheus_client import REGISTRY
 
 from imsystem.jobs.models import Job, State
-from imsystem.mail.outbox import Mail, post
+from imsystem.mail.handover import hand_over
+from imsystem.mail.outbox import QUEUE, Mail, post
 from imsystem.redis import sync_redis
 from tests.jobs import run_jobs
 from tests.mailbox import deliver_due, delivered
@@ -64,16 +65,21 @@ def test_a_mail_goes_out_once() -> None:
     assert counted("sent") == before + 1
 
 
-def test_the_database_cannot_read_it_and_redis_has_nothing() -> None:
+def test_neither_database_can_read_it() -> None:
     post(HELLO, good_for_s=60)
+    [key] = sync_redis().keys(f"{QUEUE}:*")
+    stored = sync_redis().hgetall(key)
+    assert not any(word in stored[b"mail"] for word in (b"123456", b"example.org", b"Hello"))
+    assert 58 <= sync_redis().ttl(key) <= 60
+    hand_over()
     job = Job.objects.get()
     assert not any(word in job.payload for word in ("123456", "example.org", "Hello"))
-    assert job.owner == ""
-    assert sync_redis().keys("*outbox*") == []
+    assert sync_redis().keys(f"{QUEUE}*") == []
 
 
-def test_it_survives_an_emptied_redis() -> None:
+def test_once_handed_over_it_survives_an_emptied_redis() -> None:
     post(HELLO, good_for_s=60)
+    hand_over()
     sync_redis().flushall()
     assert deliver_due() == 1
 
@@ -129,6 +135,7 @@ def test_a_refusal_for_good_is_not_repeated(
     broken.error = error
     before = counted("permanent")
     post(HELLO, good_for_s=60)
+    hand_over()
     assert run_jobs("mail") == ["failed"]
     job = Job.objects.get()
     assert (job.state, job.error) == (State.FAILED, text)
@@ -160,6 +167,7 @@ def test_other_errors_are_repeated(
 ) -> None:
     broken.error = error
     post(HELLO, good_for_s=60)
+    hand_over()
     assert run_jobs("mail") == ["retry"]
     assert f"a job of mail, try 1: {text}" in caplog.text
     later(clock, 1000)
@@ -169,6 +177,7 @@ def test_other_errors_are_repeated(
 
 def test_too_late_is_given_up(clock: Any, caplog: pytest.LogCaptureFixture) -> None:
     post(HELLO, good_for_s=60)
+    hand_over()
     later(clock, 60_000)
     assert run_jobs("mail") == ["expired"]
     assert (mail.outbox, Job.objects.count()) == ([], 0)

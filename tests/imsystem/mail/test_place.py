@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imsystem.mail.place import trial_place
+from imsystem.mail.place import Place, trial_place
 
 
 @pytest.fixture
@@ -18,23 +18,25 @@ def trial(settings: Any) -> Any:
 
 @pytest.mark.parametrize("visitor", ["127.0.0.1", "127.1.2.3", "::1"])
 def test_at_this_machine_the_directory_is_named(trial: Any, visitor: str) -> None:
-    assert trial_place(visitor) == "/data/mail"
+    assert trial_place(visitor) == Place("/data/mail", on_console=True)
 
 
 @pytest.mark.parametrize("visitor", ["10.0.0.5", "203.0.113.9", "2001:db8::1", "", "unknown"])
 def test_elsewhere_nothing_is_said(trial: Any, visitor: str) -> None:
-    assert trial_place(visitor) == ""
+    assert trial_place(visitor) is None
 
 
 def test_a_server_that_others_use_says_nothing(trial: Any) -> None:
     trial.ALLOWED_HOSTS = ["localhost", "chat.example.org"]
-    assert trial_place("127.0.0.1") == ""
+    assert trial_place("127.0.0.1") is None
     trial.ALLOWED_HOSTS, trial.HTTPS = ["localhost"], True
-    assert trial_place("127.0.0.1") == ""
+    assert trial_place("127.0.0.1") is None
 
 
-def test_the_console_and_real_mail(trial: Any) -> None:
+def test_files_the_console_and_real_mail(trial: Any) -> None:
+    trial.EMAIL_BACKEND = "imsystem.mail.backends.FileBackend"
+    assert trial_place("127.0.0.1") == Place("/data/mail", on_console=False)
     trial.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-    assert trial_place("127.0.0.1") == "console"
+    assert trial_place("127.0.0.1") == Place("", on_console=True)
     trial.EMAIL_BACKEND = "imsystem.mail.backends.SmtpBackend"
-    assert trial_place("127.0.0.1") == ""
+    assert trial_place("127.0.0.1") is None

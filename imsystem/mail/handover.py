@@ -1,0 +1,71 @@
+"""From the queue of requests in Redis to jobs in MongoDB."""
+
+import json
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from imsystem.clock import now_ms
+from imsystem.encryption import DecryptionError, decrypt
+from imsystem.mail.outbox import PURPOSE, QUEUE, Mail, key_of, send_mail
+from imsystem.redis import sync_redis
+
+logger = logging.getLogger(__name__)
+
+# Mails of processes that died on the way, and of management commands, are found this often.
+EVERY_S = 2.0
+LEASE_MS = 60_000
+AGAIN_MS = 2_000
+
+# Takes the mail that is due longest: nobody else does for the time of the lease.
+_CLAIM = """
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1)
+if not ids[1] then return false end
+redis.call('ZADD', KEYS[1], ARGV[2], ids[1])
+return ids[1]
+"""
+
+
+def hand_over() -> int:
+    """Makes jobs of all mails that are due there; returns how many. The key of a job is its mail's
+    identity, so that an interruption between the two databases makes no second one."""
+    moved = 0
+    while (identity := _claim()) is not None:
+        try:
+            moved += _move(identity)
+        except Exception:
+            sync_redis().zadd(QUEUE, {identity: now_ms() + AGAIN_MS})
+            raise
+    return moved
+
+
+def _claim() -> str | None:
+    now = now_ms()
+    found: Any = sync_redis().eval(_CLAIM, 1, QUEUE, str(now), str(now + LEASE_MS))
+    return None if found is None else found.decode()
+
+
+def _move(identity: str) -> bool:
+    left_ms: Any = sync_redis().pttl(key_of(identity))
+    mail = _read(identity)
+    if mail is not None:
+        options = {"not_after": now_ms() + max(0, left_ms), "key": identity}
+        send_mail.using(**options).enqueue(**asdict(mail), message_id=identity)
+    with sync_redis().pipeline(transaction=True) as pipe:
+        pipe.zrem(QUEUE, identity)
+        pipe.delete(key_of(identity))
+        pipe.execute()
+    return mail is not None
+
+
+def _read(identity: str) -> Mail | None:
+    """None when it is too late for the mail, or SECRET_KEY has changed."""
+    sealed: Any = sync_redis().hget(key_of(identity), "mail")
+    if sealed is None:
+        logger.error("a mail could not be delivered in time")
+        return None
+    try:
+        return Mail(**json.loads(decrypt(sealed.decode(), purpose=PURPOSE)))
+    except DecryptionError:
+        logger.error("a queued mail cannot be read: SECRET_KEY has changed")
+        return None
