@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from imsystem.clock import now_ms
@@ -49,13 +50,21 @@ def _move(identity: str) -> bool:
     left_ms: Any = sync_redis().pttl(key_of(identity))
     mail = _read(identity)
     if mail is not None:
-        options = {"not_after": now_ms() + max(0, left_ms), "key": identity}
-        send_mail.using(**options).enqueue(**asdict(mail), message_id=identity)
+        task = send_mail.using(
+            not_after=now_ms() + max(0, left_ms), key=identity, run_after=_due(identity)
+        )
+        task.enqueue(**asdict(mail), message_id=identity)
     with sync_redis().pipeline(transaction=True) as pipe:
         pipe.zrem(QUEUE, identity)
         pipe.delete(key_of(identity))
         pipe.execute()
     return mail is not None
+
+
+def _due(identity: str) -> datetime | None:
+    """When a mail is to be sent that is for later: it waits as a job, which Redis cannot lose."""
+    due_at: Any = sync_redis().hget(key_of(identity), "due_at")
+    return None if due_at is None else datetime.fromtimestamp(int(due_at) / 1_000, UTC)
 
 
 def _read(identity: str) -> Mail | None:

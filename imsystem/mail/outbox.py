@@ -12,6 +12,7 @@ of version 0.1.0, whose mails are therefore sent after an upgrade.
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from imsystem.clock import now_ms
 from imsystem.encryption import encrypt
@@ -49,13 +50,17 @@ def key_of(identity: str) -> str:
     return f"{QUEUE}:{identity}"
 
 
-def post(mail: Mail, *, good_for_s: int) -> None:
-    """Queues a mail and returns at once. After `good_for_s` seconds it is not sent any more."""
+def post(mail: Mail, *, good_for_s: int, due_in_s: int = 0) -> None:
+    """Queues a mail and returns at once. It is sent `due_in_s` seconds from now, and not any more
+    `good_for_s` seconds after that."""
     # Also the Message-ID: a mail that is sent twice has one identity, and is shown once.
     identity = new_identity()
+    fields: dict[Any, Any] = {"mail": encrypt(json.dumps(asdict(mail)), purpose=PURPOSE)}
+    if due_in_s:
+        fields["due_at"] = str(now_ms() + due_in_s * 1_000)
     with sync_redis().pipeline(transaction=True) as pipe:
-        pipe.hset(key_of(identity), "mail", encrypt(json.dumps(asdict(mail)), purpose=PURPOSE))
-        pipe.expire(key_of(identity), good_for_s)
+        pipe.hset(key_of(identity), mapping=fields)
+        pipe.expire(key_of(identity), due_in_s + good_for_s)
         pipe.zadd(QUEUE, {identity: now_ms()})
         pipe.execute()
     call_on_loop(_hand_over_soon)
