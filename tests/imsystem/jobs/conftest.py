@@ -1,12 +1,22 @@
 """What tests of jobs share."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import time_machine
 
+from imsystem.jobs.runner import start_runner
 from tests.imsystem.jobs import kinds
+
+
+@pytest.fixture(autouse=True)
+async def _nobody_else_runs_jobs() -> None:
+    """Ends the runner that a test of the ASGI application started: it would take these jobs."""
+    runner = start_runner._values.pop(asyncio.get_running_loop(), None)
+    if runner is not None:
+        await runner.stop()
 
 
 @pytest.fixture
