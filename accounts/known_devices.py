@@ -8,8 +8,8 @@ from accounts.models import DeviceSession
 from imsystem.redis import KEY_PREFIX, sync_redis
 from imsystem.sources import source_of
 
-# A script that signs in for every run and never out must not fill the list, or the database.
 HOUR_MS = 3600 * 1000
+# A script that signs in for every run and never out must not fill the list, or the database.
 MAX_LIVE = 200
 MAX_ENDED = 200
 KEPT_MS = 90 * 24 * 3600 * 1000

@@ -9,13 +9,14 @@ class ChatConfig(AppConfig):
         from accounts.providers import provide_presence
         from accounts.services import before_deletion, contribute
         from chat.backup import readers
-        from chat.edits import erase_edits, exported_edits
+        from chat.edits import EXPIRE_EVERY_S, erase_edits, expire_recalled_now, exported_edits
         from chat.export import exported_messages
         from chat.heads import room_heads
         from chat.online import online_among
         from chat.sequence import forget_counters
         from imsystem.backup.plan import after_restore, provide_readers
         from imsystem.http.server_info import provide_features
+        from imsystem.jobs.chores import provide_chore
         from rooms.heads import provide_heads
 
         provide_features("edit", "recall", "reply", "receipts", "presence", "typing", "sync")
@@ -26,3 +27,4 @@ class ChatConfig(AppConfig):
         before_deletion(erase_edits)
         provide_readers(readers)
         after_restore(forget_counters)
+        provide_chore(expire_recalled_now, every_s=EXPIRE_EVERY_S)

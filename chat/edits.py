@@ -4,9 +4,7 @@ An edit keeps the text that it replaces. A recall removes all earlier texts of t
 them and the recalled text for KEEP_RECALLED_DAYS, if the operator has set that.
 """
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from django.conf import settings
 from pymongo import DeleteMany, InsertOne, UpdateMany
@@ -18,10 +16,8 @@ from chat.models import Edit
 from chat.payloads import EditPayload, edit_payload
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
-from imsystem.loops import PerLoop
+from imsystem.loops import run_on_loop
 from imsystem.mongo.clients import Document, collection
-
-logger = logging.getLogger(__name__)
 
 DAY_MS = 24 * 60 * 60 * 1000
 EXPIRE_EVERY_S = 3_600.0
@@ -93,20 +89,9 @@ async def expire_recalled(now: int) -> int:
     return (await collection("message_edit").delete_many(expired)).deleted_count
 
 
-async def _expire_for_ever() -> None:
-    while True:
-        try:
-            await expire_recalled(now_ms())
-        except Exception as exc:
-            logger.warning("recalled texts could not be expired: %r", exc)
-        await asyncio.sleep(EXPIRE_EVERY_S)
-
-
-def _start() -> "asyncio.Task[None]":
-    return asyncio.get_running_loop().create_task(_expire_for_ever())
-
-
-start_expiry: Callable[[], "asyncio.Task[None]"] = PerLoop(_start)
+def expire_recalled_now() -> int:
+    """Does so for synchronous callers; a chore of every process."""
+    return run_on_loop(expire_recalled(now_ms()))
 
 
 def erase_edits(user: User) -> None:

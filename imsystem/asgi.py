@@ -13,7 +13,6 @@ django.setup(set_prefix=False)
 from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402 -- models need Django set up
 from chat.consumer import ChatConsumer  # noqa: E402
 from chat.draining import drain as drain  # noqa: E402
-from chat.edits import start_expiry  # noqa: E402
 from imsystem.http.asgi_handler import SyncHandler  # noqa: E402
 from imsystem.http.body_limit import within_limit  # noqa: E402
 from imsystem.jobs.runner import start_runner, stop_runner  # noqa: E402
@@ -31,7 +30,6 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     """Routes by protocol. An unknown socket path is refused with 403 before the handshake."""
     adopt_running_loop()
     start_runner()
-    start_expiry()
     if scope["type"] == "http":
         await within_limit(django_application, scope, receive, send)
     elif scope["type"] == "websocket" and scope["path"] == "/ws/":

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from imsystem.env import Rate
 from imsystem.errors import RateLimited
+from imsystem.realtime.admission import in_force
 from imsystem.realtime.buckets import Buckets
 
 # A unit is about a millisecond of this process and its database (2 cores, SecantusDB): a list of
@@ -50,7 +51,7 @@ _reads: dict[Rate, Budget] = {}
 
 def reads() -> Budget:
     """The budget of what is read (settings.READS_PER_USER)."""
-    rate: Rate = settings.READS_PER_USER if settings.RATE_LIMITS else Rate(0, 1)
+    rate = in_force(settings.READS_PER_USER)
     budget = _reads.get(rate)
     if budget is None:
         budget = _reads.setdefault(rate, Budget(rate))

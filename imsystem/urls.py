@@ -9,9 +9,9 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.views.language import set_language
 from imsystem.http import handlers
+from imsystem.http.schema_view import SchemaView
 from imsystem.http.server_info import ServerInfoView
 from imsystem.ops import health, metrics
-from imsystem.schema_view import SchemaView
 
 api_urls: list[URLPattern | URLResolver] = [
     # They are tried one after the other: those that are asked for most come first.

@@ -16,7 +16,7 @@ class RoomUpdated(Frame, frozen=True, tag="room.updated"):
 
 @outbound
 class RoomRemoved(Frame, frozen=True, tag="room.removed"):
-    """`reason`: left, kicked, deleted or removed."""
+    """`reason`: left, kicked, banned, deleted or removed."""
 
     room_identity: str
     reason: str

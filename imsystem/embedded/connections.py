@@ -6,9 +6,7 @@ at most, and connections on which nothing happens make room for new ones.
 """
 
 import logging
-import math
 import resource
-import time
 from asyncio import Transport
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ from django.conf import settings
 
 from imsystem.loops import PerLoop
 from imsystem.ops import metrics
+from imsystem.ops.logs import Seldom
 from imsystem.sources import UNKNOWN, source_of, source_of_client
 
 logger = logging.getLogger(__name__)
@@ -26,7 +25,6 @@ logger = logging.getLogger(__name__)
 # Kept back for databases (two pools of MongoDB with up to 100 each, 40 threads that ask Redis) and
 # files. Under a low limit a quarter of it: a small system has few users.
 RESERVED = 256
-WARN_EVERY_S = 60.0
 
 Room = Callable[[], int]
 
@@ -54,7 +52,7 @@ class Connections:
         # address.
         self._idle: dict[Transport, None] = {}
         self._idle_of: dict[str, dict[Transport, None]] = {}
-        self._warned_at = -math.inf
+        self._log = Seldom(logger)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -121,12 +119,8 @@ class Connections:
         return "" if source == UNKNOWN or self._is_proxy(source) else source
 
     def _refuse(self, text: str, *arguments: object) -> None:
-        """Says so once a minute: a flood must not fill the log, too."""
         metrics.dropped.labels("full").inc()
-        now = time.monotonic()
-        if now - self._warned_at > WARN_EVERY_S:
-            self._warned_at = now
-            logger.warning(text, *arguments)
+        self._log.warning(text, *arguments)
 
 
 def _member_of(proxies: Sequence[str]) -> Callable[[str], bool]:

@@ -16,7 +16,7 @@ from django.http.response import FileResponse
 from django.urls import set_script_prefix
 
 from imsystem.errors import Unavailable
-from imsystem.held import current_held
+from imsystem.http.held import current_held
 from imsystem.http.problems import problem_response
 from imsystem.sources import source_of_client
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.urls import Resolver404, resolve
 
 from imsystem.errors import AppError, Text, TooLarge, TooSlow
-from imsystem.held import Held, current_held
+from imsystem.http.held import Held, current_held
 from imsystem.http.problems import CONTENT_TYPE, app_error_body, error_headers
 from imsystem.ops import metrics
 from imsystem.sources import source_of_client

@@ -1,8 +1,6 @@
 """Django's own errors (no such address, a bad Host, a crash): documents for the API, else pages."""
 
 import logging
-import math
-import time
 from typing import NoReturn
 
 from django.core.exceptions import DisallowedHost
@@ -13,30 +11,19 @@ from django.views import defaults
 
 from imsystem.errors import AppError, BadRequest, NotFound
 from imsystem.http.problems import problem_response
+from imsystem.ops.logs import Seldom
 
-logger = logging.getLogger(__name__)
-
-WARN_EVERY_S = 60.0
+# The operator wonders about the 400; a scanner with made-up names must not fill the log.
+_of_hosts = Seldom(logging.getLogger(__name__))
 
 
 def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
-_host_warned_at = -math.inf
-
-
-def _tell_of_host(exception: Exception) -> None:
-    """Logs once a minute that a Host is not in ALLOWED_HOSTS: its operator wonders about the 400,
-    and a scanner with made-up names must not fill the log."""
-    global _host_warned_at
-    if isinstance(exception, DisallowedHost) and time.monotonic() - _host_warned_at > WARN_EVERY_S:
-        _host_warned_at = time.monotonic()
-        logger.warning("%s", exception)
-
-
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    _tell_of_host(exception)
+    if isinstance(exception, DisallowedHost):
+        _of_hosts.warning("%s", exception)
     if _is_api(request):
         return problem_response(BadRequest())
     return defaults.bad_request(request, exception)

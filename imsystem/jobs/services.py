@@ -28,8 +28,8 @@ def progress(*, identity: str, user_identity: str) -> Progress:
 def cancel(*, identity: str) -> bool:
     """Takes a job that has not ended out of the queue.
 
-    False when it has ended. A running coroutine is interrupted within a second; a task in a thread
-    sees `context.cancelled`, and what it returns is not kept.
+    False when it has ended. A running coroutine is interrupted at its next beat (BEAT_S); a task
+    in a thread sees `context.cancelled`, and what it returns is not kept.
     """
     change: dict[str, Any] = {"state": State.CANCELLED, "claim": "", "due_at": removal_time()}
     active = Job.objects.filter(pk=identity, state=State.ACTIVE)

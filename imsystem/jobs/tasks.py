@@ -23,21 +23,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class GiveUp(Exception):
-    """Raised by a task: another try would end the same way. `reason` is shown to staff and
-    logged, so it must hold no secret and no text of a user."""
+class _Failure(Exception):
+    """`reason` is shown to staff and logged, so it must hold no secret and no text of a user."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason[:200]
 
 
-class TryLater(Exception):
+class GiveUp(_Failure):
+    """Raised by a task: another try would end the same way."""
+
+
+class TryLater(_Failure):
     """Raised by a task for a failure that may pass; logged as one line, without a traceback."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason[:200]
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class JobTask(Task[P, T]):
 class JobContext(TaskContext):
     """What a running task knows about its job, and what it reports."""
 
-    # Written by the task, read by the runner, which stores it once a second at most.
+    # Written by the task, read by the runner, which stores it with every beat (running.BEAT_S).
     notes: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -2,12 +2,29 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from django.db import IntegrityError
 from pymongo.errors import BulkWriteError, WriteError
+
+WARN_EVERY_S = 60.0
+
+
+class Seldom:
+    """Warnings of one kind, one a minute at most: a flood must not fill the log, too."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._warned_at = -math.inf
+
+    def warning(self, text: str, *arguments: object) -> None:
+        now = time.monotonic()
+        if now - self._warned_at > WARN_EVERY_S:
+            self._warned_at = now
+            self._logger.warning(text, *arguments)
 
 
 def _one_line(text: str) -> str:

@@ -13,6 +13,7 @@ from django.conf import settings
 from imsystem.env import UNLIMITED, Rate
 from imsystem.errors import RateLimited, Unavailable
 from imsystem.loops import PerLoop
+from imsystem.ops.logs import Seldom
 from imsystem.realtime import close_codes
 from imsystem.realtime.buckets import Buckets
 from imsystem.realtime.connection import Connection
@@ -21,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 # An address that is full is full for a while: somebody has to close a socket first.
 FULL_RETRY_S = 30
-WARN_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class Admission:
         self._of_user: dict[str, dict[Connection, None]] = {}
         self._connects_of_ip = Buckets(per_ip)
         self._connects_of_user = Buckets(per_user)
-        self._warned_at = -math.inf
+        self._log = Seldom(logger)
 
     def enter(self, ip: str) -> None:
         """Lets a handshake in; `leave` must follow. `ip` is the source (imsystem.sources). Raises
         RateLimited for a source with too many, Unavailable when the process is full."""
         if _reached(self.sockets, self._caps.per_process):
-            self._warn("this process has %d sockets and takes no more", self.sockets)
+            self._log.warning("this process has %d sockets and takes no more", self.sockets)
             raise Unavailable
         if _reached(self.handshakes, self._caps.handshakes):
             raise Unavailable
@@ -78,7 +78,7 @@ class Admission:
     def _check_ip(self, ip: str) -> None:
         if _reached(self._of_ip[ip], self._caps.per_ip):
             hint = "%s has %d sockets and gets no more; a proxy belongs into TRUSTED_PROXIES"
-            self._warn(hint, ip, self._of_ip[ip])
+            self._log.warning(hint, ip, self._of_ip[ip])
             raise RateLimited(FULL_RETRY_S)
         wait_s = self._connects_of_ip.take(ip, time.monotonic())
         if wait_s:
@@ -114,13 +114,6 @@ class Admission:
         sockets.pop(connection, None)
         if not sockets:
             self._of_user.pop(connection.user_identity, None)
-
-    def _warn(self, text: str, *arguments: object) -> None:
-        """Once a minute: a flood must not fill the log, too."""
-        now = time.monotonic()
-        if now - self._warned_at > WARN_EVERY_S:
-            self._warned_at = now
-            logger.warning(text, *arguments)
 
 
 def _reached(count: int, cap: int) -> bool:

@@ -17,7 +17,7 @@ from rooms import policies
 from rooms.choices import Role
 from rooms.models import Member, Room, new_number
 from rooms.selectors import contacts_among
-from rooms.services.departures import Mute
+from rooms.services.departures import NOT_MUTED, Mute
 
 MAX_MEMBERS_AT_ONCE = 200
 NUMBER_TRIES = 10
@@ -35,9 +35,6 @@ def insert_room(room: Room) -> Room:
                 raise
             room.number = new_number()
     raise RuntimeError("no free room number")
-
-
-NOT_MUTED = Mute(muted_until=0, muted_at=0)
 
 
 def enter(

@@ -14,6 +14,9 @@ class Mute(TypedDict):
     muted_at: int
 
 
+NOT_MUTED = Mute(muted_until=0, muted_at=0)
+
+
 def note_departures(room_identity: str, members: Sequence[Member]) -> None:
     """Notes who leaves, before the memberships go, and until when they are muted.
 
@@ -46,4 +49,4 @@ def mute_left_behind(room_identity: str, user_identity: str) -> Mute:
     """`muted_until` and `muted_at` of somebody who comes back to a room, or comes anew."""
     notes = Departure.objects.filter(user_identity=user_identity, room_identity=room_identity)
     latest = max(notes, key=lambda note: note.muted_at, default=None)
-    return _mute(latest) if latest else {"muted_until": 0, "muted_at": 0}
+    return _mute(latest) if latest else NOT_MUTED

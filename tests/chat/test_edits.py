@@ -1,6 +1,5 @@
 """Earlier texts: what an edit and a recall leave, for how long, and who takes them along."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +8,13 @@ import time_machine
 
 from accounts.models import User
 from accounts.services import delete_account
-from chat import edits
-from chat.edits import DAY_MS, erase_edits, expire_recalled, exported_edits
+from chat.edits import (
+    DAY_MS,
+    erase_edits,
+    expire_recalled,
+    expire_recalled_now,
+    exported_edits,
+)
 from chat.models import Edit, Message
 from chat.services import edit_message, recall_message, send_message
 from imsystem.clock import now_ms
@@ -126,22 +130,13 @@ async def test_expiry_leaves_what_was_only_edited(cast: Cast) -> None:
     assert len(await kept()) == 1
 
 
-async def test_expiry_goes_on_after_an_outage(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    calls = []
-
-    async def broken(now: int) -> int:
-        calls.append(now)
-        if len(calls) == 3:
-            raise asyncio.CancelledError
-        raise OSError("away")
-
-    monkeypatch.setattr(edits, "expire_recalled", broken)
-    monkeypatch.setattr(edits, "EXPIRE_EVERY_S", 0)
-    with pytest.raises(asyncio.CancelledError):
-        await edits._expire_for_ever()
-    assert len(calls) == 3
+async def test_the_chore_that_every_process_has(cast: Cast, settings: Any) -> None:
+    settings.KEEP_RECALLED_DAYS = 30
+    with time_machine.travel(NOON, tick=False) as clock:
+        await recall(cast, await said(cast))
+        assert await run_in_thread(expire_recalled_now) == 0
+        clock.shift(30 * DAY_MS / 1000)
+        assert await run_in_thread(expire_recalled_now) == 1
 
 
 # --- whose they are -------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import pytest
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import translation
 
-from imsystem.held import Held
 from imsystem.http.asgi_handler import STREAM_COSTS, SyncHandler
+from imsystem.http.held import Held
 
 seen: list[tuple[str, str]] = []
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from accounts.uploads import MAX_BODY_BYTES as UPLOAD
-from imsystem import held
-from imsystem.held import Held
+from imsystem.http import held
 from imsystem.http.asgi_handler import SyncHandler
 from imsystem.http.body_limit import within_limit
+from imsystem.http.held import Held
 from tests.api import problem
 
 LIMIT = 1_000
