@@ -59,7 +59,8 @@ def client_of(user_agent: str) -> Client:
 
 
 def _browser(user_agent: str) -> tuple[str, str]:
-    # Imported when the first browser signs in: 6 MB and 0.15 s a process (docs/decisions.md).
+    # Imported when the first browser signs in: 6 MB and 0.15 s a process
+    # (docs/decisions/accounts.md).
     from ua_parser import parse_user_agent
 
     found = parse_user_agent(user_agent)

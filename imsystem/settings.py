@@ -138,7 +138,8 @@ CACHES = {
 }
 CHANNEL_LAYERS = {
     "default": {
-        # The core layer lost 16-90 % of a 1,000-message burst, this one none (docs/decisions.md).
+        # The core layer lost 16-90 % of a burst of 1,000 messages, this one none
+        # (docs/decisions/realtime.md).
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_connect_timeout": REDIS_TIMEOUT_S}]},
     },

@@ -1,6 +1,6 @@
 """How often passwords and second factors may be tried, so that nobody uses up the owner's tries.
 
-A try comes from one of three places, and each has a count of its own (docs/decisions.md):
+A try comes from one of three places, and each has a count of its own (docs/decisions/accounts.md):
 
 - the owner's device, known by its cookie (accounts.trusted_devices);
 - a source from which the owner has signed in before (accounts.known_sources);

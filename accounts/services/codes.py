@@ -94,7 +94,7 @@ def _is_known(email: str, place: str, asker: Asker) -> bool:
 
 
 def _count(email: str, place: str, asker: Asker, *, known: bool) -> None:
-    """Raises RateLimited. Nobody uses up what others need (docs/decisions.md)."""
+    """Raises RateLimited. Nobody uses up what others need (docs/decisions/accounts.md)."""
     if asker.user is not None:
         CODES_PER_USER.take(asker.user.identity)
         CODES_OF_USERS.take(email)
