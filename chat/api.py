@@ -22,7 +22,8 @@ from imsystem.loops import run_on_loop
 class MessagesView(APIView):
     @extend_schema(parameters=[HistoryQuery], responses=HistorySerializer)
     def get(self, request: ApiRequest, room_identity: str) -> Response:
-        """A page of history, oldest first; the newest page without before, after or around."""
+        """Read a page of history, oldest message first. Without `before`, `after` or `around`: the
+        newest page."""
         page = selectors.history(
             user_identity=request.user.identity,
             room_identity=room_identity,
@@ -32,7 +33,7 @@ class MessagesView(APIView):
 
     @extend_schema(request=SendBody, responses={200: MessageSerializer, 201: MessageSerializer})
     def post(self, request: ApiRequest, room_identity: str) -> Response:
-        """Send a message: 201 when it was stored, 200 when its client_id had been sent before."""
+        """Send a message. 201 when it was stored, 200 when its `client_id` had been sent before."""
         services.WRITES.take(request.user.identity)
         stored = run_on_loop(
             services.send_message(
@@ -48,7 +49,7 @@ class MessagesView(APIView):
 class MessageView(APIView):
     @extend_schema(request=EditBody, responses=MessageSerializer)
     def patch(self, request: ApiRequest, message_identity: str) -> Response:
-        """Edit an own message, for 15 minutes."""
+        """Edit one of my messages. `limits.edit_window_s` of `GET server/` says for how long."""
         services.WRITES.take(request.user.identity)
         message = services.edit_message(
             user_identity=request.user.identity,
@@ -59,7 +60,8 @@ class MessageView(APIView):
 
     @extend_schema(responses={200: MessageSerializer})
     def delete(self, request: ApiRequest, message_identity: str) -> Response:
-        """Recall a message: the own ones for 2 minutes, owner and admins any."""
+        """Recall a message. My own for `limits.recall_window_s` of `GET server/`; owner and admins:
+        any."""
         services.WRITES.take(request.user.identity)
         message = services.recall_message(
             user_identity=request.user.identity, message_identity=message_identity
@@ -70,7 +72,7 @@ class MessageView(APIView):
 class ReadView(APIView):
     @extend_schema(request=ReadBody, responses=ReadSerializer)
     def post(self, request: ApiRequest, room_identity: str) -> Response:
-        """I have read the room up to a seq."""
+        """Mark a room as read, up to a `seq`."""
         seq = services.mark_read(
             user_identity=request.user.identity,
             room_identity=room_identity,

@@ -284,7 +284,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["imsystem.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["imsystem.http.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "imsystem.http.schema.ApiSchema",
     "EXCEPTION_HANDLER": "imsystem.http.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -292,6 +292,16 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "IMSystem",
     "DESCRIPTION": "A self-hosted instant messaging server. The socket is in docs/protocol.md.",
     "VERSION": VERSION,
+    "LICENSE": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+    # Relative to the document, which is the same wherever the server is reached.
+    "SERVERS": [{"url": "/", "description": "The server that this document comes from."}],
+    "TAGS": [
+        {"name": "auth", "description": "Registration, sign-in, devices and passwords."},
+        {"name": "users", "description": "Your own profile, and other people's."},
+        {"name": "rooms", "description": "Conversations: members, rules, bans and messages."},
+        {"name": "messages", "description": "Changes of single messages."},
+        {"name": "server", "description": "What a client needs to know before anybody signs in."},
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],

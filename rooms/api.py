@@ -29,22 +29,24 @@ from rooms.serializers import (
 
 
 class RoomsView(APIView):
-    @extend_schema(operation_id="rooms_list", responses=RoomListSerializer)
+    @extend_schema(responses=RoomListSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """My rooms, the one with the newest message first."""
+        """List my rooms, the one with the newest message first."""
         return Response({"results": selectors.room_list(request.user)})
 
     @extend_schema(request=CreateRoomBody, responses={201: RoomSerializer})
     def post(self, request: ApiRequest) -> Response:
-        """A new group, with me as its owner."""
+        """Create a group, with me as its owner."""
         room = services.create_group(creator=request.user, **body_of(request, CreateRoomBody))
         return Response(selectors.room_detail(request.user, room.identity), status=201)
 
 
 class DirectRoomView(APIView):
+    also_refuses = (404,)
+
     @extend_schema(request=PeerBody, responses={200: RoomSerializer, 201: RoomSerializer})
     def post(self, request: ApiRequest) -> Response:
-        """My conversation with one person: 201 when it is new, 200 when there was one."""
+        """Open my conversation with one person. 201 when it is new, 200 when there was one."""
         body = body_of(request, PeerBody)
         room, created = services.open_direct(user=request.user, peer_identity=body["user_identity"])
         detail = selectors.room_detail(request.user, room.identity)
@@ -52,15 +54,19 @@ class DirectRoomView(APIView):
 
 
 class RoomLookupView(APIView):
+    also_refuses = (404,)
+
     @extend_schema(parameters=[LookupQuery], responses=RoomCardSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """The group with a number, as somebody sees it who is not in it."""
+        """Look up the group with a number, as somebody sees it who is not in it."""
         number = query_of(request, LookupQuery)["number"]
         return Response(selectors.lookup(request.user, number, client_ip(request)))
 
 
 class JoinByNumberView(APIView):
-    @extend_schema(operation_id="rooms_join", request=JoinBody, responses=RoomSerializer)
+    also_refuses = (404,)
+
+    @extend_schema(operation_id="rooms_join_by_number", request=JoinBody, responses=RoomSerializer)
     def post(self, request: ApiRequest) -> Response:
         """Join the group with a number. Being in it already changes nothing."""
         number = body_of(request, JoinBody)["number"]
@@ -71,19 +77,19 @@ class JoinByNumberView(APIView):
 class RoomView(APIView):
     @extend_schema(responses=RoomSerializer)
     def get(self, request: ApiRequest, room_identity: str) -> Response:
-        """One of my rooms."""
+        """Get one of my rooms."""
         return Response(selectors.room_detail(request.user, room_identity))
 
     @extend_schema(request=UpdateRoomBody, responses=RoomSerializer)
     def patch(self, request: ApiRequest, room_identity: str) -> Response:
-        """Owner and admins: change a group's name, description, and who gets in."""
+        """Change a group's name, description, and who gets in. For owner and admins."""
         body = body_of(request, UpdateRoomBody)
         services.update_room(user=request.user, room_identity=room_identity, **body)
         return Response(selectors.room_detail(request.user, room_identity))
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str) -> Response:
-        """Owner: delete a group."""
+        """Delete a group. For its owner."""
         services.delete_room(user=request.user, room_identity=room_identity)
         return Response(status=204)
 
@@ -91,7 +97,7 @@ class RoomView(APIView):
 class JoinView(APIView):
     @extend_schema(request=None, responses=RoomSerializer)
     def post(self, request: ApiRequest, room_identity: str) -> Response:
-        """Nobody gets in by an identity: for members their room, for others 404."""
+        """Get a room I am in already. Nobody gets in by an identity: for others it is 404."""
         return Response(selectors.room_detail(request.user, room_identity))
 
 
@@ -108,14 +114,14 @@ def _member(request: ApiRequest, member: Member) -> MemberPayload:
 
 
 class MembersView(APIView):
-    @extend_schema(operation_id="rooms_members_list", responses=MemberListSerializer)
+    @extend_schema(responses=MemberListSerializer)
     def get(self, request: ApiRequest, room_identity: str) -> Response:
-        """Who is in the room."""
+        """List who is in a room."""
         return Response({"results": selectors.member_list(request.user, room_identity)})
 
     @extend_schema(request=PeerBody, responses={201: MemberSerializer})
     def post(self, request: ApiRequest, room_identity: str) -> Response:
-        """Owner and admins: add somebody."""
+        """Add somebody to a group. For owner and admins."""
         member = services.add_member(
             user=request.user,
             room_identity=room_identity,
@@ -127,7 +133,10 @@ class MembersView(APIView):
 class MemberView(APIView):
     @extend_schema(request=ChangeMemberBody, responses=MemberSerializer)
     def patch(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
-        """Owner: change a role. Owner and admins: mute a member until a time."""
+        """Change a member's role, or mute them until a time.
+
+        Roles are for the owner, muting is for owner and admins.
+        """
         member = services.change_member(
             user=request.user,
             room_identity=room_identity,
@@ -138,7 +147,7 @@ class MemberView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
-        """Remove a member, who cannot join again by themselves (or oneself: leave)."""
+        """Remove a member, who cannot join again by themselves. With my own identity: leave."""
         services.remove_member(
             user=request.user, room_identity=room_identity, peer_identity=user_identity
         )
@@ -146,16 +155,21 @@ class MemberView(APIView):
 
 
 class BansView(APIView):
-    @extend_schema(operation_id="rooms_bans_list", responses=BanListSerializer)
+    also_refuses = (403,)
+
+    @extend_schema(responses=BanListSerializer)
     def get(self, request: ApiRequest, room_identity: str) -> Response:
-        """Owner and admins: who was removed and cannot join, the newest first."""
+        """List who was removed and cannot join, the newest first. For owner and admins."""
         return Response({"results": selectors.ban_list(request.user, room_identity)})
 
 
 class BanView(APIView):
     @extend_schema(request=BanBody, responses={204: None})
     def put(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
-        """Owner and admins: ban somebody, who is removed and cannot be added until it is lifted."""
+        """Ban somebody. They are removed, and cannot be added until the ban is lifted.
+
+        For owner and admins.
+        """
         services.ban(
             user=request.user,
             room_identity=room_identity,
@@ -166,7 +180,7 @@ class BanView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
-        """Owner and admins: lift a ban, or let somebody who was removed join again."""
+        """Lift a ban, or let somebody who was removed join again. For owner and admins."""
         services.lift_ban(
             user=request.user, room_identity=room_identity, peer_identity=user_identity
         )

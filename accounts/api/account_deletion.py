@@ -16,7 +16,7 @@ from imsystem.http.downloads import json_attachment
 class DeleteView(APIView):
     @extend_schema(request=ConfirmBody, responses={204: None})
     def post(self, request: ApiRequest) -> Response:
-        """Delete my account, for good: personal data goes, messages stay without my name."""
+        """Delete my account, for good. Personal data goes, messages stay without my name."""
         services.delete_own_account(user=request.user, **body_of(request, ConfirmBody))
         return Response(status=204)
 
@@ -32,6 +32,6 @@ class DataView(APIView):
         },
     )
     def post(self, request: ApiRequest) -> StreamingHttpResponse:
-        """Everything stored about me: profile, devices, rooms, and the messages I sent."""
+        """Download everything stored about me. Profile, devices, rooms, and the messages I sent."""
         chunks = services.export_data(user=request.user, **body_of(request, ConfirmBody))
         return json_attachment(services.export_name(request.user), chunks)

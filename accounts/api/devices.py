@@ -19,19 +19,19 @@ from imsystem.http.api import body_of
 class TicketView(APIView):
     @extend_schema(request=None, responses={201: TicketSerializer})
     def post(self, request: ApiRequest) -> Response:
-        """A ticket for the socket's handshake: /ws/?ticket=..., good once."""
+        """Get a ticket for the socket's handshake. `/ws/?ticket=...`, good once."""
         ticket = issue_ticket(request.auth, expires_at_ms=request.expires_at_ms)
         return Response({"ticket": ticket, "expires_in": TICKET_TTL_S}, status=201)
 
 
 class SessionsView(APIView):
-    @extend_schema(operation_id="auth_sessions_list", responses=DeviceListSerializer)
+    @extend_schema(responses=DeviceListSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """The devices I am signed in on, last used first."""
+        """List the devices I am signed in on, last used first."""
         live = selectors.live_sessions_of(request.user)
         return Response({"results": [payloads.device(s, current=request.auth) for s in live]})
 
-    @extend_schema(operation_id="auth_sessions_destroy_others", responses={204: None})
+    @extend_schema(operation_id="auth_sessions_delete_others", responses={204: None})
     def delete(self, request: ApiRequest) -> Response:
         """Sign all my other devices out, with their sockets."""
         services.revoke_all(user=request.user, except_session=request.auth)

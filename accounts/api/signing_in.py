@@ -53,9 +53,14 @@ def _whose_address(request: Request, purpose: str) -> User | None:
 
 
 class CodeView(OpenView):
-    @extend_schema(request=CodeBody, responses={202: SentCodeSerializer}, auth=[])
+    also_refuses = (401, 403)
+
+    @extend_schema(request=CodeBody, responses={202: SentCodeSerializer})
     def post(self, request: Request) -> Response:
-        """Mail a code. The answer does not tell whether the address has an account."""
+        """Mail a code. The answer does not tell whether the address has an account.
+
+        For `change_email`, with the sign-in of the account that is to have the address.
+        """
         body = body_of(request, CodeBody)
         sent = services.send_code(
             email=body["email"],
@@ -69,7 +74,9 @@ class CodeView(OpenView):
 
 
 class RegisterView(OpenView):
-    @extend_schema(request=RegisterBody, responses={201: SignInSerializer}, auth=[])
+    also_refuses = (403,)
+
+    @extend_schema(request=RegisterBody, responses={201: SignInSerializer})
     def post(self, request: Request) -> Response:
         """Create an account with a code from the mail, and sign in."""
         ip = sessions.client_ip(request._request)
@@ -83,7 +90,9 @@ class RegisterView(OpenView):
 
 
 class LoginView(OpenView):
-    @extend_schema(request=LoginBody, responses=SignInSerializer, auth=[])
+    also_refuses = (401,)
+
+    @extend_schema(request=LoginBody, responses=SignInSerializer)
     def post(self, request: Request) -> Response:
         """Sign in with account name or e-mail address, and password.
 
@@ -100,7 +109,9 @@ class LoginView(OpenView):
 
 
 class RefreshView(OpenView):
-    @extend_schema(request=RefreshBody, responses=TokensSerializer, auth=[])
+    also_refuses = (401,)
+
+    @extend_schema(request=RefreshBody, responses=TokensSerializer)
     def post(self, request: Request) -> Response:
         """Exchange a refresh token, once. Using one again ends its device session."""
         tokens = services.refresh(**body_of(request, RefreshBody))
@@ -108,7 +119,7 @@ class RefreshView(OpenView):
 
 
 class LogoutView(OpenView):
-    @extend_schema(request=RefreshBody, responses={204: None}, auth=[])
+    @extend_schema(request=RefreshBody, responses={204: None})
     def post(self, request: Request) -> Response:
         """End the device session of a refresh token, with its sockets."""
         services.sign_out_by_token(**body_of(request, RefreshBody))
@@ -116,7 +127,7 @@ class LogoutView(OpenView):
 
 
 class ResetPasswordView(OpenView):
-    @extend_schema(request=ResetPasswordBody, responses={204: None}, auth=[])
+    @extend_schema(request=ResetPasswordBody, responses={204: None})
     def post(self, request: Request) -> Response:
         """Set a new password with a code from the mail. Signs out everywhere."""
         user = services.reset_password(

@@ -22,7 +22,7 @@ from imsystem.http.api import body_of
 class TwoFactorView(APIView):
     @extend_schema(responses=TwoFactorSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """Whether signing in takes a code, and how many recovery codes are left."""
+        """Get whether signing in takes a code, and how many recovery codes are left."""
         state = payloads.two_factor(
             selectors.two_factor_in_force(request.user),
             recovery_codes_left=selectors.recovery_codes_left(request.user),
@@ -31,7 +31,8 @@ class TwoFactorView(APIView):
 
     @extend_schema(request=PasswordBody, responses={201: EnrolmentSerializer})
     def post(self, request: ApiRequest) -> Response:
-        """Begin: a secret for an authenticator app, shown once. In force once confirmed."""
+        """Begin with two-factor authentication. The secret for an authenticator app is shown once;
+        it is in force once confirmed."""
         enrolment = services.begin_two_factor(user=request.user, **body_of(request, PasswordBody))
         return Response(asdict(enrolment), status=201)
 
@@ -39,7 +40,8 @@ class TwoFactorView(APIView):
 class ConfirmTwoFactorView(APIView):
     @extend_schema(request=OtpBody, responses=RecoveryCodesSerializer)
     def post(self, request: ApiRequest) -> Response:
-        """Switch it on with a code of the app. The recovery codes are shown once."""
+        """Switch two-factor authentication on with a code of the app. The recovery codes are shown
+        once."""
         codes = services.confirm_two_factor(user=request.user, **body_of(request, OtpBody))
         return Response({"recovery_codes": codes})
 
@@ -47,7 +49,7 @@ class ConfirmTwoFactorView(APIView):
 class RecoveryCodesView(APIView):
     @extend_schema(request=ConfirmBody, responses=RecoveryCodesSerializer)
     def post(self, request: ApiRequest) -> Response:
-        """Ten new recovery codes; those before them are void."""
+        """Get ten new recovery codes. Those before them stop working."""
         codes = services.new_recovery_codes(user=request.user, **body_of(request, ConfirmBody))
         return Response({"recovery_codes": codes})
 
@@ -56,6 +58,6 @@ class DisableTwoFactorView(APIView):
     # Not DELETE: it needs a body, for which HTTP (RFC 9110, 9.3.5) and OpenAPI have no meaning.
     @extend_schema(request=ConfirmBody, responses={204: None})
     def post(self, request: ApiRequest) -> Response:
-        """Switch it off: signing in takes the password alone."""
+        """Switch two-factor authentication off. Signing in takes the password alone."""
         services.disable_two_factor(user=request.user, **body_of(request, ConfirmBody))
         return Response(status=204)

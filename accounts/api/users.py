@@ -21,7 +21,7 @@ from imsystem.http.api import body_of, query_of
 class MeView(APIView):
     @extend_schema(responses=OwnUserSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """My own profile."""
+        """Get my own profile."""
         return Response(payloads.own_user(request.user))
 
     @extend_schema(request=ProfileBody, responses=OwnUserSerializer)
@@ -34,18 +34,16 @@ class MeView(APIView):
 class UserView(APIView):
     @extend_schema(responses=PersonSerializer)
     def get(self, request: ApiRequest, user_identity: str) -> Response:
-        """Somebody's public profile, and whether they are online if I may know."""
+        """Get somebody's public profile, and whether they are online if I may know."""
         user = selectors.person(request.user, user_identity, client_ip(request))
         online = selectors.online_as_seen(request.user, user)
         return Response(payloads.person(user, online=online))
 
 
 class UsersView(APIView):
-    @extend_schema(
-        operation_id="users_list", parameters=[AccountQuery], responses=UserListSerializer
-    )
+    @extend_schema(parameters=[AccountQuery], responses=UserListSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """The person with exactly this account name: one result, or none."""
+        """Find the person with exactly this account name. One result, or none."""
         account = query_of(request, AccountQuery)["account"]
         try:
             user = selectors.person_by_account(request.user, account, client_ip(request))

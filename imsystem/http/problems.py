@@ -16,7 +16,8 @@ from imsystem.outage import is_outage
 
 CONTENT_TYPE = "application/problem+json"
 
-_CODES = {
+# The code of an error that has none of its own.
+CODES = {
     400: "bad_request",
     401: "not_authenticated",
     403: "forbidden",
@@ -91,7 +92,7 @@ def app_error_body(exc: AppError) -> dict[str, Any]:
 
 
 def _api_exception_body(exc: exceptions.APIException) -> dict[str, Any]:
-    code = _CODES.get(exc.status_code, "bad_request")
+    code = CODES.get(exc.status_code, "bad_request")
     if isinstance(exc, exceptions.ValidationError):
         return problem(400, code, _("Some fields are not valid."), _field_errors(exc.detail))
     return problem(exc.status_code, code, exc.detail)

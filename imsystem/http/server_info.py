@@ -65,7 +65,7 @@ class ServerInfoView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(responses=_shape, auth=[])
+    @extend_schema(responses=_shape)
     def get(self, request: Request) -> Response:
-        """Version, features, limits, and who may register."""
+        """Get version, features, limits, and who may register."""
         return Response(server_info())
