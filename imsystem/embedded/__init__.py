@@ -5,6 +5,7 @@ workers     the web workers, and new ones in place of those that end
 children    one child process: its command, its log, its end
 launch      the first code of every child: ends it with the supervisor, then becomes the program
 datadir     var/: the lock, the secrets, the addresses of the running parts, the logs
+protection  the passwords of the embedded databases
 network     free ports, the listening socket, pings
 web         a web worker: serves HTTP and the socket
 websocket   how a socket takes pings and fragments

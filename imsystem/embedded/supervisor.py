@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from imsystem.embedded import UpError, network
+from imsystem.embedded import UpError, network, protection
 from imsystem.embedded.children import (
     WEB_ENVIRONMENT,
     Child,
     mongodb_command,
     mongodb_url,
     python_command,
+    redis_url,
     stop_all,
     valkey_command,
 )
@@ -51,6 +52,10 @@ FEW_FILES_NOTE = (
     "this process may open {} files, so about as many people can be connected. "
     "Raise the hard limit (`ulimit -Hn`, LimitNOFILE= of systemd)."
 )
+OTHERS_MAY_WRITE = (
+    "other accounts of this machine may write to the data directory {}, so its passwords protect "
+    "nothing. Take that right away: chmod 700"
+)
 BEGUN_ANEW = "the first start was interrupted before the database was complete; it begins anew"
 
 
@@ -76,6 +81,7 @@ class Supervisor:
         self.databases: list[Child] = []
         self.workers: list[Worker] = []
         self.endpoints: dict[str, str] = {}
+        self.future_password = ""  # of a MongoDB that has none yet
         self.stop_requested = threading.Event()
 
     def run(self) -> None:
@@ -116,6 +122,8 @@ class Supervisor:
         """Says what will trouble people later and stops nothing now."""
         if network.serves_everybody(self.options.host) and not is_set("ALLOWED_HOSTS"):
             say(f"warning: {NO_HOSTS}")
+        if self.data.others_may_write:
+            say(f"warning: {OTHERS_MAY_WRITE.format(self.data.path)}")
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if most != resource.RLIM_INFINITY and most < FEW_FILES:
             say(f"warning: {FEW_FILES_NOTE.format(most)}")
@@ -127,20 +135,46 @@ class Supervisor:
             if self.data.begin_initialisation():
                 say(BEGUN_ANEW)
             port = ports["mongodb"] = network.free_port()
-            self._start_database("mongodb", mongodb_command(self.data.path / "mongodb", port))
-            self.endpoints["MONGODB_URL"] = mongodb_url(port)
+            self.endpoints["MONGODB_URL"] = mongodb_url(port, self._start_mongodb(port))
         if not is_set("REDIS_URL"):
-            port = ports["redis"] = network.free_port()
-            self._start_database("redis", valkey_command(self.data.path / "valkey", port))
-            self.endpoints["REDIS_URL"] = f"redis://{network.LOOPBACK}:{port}/0"
+            port, password = network.free_port(), protection.new_password()
+            ports["redis"] = port
+            command = valkey_command(self.data.path / "valkey", port, password)
+            self._start_database("redis", command)
+            self.endpoints["REDIS_URL"] = redis_url(port, password)
         if ports and not is_set("EMAIL_URL"):
             self.endpoints["EMAIL_URL"] = f"echomail://{self.data.path / 'mail'}"
         return ports
 
+    def _start_mongodb(self, port: int) -> str:
+        """Returns the password: the one it has, or the one it gets (_protect_mongodb)."""
+        storage = self.data.path / "mongodb"
+        password = protection.read_password(storage)
+        if not password:
+            self.future_password = protection.new_password()
+        command = mongodb_command(storage, port, protected=bool(password))
+        self._start_database("mongodb", command)
+        return password or self.future_password
+
+    def _protect_mongodb(self, port: int) -> None:
+        """Starts the database anew with a user, whose password it asks for from now on."""
+        storage, first = self.data.path / "mongodb", self.databases[0]
+        protection.make_user(port, self.future_password)
+        if self.data.is_initialising:
+            first.process.kill()  # in place of 2 s; it has nothing but the user, which is on disk
+        first.terminate()
+        first.wait(DATABASE_STOP_S)
+        protection.keep_password(storage, self.future_password)
+        command = mongodb_command(storage, port, protected=True)
+        self.databases[0] = self._new_database("mongodb", command)
+        self._await("mongodb", partial(network.mongodb_answers, port), READY_WITHIN_S)
+
     def _start_database(self, name: str, command: list[str]) -> None:
+        self.databases.append(self._new_database(name, command))
+
+    def _new_database(self, name: str, command: list[str]) -> Child:
         log = self.data.fresh_log(name)
-        child = Child(name, command, log=log, cwd=self.data.path, keep_open=[self.lock])
-        self.databases.append(child)
+        return Child(name, command, log=log, cwd=self.data.path, keep_open=[self.lock])
 
     def _start_workers(self) -> None:
         """Starts the web workers; they import Django (1.6 s) while the databases start."""
@@ -171,6 +205,8 @@ class Supervisor:
         pings = {"mongodb": network.mongodb_answers, "redis": network.redis_answers}
         for name, port in sorted(ports.items(), reverse=True):  # Redis is the faster one
             self._await(name, partial(pings[name], port), READY_WITHIN_S)
+            if name == "mongodb" and self.future_password:
+                self._protect_mongodb(port)
             say(part_line(name, self._age(), f"embedded, port {port}"))
         if self.endpoints:
             self.data.write_endpoints(self.endpoints)

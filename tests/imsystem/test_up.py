@@ -48,9 +48,9 @@ class TestRunning:
 
     def test_databases_listen_on_loopback_only(self, up: Up) -> None:
         endpoints = json.loads((up.data_dir / "endpoints.json").read_text())
-        assert endpoints["MONGODB_URL"].startswith("mongodb://127.0.0.1:")
+        assert "@127.0.0.1:" in endpoints["MONGODB_URL"]
         assert endpoints["MONGODB_URL"].endswith("&retryWrites=false")
-        assert endpoints["REDIS_URL"].startswith("redis://127.0.0.1:")
+        assert "@127.0.0.1:" in endpoints["REDIS_URL"]
         assert endpoints["EMAIL_URL"] == f"echomail://{up.data_dir}/mail"
 
     def test_web_workers_share_pools_of_memory(self, up: Up) -> None:
