@@ -23,8 +23,11 @@ SEMGREP := SEMGREP_SETTINGS_FILE=$(CURDIR)/$(SAFE)/semgrep.yml \
 JS := $(VENV)/js
 NODE := $(shell command -v node && command -v npm)
 
-# All tests in two processes, each with databases of its own; a file stays in one of them.
-WHOLE := --numprocesses 2 --dist loadfile
+# All tests in several processes, each with databases of its own; a file stays in one of them. The
+# long ones come first (tests/conftest.py). Half of the time tests wait: three keep two cores busy.
+WHOLE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Tests start hundreds of processes; without compiled files each would compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
 PRODUCT := imsystem accounts rooms chat manage.py
 
 .PHONY: help setup run test bench chaos soak fuzz lint lock clean

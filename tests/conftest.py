@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.db import connection
 from django.utils import translation
 
 from accounts import codes
+from accounts.hashers import Argon2Hasher
 from accounts.models import User
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
@@ -28,8 +30,15 @@ from rooms.models import Room
 from tests import leaks
 from tests.written import written
 
+TESTS = Path(__file__).parent
 # Django's own collections keep their content: permissions are made by `migrate`, once.
 KEPT = ("django_", "auth_")
+FULL_HASH = {name: getattr(Argon2Hasher, name) for name in ("memory_cost", "time_cost")}
+
+
+# These take a minute or more each and wait for processes most of the time. Beside them, other
+# processes of pytest-xdist do the rest; begun last, they would be waited for alone.
+FIRST = ("faults/test_cases", "system/test_client", "imsystem/test_up", "system", "hostile")
 
 
 @pytest.hookimpl(trylast=True)
@@ -39,6 +48,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     repeated = [name for name, count in names.items() if count > 1]
     if repeated:
         raise pytest.UsageError(f"several tests are called {repeated[0]}")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    path = item.path.relative_to(TESTS).as_posix()
+    return next((turn for turn, start in enumerate(FIRST) if path.startswith(start)), len(FIRST))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,6 +92,23 @@ def clean(_migrated: None, django_db_blocker: Any) -> Iterator[None]:
             if not name.startswith(KEPT):
                 connection.get_collection(name).delete_many({})
         sync_redis().flushdb()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_hashes() -> Iterator[None]:
+    """A hash of a password takes 36 ms, and most tests with one are about something else. Those
+    about hashes take `full_hashes`; the systems that tests start as processes always have them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Argon2Hasher, "memory_cost", 8)
+        patch.setattr(Argon2Hasher, "time_cost", 1)
+        yield
+
+
+@pytest.fixture
+def full_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed as in an installation."""
+    monkeypatch.setattr(Argon2Hasher, "memory_cost", FULL_HASH["memory_cost"])
+    monkeypatch.setattr(Argon2Hasher, "time_cost", FULL_HASH["time_cost"])
 
 
 @pytest.fixture(autouse=True)

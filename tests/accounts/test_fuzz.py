@@ -19,7 +19,6 @@ from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.hashers import Argon2Hasher
 from accounts.models import User
 from imsystem.redis import sync_redis
 from tests.accounts.conftest import PASSWORD, make_user
@@ -139,10 +138,7 @@ class Attack:
 
 
 @pytest.fixture
-def attack(monkeypatch: pytest.MonkeyPatch) -> Attack:
-    """With passwords that cost nothing to hash: a thousand requests in half a minute."""
-    monkeypatch.setattr(Argon2Hasher, "memory_cost", 8)
-    monkeypatch.setattr(Argon2Hasher, "time_cost", 1)
+def attack() -> Attack:
     return Attack()
 
 

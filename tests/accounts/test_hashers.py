@@ -11,6 +11,8 @@ from accounts.models import User
 from imsystem.errors import Unavailable
 from tests.accounts.conftest import PASSWORD
 
+pytestmark = pytest.mark.usefixtures("full_hashes")
+
 
 def test_the_parameters_are_in_the_hash() -> None:
     encoded = make_password(PASSWORD)

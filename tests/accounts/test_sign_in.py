@@ -236,7 +236,7 @@ def test_five_wrong_old_passwords(alice: User) -> None:
 
 
 def test_older_parameters_are_renewed_at_a_sign_in(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+    full_hashes: None, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without signing anybody out: the cookies' hash follows the password, not its hash."""
     before, cookie_hash = alice.password, alice.get_session_auth_hash()
