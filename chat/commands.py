@@ -5,6 +5,7 @@ import time
 from chat import services
 from chat.catch_up import changes_since
 from chat.frames import ChangeAck, ReadAck, SendAck, SyncAck
+from chat.kinds import check_sent
 from chat.protocol import MessageEdit, MessageRecall, MessageSend, Ping, RoomRead, Sync, Typing
 from imsystem.ops import metrics
 from imsystem.ops.failpoints import failpoint
@@ -13,8 +14,9 @@ from imsystem.realtime.frames import Ack
 from imsystem.realtime.sockets import LiveSocket
 
 
-@command("message.send", MessageSend, ack=SendAck)
-async def _send(socket: LiveSocket, frame: MessageSend) -> SendAck:
+async def send(
+    socket: LiveSocket, frame: MessageSend, *, check: services.Check = check_sent
+) -> SendAck:
     """Messages get in line in the order in which they came. Nothing else waits for them, and they
     wait for nothing else."""
     _count(socket)
@@ -25,12 +27,16 @@ async def _send(socket: LiveSocket, frame: MessageSend) -> SendAck:
             room_identity=frame.room_identity,
             client_id=frame.client_id,
             content=frame,
+            check=check,
         )
     metrics.gate(time.perf_counter() - started)
     # The bare future: its waiters run before the journal tells the others (journal._commit).
     result = await stored
     metrics.ack(time.perf_counter() - started)
     return SendAck(id=frame.id, message=result.message, duplicate=result.duplicate)
+
+
+command("message.send", MessageSend, ack=SendAck)(send)
 
 
 @command("message.edit", MessageEdit, ack=ChangeAck)

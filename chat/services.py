@@ -1,6 +1,7 @@
 """Sends, edits and recalls messages and moves read positions, for every transport."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -32,6 +33,9 @@ from rooms.policies import Access, may_read, may_send
 # By requests. Sockets count in memory (chat/consumer.py): Redis would cost each message 0.2 ms.
 WRITES = Limit.at("messages", settings.MESSAGES_PER_USER, lenient=True)
 
+# Returns the content to store, or raises what is wrong with it.
+Check = Callable[[Content], Content]
+
 
 async def submit_message(
     *,
@@ -39,6 +43,7 @@ async def submit_message(
     room_identity: str,
     client_id: str,
     content: Content,
+    check: Check = check_sent,
 ) -> "asyncio.Future[Stored]":
     """Checks a message and queues it; the future is done when the message is stored.
 
@@ -48,7 +53,7 @@ async def submit_message(
     standing = await access(user_identity, room_identity)
     may_send(standing, now_ms())
     policies.valid_client_id(client_id)
-    content = check_sent(content)
+    content = check(content)
     if content.reply_to is not None:
         await _must_be_readable(content.reply_to, standing)
     submission = Submission(room_identity, user_identity, client_id, content)

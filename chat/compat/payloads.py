@@ -29,10 +29,13 @@ def user_detail(user: User) -> dict[str, Any]:
 def found_user(user: User, *, oneself: bool, room_identity: str | None) -> dict[str, Any]:
     """Somebody as `/u/user/query` shows them; `room_identity` is the conversation with a friend.
 
-    The last two are ours: no route of the original tells either, and others ask for both.
+    The original writes `nickname` here and `Nickname` in `/u/user/detail`; clients that look for
+    the latter find it too. The last two are ours: no route of the original tells either, and others
+    ask for both.
     """
     public = public_user(user)
     return {
+        "nickname": public["nickname"],
         "Nickname": public["nickname"],
         "Sex": public["sex"],
         "Email": user.email if oneself else "",

@@ -9,14 +9,15 @@ from typing import Any
 
 import msgspec
 
+from chat import commands
 from chat.compat.auth import authenticate
 from chat.consumer import ChatConsumer
 from chat.handshake import Handshake
-from chat.kinds import Identity
+from chat.kinds import Content, Identity, check_sent
 from chat.protocol import MessageSend
 from imsystem.client_limits import FRAME_BYTES
 from imsystem.ids import new_identity
-from imsystem.realtime.commands import BadFrame, Rejected
+from imsystem.realtime.commands import BadFrame, Command, Rejected
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.sockets import SocketUser
 from imsystem.realtime.transport import abort
@@ -31,6 +32,11 @@ class _Said(msgspec.Struct, frozen=True):
 
     message: str
     room_identity: Identity
+
+
+def _check(content: Content) -> Content:
+    """The rules of `message.send`, but an empty text is a message: the original sends it on."""
+    return content if content.data == "" else check_sent(content)
 
 
 # --- what the hub sends, as far as it matters here ------------------------------------------
@@ -59,6 +65,7 @@ class _Added(msgspec.Struct, frozen=True, tag_field="type", tag="room.added"):
     room: _Room
 
 
+_send = partial(commands.send, check=_check)
 _Frame = _Created | _Ready | _Added
 
 _said = msgspec.json.Decoder(_Said)
@@ -131,6 +138,9 @@ class SeedConsumer(ChatConsumer):
         return MessageSend(
             id="", room_identity=said.room_identity, client_id=new_identity(), data=said.message
         )
+
+    async def carry_out(self, command: Command, frame: msgspec.Struct) -> None:
+        await super().carry_out(command._replace(handle=_send), frame)
 
     async def send_text(self, message: dict[str, Any]) -> None:
         """Passes a frame of ours on: `ready` opens the socket, a new message is its bare text."""

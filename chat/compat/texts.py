@@ -3,8 +3,7 @@
 Therefore they stand here and not in locale/: nobody translates them.
 """
 
-SIGNED_IN = "登录成功"
-REGISTERED = "注册成功"
+SIGNED_IN = "登录成功"  # also the answer to a registration
 CODE_SENT = "验证码发送成功"
 LOADED = "数据加载成功"
 ADDED = "添加成功"

@@ -86,7 +86,7 @@ def register(request: HttpRequest) -> HttpResponse:
     )
     signed_in = services.sign_in_user(user=user, ip=client_ip(request), device=device_name(request))
     trusted_devices.trust(request, user)
-    return done(texts.REGISTERED, token_data(signed_in))
+    return done(texts.SIGNED_IN, token_data(signed_in))
 
 
 def _register(*, ip: str, **fields: str) -> User:
@@ -131,7 +131,7 @@ def user_add(request: HttpRequest) -> HttpResponse:
     """Friends are two people with a conversation: it opens here."""
     user = user_of(request)
     other = _person(request, user, _field(request.POST, "account"))
-    if shared_direct(user.identity, other.identity):
+    if other.pk == user.pk or shared_direct(user.identity, other.identity):
         raise Refused(texts.FRIENDS_ALREADY)
     open_direct(user=user, peer_identity=other.identity)
     return done(texts.ADDED)

@@ -141,7 +141,7 @@ def test_register_with_the_mailed_code() -> None:
     form = {"account": "Alice", "email": address, "password": PASSWORD}
     answer = Seed().post("/register", {**form, "code": mailed_code(address)})
     token = answer["data"]["token"]
-    assert answer == {"code": 200, "msg": "注册成功", "data": {"token": token}}
+    assert answer == {"code": 200, "msg": "登录成功", "data": {"token": token}}
     user = User.objects.get()
     assert (user.account, user.nickname, user.email) == ("alice", "alice", address)
     assert Seed(token=token).get("/u/user/detail")["data"]["Identity"] == user.pk

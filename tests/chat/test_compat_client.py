@@ -106,7 +106,7 @@ def test_two_people_from_registration_to_the_end_of_a_friendship(up: Up) -> None
     alice.call("POST", "/u/user/add", account="bob")
     assert alice.refusal("POST", "/u/user/add", account="bob") == "互为好友，不可重复添加"
     friend = bob.call("GET", "/u/user/query", account="alice")
-    assert (friend["Nickname"], friend["is_friend"]) == (me["Nickname"], True)
+    assert (friend["nickname"], friend["is_friend"]) == (me["Nickname"], True)
 
     room = friend["room_identity"]
     talk(alice, bob, room)
@@ -121,17 +121,23 @@ def talk(alice: Client, bob: Client, room: str) -> None:
             assert hers.recv(10) == his.recv(10) == f"from alice {number} 你好"
             say(his, f"from bob {number}", room)
             assert hers.recv(10) == his.recv(10) == f"from bob {number}"
+        say(hers, "", room)
+        assert hers.recv(10) == his.recv(10) == ""
 
 
 def history(alice: Client, bob: Client, room: str, alice_identity: str) -> None:
     fields = {"room_identity": room, "page_index": 1, "page_size": 4}
     lines = bob.call("GET", "/u/chat/list", **fields)["list"]
-    texts = ["from bob 2", "from alice 2 你好", "from bob 1", "from alice 1 你好"]
+    texts = ["", "from bob 2", "from alice 2 你好", "from bob 1"]
     assert [line["Data"] for line in lines] == texts
-    assert lines[1]["UserIdentity"] == alice_identity
+    assert lines[2]["UserIdentity"] == alice_identity
     assert {line["RoomIdentity"] for line in lines} == {room}
     rest = alice.call("GET", "/u/chat/list", **{**fields, "page_index": 2})["list"]
-    assert [line["Data"] for line in rest] == ["from bob 0", "from alice 0 你好"]
+    assert [line["Data"] for line in rest] == [
+        "from alice 1 你好",
+        "from bob 0",
+        "from alice 0 你好",
+    ]
     assert rest[-1]["CreatedAt"] <= lines[0]["CreatedAt"] < 10**10  # seconds
 
 

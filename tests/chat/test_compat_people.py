@@ -56,6 +56,7 @@ def test_detail_is_the_user_without_the_password(alice: User) -> None:
 def seen(user: User, *, friend_in: str = "", email: str = "") -> Form:
     return loaded(
         {
+            "nickname": user.nickname,
             "Nickname": user.nickname,
             "Sex": 0,
             "Email": email,
@@ -114,7 +115,7 @@ def test_add_opens_the_conversation_of_both(alice: User, bob: User) -> None:
 
 
 def test_nobody_adds_themselves(alice: User) -> None:
-    assert Seed(alice).post("/u/user/add", account=alice.account) == BAD
+    assert Seed(alice).post("/u/user/add", account=alice.account) == no("互为好友，不可重复添加")
     assert not Room.objects.exists()
 
 

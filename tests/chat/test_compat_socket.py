@@ -317,7 +317,23 @@ async def test_twenty_bad_frames_close_the_socket(cast: Cast) -> None:
         assert await owner.close_code() == 4429
 
 
-@pytest.mark.parametrize("text", ["", " ", "\u200b", "a\x00b", "x" * 5_001])
+async def test_an_empty_text_is_sent_on(cast: Cast) -> None:
+    async with seed_socket(cast.owner) as owner, seed_socket(cast.member) as member:
+        await owner.say("", cast.room)
+        assert await owner.hear() == await member.hear() == ""
+    (stored,) = await collection("message_basic").find({}).to_list()
+    assert (stored["data"], stored["kind"], stored["user_identity"]) == ("", "text", cast.owner.pk)
+
+
+async def test_only_these_sockets_send_empty_texts(cast: Cast) -> None:
+    async with socket_of(cast.member) as member:
+        refused = await member.ask(
+            "message.send", room_identity=cast.room.pk, client_id="c", data=""
+        )
+    assert refused["code"] == "bad_request"
+
+
+@pytest.mark.parametrize("text", [" ", "\u200b", "a\x00b", "x" * 5_001])
 async def test_what_is_no_message_is_not_stored(cast: Cast, text: str) -> None:
     async with seed_socket(cast.owner) as owner:
         await owner.say(text, cast.room)
