@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, RateLimited
-from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.redis import key as redis_key
+from imsystem.redis import sync_redis
 from imsystem.text import folded
 
 _CODE = re.compile(r"[0-9]{6}")
@@ -81,7 +82,7 @@ def _digest(text: str) -> str:
 
 def _key(kind: str, purpose: Purpose, email: str) -> str:
     # In braces: keys of one address are kept by the same server of a cluster.
-    return f"{KEY_PREFIX}{kind}:{{{_digest(f'{purpose}|{email}')}}}"
+    return redis_key(kind, f"{{{_digest(f'{purpose}|{email}')}}}")
 
 
 def start_cooldown(*, purpose: Purpose, email: str, place: str = "") -> None:

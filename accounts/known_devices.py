@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from accounts.clients import client_of
 from accounts.models import DeviceSession
-from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.redis import key, sync_redis
 from imsystem.sources import source_of
 
 HOUR_MS = 3600 * 1000
@@ -64,7 +64,7 @@ return {at, last}
 
 
 def _notice_key(user_identity: str) -> str:
-    return f"{KEY_PREFIX}new-device:{user_identity}"
+    return key("new-device", user_identity)
 
 
 @contextmanager
@@ -76,11 +76,11 @@ def next_notice(user_identity: str, *, now: int) -> Iterator[int | None]:
     once. Those of the following hour are summed up at its end and not dropped: the first may have
     been the owner, and the second not. When the block fails, nothing was told.
     """
-    key, redis = _notice_key(user_identity), sync_redis()
-    at, last = map(int, redis.eval(_NEXT_NOTICE, 1, key, str(now), str(HOUR_MS)))
+    notice, redis = _notice_key(user_identity), sync_redis()
+    at, last = map(int, redis.eval(_NEXT_NOTICE, 1, notice, str(now), str(HOUR_MS)))
     try:
         yield None if at < 0 else -((now - at) // 1000)
     except Exception:
         if at >= 0:
-            redis.set(key, last, px=3 * HOUR_MS)
+            redis.set(notice, last, px=3 * HOUR_MS)
         raise

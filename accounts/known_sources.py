@@ -5,7 +5,7 @@ costs the same for names that have an account and for names that have none.
 """
 
 from accounts.models import User
-from imsystem.redis import KEY_PREFIX, secret_name, sync_redis
+from imsystem.redis import key, secret_name, sync_redis
 from imsystem.sources import UNKNOWN
 
 # As long as ended device sessions are kept (known_devices.KEPT_MS).
@@ -28,4 +28,4 @@ def remember(user: User, source: str) -> None:
 
 
 def _key(name: str, source: str) -> str:
-    return f"{KEY_PREFIX}known:{secret_name(name, source)}"
+    return key("known", secret_name(name, source))

@@ -8,13 +8,13 @@ import secrets
 from dataclasses import dataclass
 
 from accounts.models import DeviceSession
-from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.redis import key, sync_redis
 
 TICKET_TTL_S = 30
 
 
 def _key(ticket: str) -> str:
-    return f"{KEY_PREFIX}ticket:{hashlib.sha256(ticket.encode()).hexdigest()}"
+    return key("ticket", hashlib.sha256(ticket.encode()).hexdigest())
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from typing import Any
 
 from imsystem.clock import now_ms
 from imsystem.outage import is_outage
-from imsystem.redis import KEY_PREFIX, async_redis
+from imsystem.redis import async_redis, key
 
 GOOD_FOR_MS = 60_000
 REAPED_AT_ONCE = 500
-ENTRIES = f"{KEY_PREFIX}online"
 
 # All: KEYS[1] is the set of all entries, the other keys those of the users ARGV[4], ARGV[5], ...
 _ONLINE = """
@@ -67,9 +66,14 @@ return gone
 """
 
 
+def entries_key(*user: str) -> str:
+    """The key of the set of all entries, or of one user's. In braces: scripts use both."""
+    return key("{online}", *user)
+
+
 async def _run(script: str, hub: str, users: Sequence[str]) -> list[str]:
     now = now_ms()
-    keys = [ENTRIES, *(f"{ENTRIES}:{user}" for user in users)]
+    keys = [entries_key(), *map(entries_key, users)]
     arguments = [hub, str(now), str(now + GOOD_FOR_MS), *users]
     found: Any = await async_redis().eval(script, len(keys), *keys, *arguments)
     return list(found)
@@ -98,5 +102,5 @@ async def leave(hub: str, users: Sequence[str]) -> list[str]:
 async def reap() -> list[str]:
     """Removes entries of processes that died; returns who is offline by that."""
     now, most = str(now_ms()), str(REAPED_AT_ONCE)
-    gone: Any = await async_redis().eval(_REAP, 1, ENTRIES, now, most)
+    gone: Any = await async_redis().eval(_REAP, 1, entries_key(), now, most)
     return list(gone)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from chat.gaps import seal
 from imsystem.mongo.clients import collection
-from imsystem.redis import KEY_PREFIX, async_redis, sync_redis
+from imsystem.redis import async_redis, key, sync_redis
 
 # How far the search for the newest message looks ahead at once. A hole of so many unused numbers
 # in a row would take as many messages lost between counter and insert, in one room, unmended.
@@ -31,7 +31,7 @@ return 1
 
 
 def _key(room_identity: str) -> str:
-    return f"{KEY_PREFIX}seq:{room_identity}"
+    return key("seq", room_identity)
 
 
 class SequenceAllocator:

@@ -13,10 +13,12 @@ django.setup(set_prefix=False)
 from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402 -- models need Django set up
 from chat.consumer import ChatConsumer  # noqa: E402
 from chat.draining import drain as drain  # noqa: E402
+from imsystem import installation  # noqa: E402
 from imsystem.http.asgi_handler import SyncHandler  # noqa: E402
 from imsystem.http.body_limit import within_limit  # noqa: E402
 from imsystem.jobs.runner import start_runner, stop_runner  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
+from imsystem.threads import run_in_thread  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -49,6 +51,7 @@ async def _live(receive: Receive, send: Send) -> None:
     """Starts and ends background work with servers that speak the lifespan protocol (Daphne does
     not): jobs may be waiting from before a restart, and running ones may finish."""
     await receive()
+    await run_in_thread(installation.learn)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await stop_runner()

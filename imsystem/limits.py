@@ -17,7 +17,8 @@ from imsystem.clock import now_ms
 from imsystem.env import Rate
 from imsystem.errors import RateLimited
 from imsystem.outage import is_outage
-from imsystem.redis import KEY_PREFIX, secret_name, sync_redis
+from imsystem.redis import key as redis_key
+from imsystem.redis import secret_name, sync_redis
 
 _lifted: ContextVar[bool] = ContextVar("lifted", default=False)
 
@@ -32,11 +33,15 @@ def lifted() -> Iterator[None]:
         _lifted.reset(token)
 
 
-@cache
 def _limiter() -> MovingWindowRateLimiter:
+    return _limiter_of(redis_key("limit"))
+
+
+@cache
+def _limiter_of(key_prefix: str) -> MovingWindowRateLimiter:
     # The address only names the kind of server: the connections are those of sync_redis().
     pool = sync_redis().connection_pool
-    storage = RedisStorage("redis://", connection_pool=pool, key_prefix=f"{KEY_PREFIX}limit")
+    storage = RedisStorage("redis://", connection_pool=pool, key_prefix=key_prefix)
     return MovingWindowRateLimiter(storage)
 
 
@@ -144,7 +149,7 @@ class Allowance:
             self._run(_GIVE_BACK, key)
 
     def _run(self, script: str, key: tuple[str, ...]) -> Any:
-        name = f"{KEY_PREFIX}limit:allowance:{self._name}:{secret_name(*key)}"
+        name = redis_key("limit", "allowance", self._name, secret_name(*key))
         return sync_redis().eval(script, 1, name, str(now_ms()), *self._arguments)
 
 
@@ -187,4 +192,4 @@ class GrowingDelay:
             sync_redis().delete(self._key(key))
 
     def _key(self, key: tuple[str, ...]) -> str:
-        return f"{KEY_PREFIX}delay:{self._name}:{secret_name(*key)}"
+        return redis_key("delay", self._name, secret_name(*key))

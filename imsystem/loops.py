@@ -31,6 +31,14 @@ def adopt_running_loop() -> None:
     _server_loop = asyncio.get_running_loop()
 
 
+def on_server_loop() -> bool:
+    """Tells whether the caller is on the server's event loop, where nothing may wait."""
+    try:
+        return asyncio.get_running_loop() is _server_loop
+    except RuntimeError:
+        return False
+
+
 def _background_loop() -> asyncio.AbstractEventLoop:
     global _thread_loop
     with _lock:

@@ -7,9 +7,23 @@ from django_redis import get_redis_connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from imsystem import installation
 from imsystem.loops import PerLoop
 
-KEY_PREFIX = "im:"
+
+def key(*parts: str) -> str:
+    """Returns `im:<installation>:<parts with colons>`: the name of a key or channel in Redis.
+
+    Every name is made here, so installations that share a Redis do not meet in it. Keys that one
+    script, transaction or command uses together share a part in braces: a cluster keeps keys with
+    the same part in the same place.
+    """
+    return ":".join(("im", installation.name(), *parts))
+
+
+def cache_key(name: str, prefix: str, version: int) -> str:
+    """The key of an entry of Django's cache (settings.CACHES)."""
+    return key("cache", prefix, str(version), name)
 
 
 def _connect() -> "redis.asyncio.Redis":

@@ -130,6 +130,7 @@ CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
+        "KEY_FUNCTION": "imsystem.redis.cache_key",
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_S,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_S,
@@ -140,7 +141,7 @@ CHANNEL_LAYERS = {
     "default": {
         # The core layer lost 16-90 % of a burst of 1,000 messages, this one none
         # (docs/decisions/realtime.md).
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "imsystem.realtime.layer.ChannelLayer",
         "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_connect_timeout": REDIS_TIMEOUT_S}]},
     },
 }

@@ -18,3 +18,8 @@ async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
     """Runs a blocking function on the pool. Safe for the ORM: MongoDB's pool is per process."""
     call = partial(function, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_pool, call)
+
+
+def start_in_thread(function: Callable[[], object]) -> None:
+    """Has the pool run a blocking function soon. What it raises is lost: it has to tell itself."""
+    _pool.submit(function)

@@ -63,11 +63,11 @@ def restore(place: Path, into: str, **options: Any) -> str:
 
 def documents(name: str) -> dict[str, list[bytes]]:
     """Every document of a database, byte for byte, by collection; without what only `migrate`
-    writes."""
+    writes, and without the installation's identity, which a backup leaves out."""
     raw = connection.connection[name].with_options(
         codec_options=bson.CodecOptions(document_class=RawBSONDocument)
     )
-    names = sorted(set(raw.list_collection_names()) - {"django_migrations"})
+    names = sorted(set(raw.list_collection_names()) - {"django_migrations", "installation"})
     found = {name: sorted(doc.raw for doc in raw[name].find()) for name in names}
     return {name: docs for name, docs in found.items() if docs}
 

@@ -17,6 +17,7 @@ from django.utils import translation
 from accounts import codes
 from accounts.hashers import Argon2Hasher
 from accounts.models import User
+from imsystem import installation
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
 from imsystem.loops import adopt_running_loop, run_on_loop
@@ -31,8 +32,9 @@ from tests import leaks
 from tests.written import written
 
 TESTS = Path(__file__).parent
-# Django's own collections keep their content: permissions are made by `migrate`, once.
-KEPT = ("django_", "auth_")
+# These collections keep their content: permissions are made by `migrate`, once, and the
+# installation keeps its name.
+KEPT = ("django_", "auth_", "installation")
 FULL_HASH = {name: getattr(Argon2Hasher, name) for name in ("memory_cost", "time_cost")}
 
 
@@ -81,6 +83,7 @@ def _migrated(django_db_blocker: Any) -> None:
         connection.ensure_connection()
         connection.connection.drop_database(connection.settings_dict["NAME"])
         call_command("migrate", verbosity=0)
+        installation.load()
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +122,7 @@ def _no_language_stays() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-async def _hub() -> AsyncIterator[None]:
+async def _hub(_migrated: None) -> AsyncIterator[None]:
     """The hub of the session's event loop, up to its first beat. At the end it stops what still
     runs, so that nothing is torn down half-way."""
     adopt_running_loop()  # as the ASGI application does

@@ -21,7 +21,8 @@ from accounts.trusted_devices import device_of
 from imsystem.clock import now_ms
 from imsystem.errors import RateLimited
 from imsystem.limits import Allowance, GrowingDelay
-from imsystem.redis import KEY_PREFIX, secret_name, sync_redis
+from imsystem.redis import key as redis_key
+from imsystem.redis import secret_name, sync_redis
 from imsystem.sources import source_of
 
 # From one place: five tries at once, then after 30 s, 60 s, ... up to a quarter of an hour, about
@@ -124,4 +125,4 @@ def _counted_since(name: str) -> str:
 
 
 def _since_key(name: str) -> str:
-    return f"{KEY_PREFIX}counted-since:{secret_name(name)}"
+    return redis_key("counted-since", secret_name(name))

@@ -76,13 +76,13 @@ def migrate() -> str:
     from django.core.management import call_command
     from pymongo import timeout
 
-    from imsystem.redis import KEY_PREFIX, sync_redis
+    from imsystem.redis import key, sync_redis
 
     _refuse_newer_data()
     if not _pending_migrations():
         return "up to date"
     # Several hosts may start at once, and MongoDB does not lock its schema.
-    lock = sync_redis().lock(f"{KEY_PREFIX}migrate", timeout=LOCK_S)
+    lock = sync_redis().lock(key("migrate"), timeout=LOCK_S)
     with lock, timeout(MIGRATED_WITHIN_S):
         pending = _pending_migrations()
         with _Told(pending) as told:

@@ -8,7 +8,7 @@ from typing import Any
 
 from imsystem.clock import now_ms
 from imsystem.encryption import DecryptionError, decrypt
-from imsystem.mail.outbox import PURPOSE, QUEUE, Mail, key_of, send_mail
+from imsystem.mail.outbox import PURPOSE, Mail, key_of, queue_key, send_mail
 from imsystem.redis import sync_redis
 
 logger = logging.getLogger(__name__)
@@ -35,14 +35,14 @@ def hand_over() -> int:
         try:
             moved += _move(identity)
         except Exception:
-            sync_redis().zadd(QUEUE, {identity: now_ms() + AGAIN_MS})
+            sync_redis().zadd(queue_key(), {identity: now_ms() + AGAIN_MS})
             raise
     return moved
 
 
 def _claim() -> str | None:
     now = now_ms()
-    found: Any = sync_redis().eval(_CLAIM, 1, QUEUE, str(now), str(now + LEASE_MS))
+    found: Any = sync_redis().eval(_CLAIM, 1, queue_key(), str(now), str(now + LEASE_MS))
     return None if found is None else found.decode()
 
 
@@ -55,7 +55,7 @@ def _move(identity: str) -> bool:
         )
         task.enqueue(**asdict(mail), message_id=identity)
     with sync_redis().pipeline(transaction=True) as pipe:
-        pipe.zrem(QUEUE, identity)
+        pipe.zrem(queue_key(), identity)
         pipe.delete(key_of(identity))
         pipe.execute()
     return mail is not None

@@ -6,8 +6,7 @@ process dies between sending it and noting that, and is not lost when one dies b
 
 A request leaves its mail in Redis (0.2 ms), and a process makes a job of it a moment later: storing
 the job itself took 3-7 ms of an answer on the embedded database. Should Redis be lost in between,
-so are the codes that it keeps, and a mail with a code is of no use. The queue in Redis is the one
-of version 0.1.0, whose mails are therefore sent after an upgrade.
+so are the codes that it keeps, and a mail with a code is of no use.
 """
 
 import json
@@ -20,11 +19,8 @@ from imsystem.ids import new_identity
 from imsystem.jobs.tasks import Queue, job
 from imsystem.loops import call_on_loop
 from imsystem.mail.delivery import deliver
-from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.redis import key, sync_redis
 
-# A sorted set of identities by the time (Unix ms) at which a process may take them, and one hash
-# for each, which Redis forgets when the mail is too late.
-QUEUE = f"{KEY_PREFIX}outbox"
 PURPOSE = "outbox"
 # Sends at once in a process: one dead mail server must not hold up the mail to all others.
 MAIL = Queue("mail", at_once=4)
@@ -46,8 +42,14 @@ def send_mail(to: str, subject: str, body: str, message_id: str) -> None:
     deliver(to, subject, body, message_id)
 
 
+def queue_key() -> str:
+    """A sorted set of identities by the time (Unix ms) at which a process may take them."""
+    return key("{outbox}")
+
+
 def key_of(identity: str) -> str:
-    return f"{QUEUE}:{identity}"
+    """One mail: a hash, which Redis forgets when the mail is too late."""
+    return key("{outbox}", identity)
 
 
 def post(mail: Mail, *, good_for_s: int, due_in_s: int = 0) -> None:
@@ -61,7 +63,7 @@ def post(mail: Mail, *, good_for_s: int, due_in_s: int = 0) -> None:
     with sync_redis().pipeline(transaction=True) as pipe:
         pipe.hset(key_of(identity), mapping=fields)
         pipe.expire(key_of(identity), due_in_s + good_for_s)
-        pipe.zadd(QUEUE, {identity: now_ms()})
+        pipe.zadd(queue_key(), {identity: now_ms()})
         pipe.execute()
     call_on_loop(_hand_over_soon)
 

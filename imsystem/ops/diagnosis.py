@@ -27,9 +27,10 @@ from pymongo.errors import ServerSelectionTimeoutError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from imsystem import installation
 from imsystem.backup.target import UNFINISHED, unfinished
 from imsystem.mail.probe import ProbeError, probe
-from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.redis import key, sync_redis
 
 TIMEOUT_S = 3.0
 MAX_QUOTED = 300
@@ -174,11 +175,12 @@ def check_redis(url: str | None) -> str:
     started = time.perf_counter()
     client.ping()
     took = (time.perf_counter() - started) * 1_000
-    client.set(f"{KEY_PREFIX}doctor", "1", ex=10)  # one that refuses writes carries no message
+    client.set(key("doctor"), "1", ex=10)  # one that refuses writes carries no message
     info: Any = client.info()
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         raise Doubtful(f"maxmemory-policy is {info['maxmemory_policy']}: set noeviction")
-    return f"version {info.get('valkey_version', info['redis_version'])}, {took:.0f} ms"
+    version = info.get("valkey_version", info["redis_version"])
+    return f"version {version}, keys im:{installation.name()}:, {took:.0f} ms"
 
 
 def check_channel_layer(url: str | None) -> str:
@@ -187,7 +189,7 @@ def check_channel_layer(url: str | None) -> str:
 
 async def _round_trip() -> str:
     layer = get_channel_layer()
-    group = f"im.doctor.{os.getpid()}"
+    group = f"doctor.{os.getpid()}"
     started = time.perf_counter()
     async with asyncio.timeout(TIMEOUT_S):
         channel = await layer.new_channel("doctor")

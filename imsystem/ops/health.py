@@ -13,11 +13,11 @@ from django.urls import resolve
 from imsystem.loops import run_on_loop
 from imsystem.mongo.clients import collection
 from imsystem.ops import metrics
-from imsystem.redis import KEY_PREFIX, async_redis
+from imsystem.redis import async_redis, key
 
 CHECK_TIMEOUT_S = 2.0
 # Gone by itself; a Redis that is full, read-only or short of replicas refuses to take it.
-PROBE_KEY, PROBE_KEPT_S = f"{KEY_PREFIX}ready", 10
+PROBE_KEPT_S = 10
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -32,7 +32,7 @@ async def _ping_mongo() -> None:
 
 
 async def _write_redis() -> None:
-    await async_redis().set(PROBE_KEY, "1", ex=PROBE_KEPT_S)
+    await async_redis().set(key("ready"), "1", ex=PROBE_KEPT_S)
 
 
 async def _state(check: Callable[[], Awaitable[None]]) -> str:

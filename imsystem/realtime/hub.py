@@ -27,7 +27,7 @@ from imsystem.realtime.wire import text_frame
 
 logger = logging.getLogger(__name__)
 
-GROUP = "im.hub"
+GROUP = "hub"
 BEAT_S = 1.0
 # When no beat of our own has come back for so long, the layer carries nothing.
 BEAT_LATE_S = 2.5

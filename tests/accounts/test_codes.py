@@ -10,7 +10,7 @@ from time_machine import Traveller
 from accounts import codes
 from accounts.codes import Purpose
 from imsystem.errors import BadRequest, RateLimited
-from imsystem.redis import sync_redis
+from imsystem.redis import key, sync_redis
 from tests.accounts.conftest import wrong
 
 EMAIL = "alice@example.org"
@@ -73,9 +73,9 @@ def test_what_is_no_code_is_no_try(malformed: str) -> None:
 
 def test_a_code_ends_after_ten_minutes() -> None:
     code = codes.issue(**REGISTER)
-    [key] = sync_redis().keys("im:code:*")
-    assert settings.CODE_TTL_S - 2 <= sync_redis().ttl(key) <= settings.CODE_TTL_S == 600
-    sync_redis().delete(key)  # what Redis does then
+    [stored] = sync_redis().keys(key("code", "*"))
+    assert settings.CODE_TTL_S - 2 <= sync_redis().ttl(stored) <= settings.CODE_TTL_S == 600
+    sync_redis().delete(stored)  # what Redis does then
     assert not codes.consume(**REGISTER, code=code)
 
 
@@ -83,8 +83,8 @@ def test_redis_holds_neither_code_nor_address() -> None:
     codes.start_cooldown(**REGISTER)
     code = codes.issue(**REGISTER)
     redis = sync_redis()
-    kept = [key + b"".join(redis.hgetall(key).values()) for key in redis.keys("im:code:*")]
-    kept += redis.keys("im:code-sent:*")
+    kept = [each + b"".join(redis.hgetall(each).values()) for each in redis.keys(key("code", "*"))]
+    kept += redis.keys(key("code-sent", "*"))
     assert len(kept) == 2
     assert all(code.encode() not in text and b"alice" not in text for text in kept)
 
@@ -96,7 +96,7 @@ def test_one_code_a_minute() -> None:
     assert 58 <= refused.value.retry_after <= 60
     codes.start_cooldown(purpose=Purpose.RESET, email=EMAIL)
     codes.start_cooldown(purpose=Purpose.REGISTER, email="bob@example.org")
-    sync_redis().delete(*sync_redis().keys("im:code-sent:*"))
+    sync_redis().delete(*sync_redis().keys(key("code-sent", "*")))
     codes.start_cooldown(**REGISTER)
 
 

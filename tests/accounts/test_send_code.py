@@ -16,7 +16,7 @@ from accounts.services import SentCode
 from accounts.services import codes as code_services
 from imsystem.errors import BadRequest, RateLimited
 from imsystem.limits import Limit
-from imsystem.redis import sync_redis
+from imsystem.redis import key, sync_redis
 from tests.accounts.conftest import PASSWORD, mailed_code, wrong
 from tests.api import Api
 from tests.mailbox import deliver_due, delivered, delivered_to
@@ -80,8 +80,8 @@ def test_one_mail_a_minute(alice: User, known: bool) -> None:
 
 def later() -> None:
     """The minute between two codes is over."""
-    for key in sync_redis().keys("im:code-sent:*"):
-        sync_redis().delete(key)
+    for stored in sync_redis().keys(key("code-sent", "*")):
+        sync_redis().delete(stored)
 
 
 def outcomes(email: str, ips: Iterable[str], purpose: Purpose = Purpose.RESET, **asker: Any) -> str:

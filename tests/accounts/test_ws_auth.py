@@ -18,7 +18,7 @@ from imsystem.clock import now_ms
 from imsystem.errors import NotAuthenticated
 from imsystem.loops import run_on_loop
 from imsystem.realtime.sockets import SocketUser
-from imsystem.redis import sync_redis
+from imsystem.redis import key, sync_redis
 from imsystem.threads import run_in_thread
 from tests.accounts.test_tokens import bad_tokens
 from tests.api import NO_CREDENTIALS, Api
@@ -163,15 +163,15 @@ def test_a_ticket_falls_with_a_deleted_user(alice: User) -> None:
 def test_only_who_is_signed_in_gets_a_ticket(alice: User) -> None:
     assert Api().post("auth/ticket/").json() == NO_CREDENTIALS
     assert Api(alice).get("auth/ticket/").status_code == 405
-    assert sync_redis().keys("im:ticket:*") == []
+    assert sync_redis().keys(key("ticket", "*")) == []
 
 
 def test_a_ticket_ends_after_30_seconds_and_is_stored_as_a_hash(alice: User) -> None:
     ticket = ticket_of(Api(alice))
-    [key] = sync_redis().keys("im:ticket:*")
-    assert 28 <= sync_redis().ttl(key) <= 30
-    assert ticket.encode() not in key
-    sync_redis().delete(key)  # what Redis does then
+    [stored] = sync_redis().keys(key("ticket", "*"))
+    assert 28 <= sync_redis().ttl(stored) <= 30
+    assert ticket.encode() not in stored
+    sync_redis().delete(stored)  # what Redis does then
     assert refused(f"ticket={ticket}")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imsystem.redis import KEY_PREFIX, sync_redis
+from imsystem.redis import key, sync_redis
 from tests.api import Api, invalid
 from tests.chat.rest import NOON, NOT_A_NUMBER, ONE_POSITION, at, fill, messages_of, send
 from tests.conftest import Cast
@@ -129,7 +129,7 @@ def test_a_hole_is_final_once_it_is_old(cast: Cast) -> None:
 
     with at(NOON) as clock:
         send(cast, cast.owner, "c1")
-        sync_redis().incr(f"{KEY_PREFIX}seq:{cast.room.pk}")  # taken by a process that died
+        sync_redis().incr(key("seq", cast.room.pk))  # taken by a process that died
         send(cast, cast.owner, "c2")
         assert complete_to() == ([1, 3], 1)
         clock.shift(31)

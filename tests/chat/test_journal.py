@@ -21,7 +21,7 @@ from imsystem.errors import NotFound, Unavailable
 from imsystem.ids import new_identity
 from imsystem.mongo.clients import collection
 from imsystem.realtime.hub import current_hub
-from imsystem.redis import KEY_PREFIX, async_redis
+from imsystem.redis import async_redis, key
 from tests.conftest import Cast
 
 ROOM = "a" * 24
@@ -141,7 +141,7 @@ async def test_a_counter_that_went_back_changes_no_order() -> None:
     one, another = Journal(), Journal()
     await send(one, submission("first"))
     await send(another, *(submission(f"theirs{number}", BOB) for number in range(5)))
-    await async_redis().decrby(f"{KEY_PREFIX}seq:{ROOM}", 3)
+    await async_redis().decrby(key("seq", ROOM), 3)
     results = await send(one, *(submission(f"mine{number}") for number in range(5)))
     seqs = [result.message["seq"] for result in results]
     assert seqs == sorted(seqs)
@@ -153,7 +153,7 @@ async def test_a_lost_counter_leaves_no_hole() -> None:
     """It begins at 1 again, and several messages at once take it beyond the newest one."""
     journal = Journal()
     await send(journal, submission("a"), submission("b"))
-    await async_redis().delete(f"{KEY_PREFIX}seq:{ROOM}")
+    await async_redis().delete(key("seq", ROOM))
     await send(journal, *(submission(f"c{number}") for number in range(4)))
     assert [row["seq"] for row in await taken()] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [row["seq"] for row in await stored()] == [1, 2, 5, 6, 7, 8]
@@ -287,10 +287,9 @@ async def test_two_users_and_two_rooms_may_use_one_client_id() -> None:
 async def test_a_lost_or_stale_counter_gives_no_seq_twice(counter: str | None) -> None:
     journal = Journal()
     await send(journal, *(submission(f"c{number}") for number in range(10)))
-    key = f"{KEY_PREFIX}seq:{ROOM}"
-    await async_redis().delete(key)
+    await async_redis().delete(key("seq", ROOM))
     if counter is not None:
-        await async_redis().set(key, counter)
+        await async_redis().set(key("seq", ROOM), counter)
     same, fresh = await asyncio.gather(
         send(journal, submission("same process")), send(Journal(), submission("fresh process"))
     )
@@ -358,7 +357,7 @@ async def test_a_hole_longer_than_a_page_does_not_stop_readers(cast: Cast) -> No
     room, owner = cast.room.pk, cast.owner.pk
     journal = Journal()
     await send(journal, submission("c1", owner, room))
-    await async_redis().incrby(f"{KEY_PREFIX}seq:{room}", 700)
+    await async_redis().incrby(key("seq", room), 700)
     await send(journal, submission("c702", owner, room))
 
     async def reached(after: int) -> int:

@@ -71,7 +71,7 @@ async def redis_goes_back(run: Run) -> None:
     """Every counter gives numbers that are taken."""
     async with _redis(run) as client:
         for _ in run.times(1, 3):
-            for key in await client.keys("im:seq:*"):
+            for key in await client.keys("im:*:seq:*"):
                 await client.decrby(key, run.rng.randrange(20))
             await run.lasts(0.3, 5.0)
     run.fault_over()
@@ -81,7 +81,7 @@ async def redis_goes_back(run: Run) -> None:
 async def counters_jump(run: Run) -> None:
     """Numbers nobody uses: holes, which are final once the message after them is 3 s old."""
     async with _redis(run) as client:
-        for key in await client.keys("im:seq:*"):
+        for key in await client.keys("im:*:seq:*"):
             await client.incrby(key, run.rng.choice((1, 3, 300)))
     run.fault_over()
 

@@ -159,7 +159,7 @@ def test_no_second_account(target: Target) -> None:
     """Who has an account is told so by mail, with no code in it."""
     email = target.register("carol").email
     with target.unchanged():
-        for key in target.redis.keys("im:code-sent:*"):
+        for key in target.redis.keys("im:*:code-sent:*"):
             target.redis.delete(key)  # a minute later
         body = {"email": email.upper(), "purpose": "register"}
         assert target.api("auth/code/", body).status_code == 202
@@ -194,7 +194,7 @@ class TestCodes:
     def test_an_expired_one(self, target: Target) -> None:
         email = "gus@example.org"
         code = target.code(email)
-        for key in target.redis.keys("im:code:*"):
+        for key in target.redis.keys("im:*:code:*"):
             target.redis.pexpire(key, 1)  # ten minutes later
         body = GOOD | {"account": "gus", "email": email, "code": code}
         assert target.api("auth/register/", body).status_code == 400

@@ -19,7 +19,7 @@ def target(start: Start) -> Target:
 @pytest.fixture(autouse=True)
 def _nothing_used_up(target: Target) -> None:
     """As if the tests were a day apart."""
-    for key in target.redis.keys("im:limit*") + target.redis.keys("im:delay*"):
+    for key in target.redis.keys("im:*:limit*") + target.redis.keys("im:*:delay*"):
         target.redis.delete(key)
 
 

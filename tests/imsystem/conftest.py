@@ -11,6 +11,7 @@ from accounts import services as accounts
 from accounts.models import TwoFactor
 from chat import services as chat
 from chat.models import Message
+from imsystem import installation
 from imsystem.loops import run_on_loop
 from rooms import services as rooms
 from tests.backups import SECOND, backup, say
@@ -23,6 +24,7 @@ def second() -> Iterator[str]:
     """The name of a database that is not there, before and after the test."""
     yield SECOND
     connection.connection.drop_database(SECOND)
+    installation._names.pop(SECOND, None)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from chat.sequence import SequenceAllocator
 from imsystem.backup import plan, writer
 from imsystem.backup.archive import Part, opened, read_manifest
 from imsystem.mongo.clients import collection
-from imsystem.redis import sync_redis
+from imsystem.redis import key, sync_redis
 from imsystem.threads import run_in_thread
 from rooms import services as rooms
 from rooms.models import Member, Room
@@ -43,7 +43,8 @@ from tests.images import picture
 def test_every_document_comes_back_as_it_was(
     world: Cast, tmp_path: Path, second: str, place: str
 ) -> None:
-    sync_redis().set(f"im:seq:{world.room.pk}", 999)  # of whatever was there before
+    with database(second):
+        sync_redis().set(key("seq", world.room.pk), 999)  # of whatever was there before
     printed = backup(tmp_path / place)
     assert "message_basic: 26 documents" in printed
     assert "The backup is finished" in printed
@@ -121,7 +122,8 @@ async def test_under_load_every_room_is_a_prefix(
     assert at_end > at_start
 
     def look() -> None:
-        sync_redis().set(f"im:seq:{cast.room.pk}", 10_000)
+        with database(second):
+            sync_redis().set(key("seq", cast.room.pk), 10_000)
         restore(place, second)
         with database(second):
             found = seqs(cast.room.pk)

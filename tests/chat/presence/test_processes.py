@@ -70,22 +70,22 @@ async def test_a_dead_process_is_found(
         assert await online.online_among([alice.pk, bob.pk]) == {bob.pk}
         await later(3 * RENEW_S)
         assert await heard(his) == [(alice.pk, False)]
-        assert sync_redis().zcard(online.ENTRIES) == 1
+        assert sync_redis().zcard(online.entries_key()) == 1
 
 
 async def test_redis_keeps_nothing_of_who_has_gone(alice: User) -> None:
     await online.enter("hub", [alice.pk])
-    key = f"{online.ENTRIES}:{alice.pk}"
+    key = online.entries_key(alice.pk)
     assert 0 < sync_redis().pttl(key) <= online.GOOD_FOR_MS
-    assert sync_redis().zrange(online.ENTRIES, 0, -1) == [f"{alice.pk} hub".encode()]
+    assert sync_redis().zrange(online.entries_key(), 0, -1) == [f"{alice.pk} hub".encode()]
     assert await online.leave("hub", [alice.pk]) == [alice.pk]
-    assert sync_redis().exists(key, online.ENTRIES) == 0
+    assert sync_redis().exists(key, online.entries_key()) == 0
 
 
 async def test_of_many_processes_one_tells_of_a_dead_one(alice: User) -> None:
     await online.enter("dead", [alice.pk])
-    sync_redis().zadd(online.ENTRIES, {f"{alice.pk} dead": 1})
-    sync_redis().zadd(f"{online.ENTRIES}:{alice.pk}", {"dead": 1})
+    sync_redis().zadd(online.entries_key(), {f"{alice.pk} dead": 1})
+    sync_redis().zadd(online.entries_key(alice.pk), {"dead": 1})
     found = await asyncio.gather(*(online.reap() for _ in range(5)))
     assert sorted(found) == [[], [], [], [], [alice.pk]]
 

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from imsystem.jobs.models import Job, State
 from imsystem.mail.handover import hand_over
-from imsystem.mail.outbox import QUEUE, Mail, post
+from imsystem.mail.outbox import Mail, post, queue_key
 from imsystem.redis import sync_redis
 from tests.jobs import run_jobs
 from tests.mailbox import deliver_due, delivered
@@ -67,14 +67,14 @@ def test_a_mail_goes_out_once() -> None:
 
 def test_neither_database_can_read_it() -> None:
     post(HELLO, good_for_s=60)
-    [key] = sync_redis().keys(f"{QUEUE}:*")
+    [key] = sync_redis().keys(f"{queue_key()}:*")
     stored = sync_redis().hgetall(key)
     assert not any(word in stored[b"mail"] for word in (b"123456", b"example.org", b"Hello"))
     assert 58 <= sync_redis().ttl(key) <= 60
     hand_over()
     job = Job.objects.get()
     assert not any(word in job.payload for word in ("123456", "example.org", "Hello"))
-    assert sync_redis().keys(f"{QUEUE}*") == []
+    assert sync_redis().keys(f"{queue_key()}*") == []
 
 
 def test_once_handed_over_it_survives_an_emptied_redis() -> None:

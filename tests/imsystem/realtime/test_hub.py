@@ -360,7 +360,7 @@ async def test_nonsense_from_the_layer_is_logged_and_survived(
     (peer,) = joined(hub, 1)
     await until(lambda: hub._heard)
     with caplog.at_level(logging.ERROR):
-        await get_channel_layer().group_send("im.hub", {"type": "hub", "events": b"nonsense"})
+        await get_channel_layer().group_send(hubs.GROUP, {"type": "hub", "events": b"nonsense"})
         await until(lambda: "could not take an event" in caplog.text)
     other = Hub()
     await other.publish_and_flush(ev.Deliver(ROOM, "still here"))
