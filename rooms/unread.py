@@ -11,7 +11,7 @@ from typing import Any
 
 # So many of a room's newest messages are looked at. What is further back counts by its number, so
 # a count costs a bounded read however long somebody was away.
-WINDOW = 500
+WINDOW = 200
 
 # Kinds of messages that are no news: what has happened in the room, and numbers never used.
 SAID_BY_NOBODY = frozenset({"system", "void"})
