@@ -20,6 +20,9 @@ def main() -> None:
 
 def run(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imsystem.settings")
+    from imsystem.ops import stdio
+
+    stdio.install(arguments)
     if arguments[1:2] == ["up"]:
         # `up` starts processes and needs no apps; importing them all first would cost 2 s.
         from imsystem.management.commands.up import Command

@@ -28,7 +28,7 @@ from chat.submission import refuse
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, NotFound, Unavailable
 from imsystem.ids import is_identity
-from imsystem.loops import PerLoop
+from imsystem.loops import PerLoop, background
 from imsystem.mongo.clients import IN_AT_ONCE, Document, collection, find_in, mongo_client
 from imsystem.mongo.retry import WITHIN_S, retry_when_overtaken
 from imsystem.mongo.shared_reads import SharedReads
@@ -151,7 +151,7 @@ class Changes:
         return entry.future
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = background(work)
         self._tasks.add(task)  # the loop itself keeps only weak references
         task.add_done_callback(self._tasks.discard)
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pymongo import UpdateOne
 
 from chat.journal import current_journal
-from imsystem.loops import PerLoop
+from imsystem.loops import PerLoop, background
 from imsystem.mongo.clients import collection
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ async def _write_for_ever() -> None:
 
 
 def _start() -> "asyncio.Task[None]":
-    return asyncio.get_running_loop().create_task(_write_for_ever())
+    return background(_write_for_ever())
 
 
 start_checkpoints = PerLoop(_start)

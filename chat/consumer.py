@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from imsystem.client_limits import FRAME_BYTES
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited, Unavailable
 from imsystem.ids import new_identity
 from imsystem.ops import metrics
+from imsystem.ops.lines import current_caller, set_caller
 from imsystem.outage import is_outage
 from imsystem.realtime import close_codes, sockets, transport
 from imsystem.realtime.admission import current_admission
@@ -61,6 +63,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """
         self.scope, self.send_to_server = scope, send
         self.connection_id = new_identity()
+        set_caller(replace(current_caller(), connection_id=self.connection_id))
         self.in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self.sending = asyncio.Lock()
         self.syncing = asyncio.Lock()
@@ -90,6 +93,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             self.send_to_server,  # type: ignore[arg-type]
             partial(transport.abort, self.send_to_server),
             transport.write_frames_of(self.send_to_server),
+            connection_id=self.connection_id,
         )
 
     async def serve(self, user: SocketUser, receive: Receive) -> None:

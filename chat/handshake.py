@@ -9,6 +9,7 @@ from accounts import ws_auth
 from accounts.ws_auth import BadOrigin
 from chat.protocol import SUBPROTOCOL
 from imsystem.errors import AppError, NotAuthenticated, Unavailable
+from imsystem.http.identified import accepting, refuse_handshake
 from imsystem.outage import is_outage
 from imsystem.realtime import close_codes
 from imsystem.realtime.admission import current_admission
@@ -32,15 +33,10 @@ class Handshake:
 
     async def turn_away(self, exc: AppError) -> None:
         """Refuses the socket over HTTP. No database has been asked until now."""
-        if "websocket.http.response" not in self.scope.get("extensions", {}):
-            await self.send({"type": "websocket.close"})  # 403
-            return
         seconds = getattr(exc, "retry_after", 1)
         headers = [(b"retry-after", str(seconds).encode()), (b"content-type", b"text/plain")]
-        start = {"type": "websocket.http.response.start", "status": exc.status, "headers": headers}
-        await self.send(start)
         body = f"{exc.code}\n".encode()
-        await self.send({"type": "websocket.http.response.body", "body": body})
+        await refuse_handshake(self.scope, self.send, exc.status, body, headers)
 
     async def shake_hands(self) -> SocketUser | None:
         """Accepts the socket and returns its user. A refusal (None) is told by a close code, which
@@ -66,7 +62,7 @@ class Handshake:
     async def accept(self) -> None:
         offered = self.scope.get("subprotocols", [])
         chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
-        await self.send({"type": "websocket.accept", "subprotocol": chosen})
+        await self.send(accepting(self.scope, subprotocol=chosen))
 
 
 def _refusal(exc: Exception) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from imsystem.loops import PerLoop
+from imsystem.loops import PerLoop, background
 from imsystem.ops import metrics
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class _Queue:
         if free < len(messages):
             self._count("dropped", len(messages) - free)
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._work())
+            self._task = background(self._work())
 
     async def _work(self) -> None:
         try:

@@ -26,7 +26,7 @@ from chat.submission import Entry, Key, Stored, Submission, refuse, repeat
 from chat.uncertain_writes import UncertainWrites
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
-from imsystem.loops import PerLoop
+from imsystem.loops import PerLoop, background
 from imsystem.mongo.clients import Document, collection
 from imsystem.mongo.retry import DUPLICATE
 from imsystem.ops import metrics
@@ -85,7 +85,7 @@ class Journal:
         return future
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = background(work)
         self._tasks.add(task)  # the loop itself keeps only weak references
         task.add_done_callback(self._tasks.discard)
 

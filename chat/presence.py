@@ -16,7 +16,7 @@ from typing import TypeVar
 from accounts.models import User
 from accounts.privacy import FIELDS, PRESENCE, privacy_from, settings_of
 from chat import frames, online
-from imsystem.loops import PerLoop
+from imsystem.loops import PerLoop, background
 from imsystem.mongo.clients import find_in
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
@@ -57,7 +57,7 @@ class Presence:
         self._renew_at = 0.0
         self._wake = asyncio.Event()
         self._working = asyncio.Lock()
-        self._task = asyncio.get_running_loop().create_task(self._work_for_ever())
+        self._task = background(self._work_for_ever())
 
     # --- what sockets and settings say -----------------------------------------------------
 

@@ -16,7 +16,7 @@ from chat.heads import room_heads
 from chat.presence import current_presence
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.clock import now_ms
-from imsystem.loops import PerLoop
+from imsystem.loops import PerLoop, background
 from imsystem.mongo.clients import find_in
 from imsystem.realtime import close_codes
 from imsystem.realtime.connection import Connection
@@ -159,8 +159,7 @@ async def _watch_for_ever() -> None:
 
 
 def _start() -> list[asyncio.Task[None]]:
-    loop = asyncio.get_running_loop()
-    return [loop.create_task(_sweep_for_ever()), loop.create_task(_watch_for_ever())]
+    return [background(_sweep_for_ever()), background(_watch_for_ever())]
 
 
 start_sweeping = PerLoop(_start)

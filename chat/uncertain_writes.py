@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from chat.gaps import seal
+from imsystem.loops import background
 from imsystem.mongo.clients import Document, collection
 from imsystem.outage import is_outage
 
@@ -36,7 +37,7 @@ class UncertainWrites:
         self._ends += [(doc["_id"], doc["room_identity"], doc["seq"]) for doc in documents]
         del self._ends[:-MAX_KEPT]
         if self._ends and self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._settle_all())
+            self._task = background(self._settle_all())
 
     async def _settle_all(self) -> None:
         try:

@@ -7,7 +7,10 @@ from typing import Any
 import django
 from django.conf import settings
 
+from imsystem.ops import stdio
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imsystem.settings")
+stdio.install()
 django.setup(set_prefix=False)
 
 from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402 -- models need Django set up
@@ -16,6 +19,7 @@ from chat.draining import drain as drain  # noqa: E402
 from imsystem import installation  # noqa: E402
 from imsystem.http.asgi_handler import SyncHandler  # noqa: E402
 from imsystem.http.body_limit import within_limit  # noqa: E402
+from imsystem.http.identified import identify, refuse_handshake, telling  # noqa: E402
 from imsystem.jobs.runner import start_runner, stop_runner  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
 from imsystem.threads import run_in_thread  # noqa: E402
@@ -32,15 +36,17 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     """Routes by protocol. An unknown socket path is refused with 403 before the handshake."""
     adopt_running_loop()
     start_runner()
+    if scope["type"] in ("http", "websocket"):
+        request_id = identify(scope)
     if scope["type"] == "http":
-        await within_limit(django_application, scope, receive, send)
+        await within_limit(django_application, scope, receive, telling(send, request_id))
     elif scope["type"] == "websocket" and scope["path"] == "/ws/":
         await chat_application(scope, receive, send)
     elif scope["type"] == "websocket" and settings.SEED_ROUTES and scope["path"] in SOCKET_PATHS:
         await seed_application(scope, receive, send)
     elif scope["type"] == "websocket":
         await receive()
-        await send({"type": "websocket.close"})
+        await refuse_handshake(scope, send, 403)
     elif scope["type"] == "lifespan":
         await _live(receive, send)
     else:

@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -73,6 +74,12 @@ def call_on_loop(callback: Callable[[], object]) -> None:
     """Has the server's loop call `callback` soon, from any thread; nothing without a server."""
     if _server_loop and _server_loop.is_running():
         _server_loop.call_soon_threadsafe(callback)
+
+
+def background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Starts a task that outlives, or works for others than, the request or socket which happens to
+    start it. So its log lines do not name that one."""
+    return asyncio.get_running_loop().create_task(work, context=Context())
 
 
 class PerLoop(Generic[T]):

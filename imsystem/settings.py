@@ -396,12 +396,17 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "json" if LOG_FORMAT == "json" else "plain",
+            # Not sys.stderr: with json, that makes entries of what is printed (ops/stdio.py).
+            **({"stream": "ext://sys.__stderr__"} if LOG_FORMAT == "json" else {}),
         },
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        # Uvicorn logs the whole address of a handshake at INFO, tickets included.
-        "uvicorn.error": {"level": "WARNING"},
+        # Started by their own commands, they have set these up before with handlers of their own.
+        **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "daphne")},
+        # Addresses with tickets: uvicorn logs those of handshakes at INFO, and of all requests.
+        "uvicorn.error": {"handlers": [], "level": "WARNING"},
+        "uvicorn.access": {"handlers": [], "level": "WARNING"},
         # A scanner with a made-up Host would fill the log with tracebacks; it gets its 400.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},

@@ -16,6 +16,7 @@ from chat.handshake import Handshake
 from chat.kinds import Content, Identity, check_sent
 from chat.protocol import MessageSend
 from imsystem.client_limits import FRAME_BYTES
+from imsystem.http.identified import accepting
 from imsystem.ids import new_identity
 from imsystem.realtime.commands import BadFrame, Command, Rejected
 from imsystem.realtime.connection import Connection
@@ -150,7 +151,7 @@ class SeedConsumer(ChatConsumer):
         match _read(message["text"]):
             case _Ready() as ready:
                 self.seen |= {room.identity: Seen(room.last_seq) for room in ready.rooms}
-                await self.send_to_server({"type": "websocket.accept"})
+                await self.send_to_server(accepting(self.scope))
             case _Added() as added:
                 self.seen[added.room.identity] = Seen(added.room.last_seq)
             case _Created() as created if self.is_new(created):

@@ -4,6 +4,8 @@ supervisor  starts the parts, watches them, stops them in reverse order
 workers     the web workers, and new ones in place of those that end
 children    one child process: its command, its log, its end
 launch      the first code of every child: ends it with the supervisor, then becomes the program
+output      LOG_FORMAT=json: makes log entries of what children write
+proxies     uvicorn's trust in proxies
 datadir     var/: the lock, the secrets, the addresses of the running parts, the logs
 protection  the passwords of the embedded databases
 network     free ports, the listening socket, pings

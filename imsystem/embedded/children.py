@@ -1,6 +1,7 @@
 """One child process, and how each embedded part is started."""
 
 import importlib.util
+import json
 import signal
 import socket
 import subprocess
@@ -10,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from os import getpid
 from pathlib import Path
+from typing import IO
 
 from imsystem.embedded import UpError
 from imsystem.embedded.network import LOOPBACK
+from imsystem.embedded.output import JsonOutput
 from imsystem.embedded.protection import MONGODB_USER, write_private
+from imsystem.ops.lines import is_json_line, wants_json
 
 LAUNCH = Path(__file__).with_name("launch.py")
 LAST_LINES = 10
@@ -42,7 +46,11 @@ class Child:
         self.name = name
         self.log = log
         self.control, its_end = socket.socketpair()
-        output = log.open("wb") if log else None
+        self._entries: JsonOutput | None = None
+        output: IO[bytes] | None = log.open("wb") if log else None
+        if wants_json():
+            self._entries = JsonOutput(name, output)
+            output = self._entries.pipe
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(LAUNCH), str(getpid()), *command],
             stdin=its_end.fileno(),
@@ -86,10 +94,16 @@ class Child:
             return False
         finally:
             self.control.close()
+            self._read_to_the_end()
         return True
+
+    def _read_to_the_end(self) -> None:
+        if self._entries is not None:
+            self._entries.join()
 
     def obituary(self) -> str:
         """How the child ended, and the last lines of its log."""
+        self._read_to_the_end()
         code = self.process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended, code {code}"
         lines = self._last_lines()
@@ -100,7 +114,8 @@ class Child:
         if self.log is None:
             return []
         text = self.log.read_text(encoding="utf-8", errors="replace")
-        return text.splitlines()[-LAST_LINES:]
+        lines = text.splitlines()[-LAST_LINES:]
+        return [json.loads(line)["message"] if is_json_line(line) else line for line in lines]
 
 
 def mongodb_command(storage: Path, port: int, *, protected: bool = False) -> list[str]:

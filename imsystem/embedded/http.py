@@ -8,6 +8,7 @@ from django.conf import settings
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imsystem.embedded.connections import current_connections
+from imsystem.http.identified import bare_answer
 from imsystem.ops import metrics
 
 # A client that still sends when it is answered sees a broken connection, not the answer, when it is
@@ -15,10 +16,6 @@ from imsystem.ops import metrics
 LINGER_S = 10.0
 # Looks at an answer that waits to be read, within settings.ANSWER_STALLED_S.
 LOOKS = 2
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"Retry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-)
 
 
 class HttpProtocol(H11Protocol):
@@ -47,7 +44,7 @@ class HttpProtocol(H11Protocol):
             self._wait_for_head()
         else:
             self._ending = True
-            transport.write(FULL)
+            transport.write(bare_answer("503 Service Unavailable", Retry_After="5"))
             transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -93,8 +90,11 @@ class HttpProtocol(H11Protocol):
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
-        super().send_400_response(msg)
-        self.watch(len(msg))
+        """What is no HTTP. Uvicorn's answer would not say how the request is called."""
+        answer = bare_answer("400 Bad Request", msg)
+        self.transport.write(answer)
+        self.transport.close()
+        self.watch(len(answer))
 
     def on_response_complete(self) -> None:
         if self._ending:

@@ -9,6 +9,8 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from imsystem.ids import new_identity
+
 RETRY_AFTER_S = 5
 POLL_S = 0.05
 # A client that is slow to say what it wants waits for the real server.
@@ -30,7 +32,7 @@ _HEALTH = {"/healthz", "/api/v1/health/live/"}
 _READY = {"/readyz", "/api/v1/health/ready/"}
 
 
-def answer(path: str) -> tuple[int, str, str]:
+def answer(path: str, request_id: str) -> tuple[int, str, str]:
     """Returns the status, the content type and the body for a path."""
     path = path.partition("?")[0]
     if path in _HEALTH:
@@ -38,7 +40,7 @@ def answer(path: str) -> tuple[int, str, str]:
     if path in _READY:
         return 503, "application/json", json.dumps({"status": "starting"})
     if path.startswith("/api/"):
-        return 503, "application/problem+json", json.dumps(PROBLEM)
+        return 503, "application/problem+json", json.dumps(PROBLEM | {"request_id": request_id})
     return 503, "text/html; charset=utf-8", PAGE
 
 
@@ -48,8 +50,10 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def _answer(self) -> None:
-        status, kind, body = answer(self.path)
+        request_id = new_identity()
+        status, kind, body = answer(self.path, request_id)
         self.send_response(status)
+        self.send_header("X-Request-ID", request_id)
         for name, value in self._headers(kind, body.encode()).items():
             self.send_header(name, value)
         self.end_headers()

@@ -32,6 +32,7 @@ from imsystem.embedded.prepare import MIGRATED_WITHIN_S
 from imsystem.embedded.starting import Starting
 from imsystem.embedded.workers import Revival, Worker
 from imsystem.env import BASE_DIR, env
+from imsystem.ops.lines import PROCESS_VARIABLE
 
 POLL_S = 0.02
 READY_WITHIN_S = 30.0
@@ -188,7 +189,7 @@ class Supervisor:
         return Child(
             f"web worker {number}",
             python_command("imsystem.embedded.web", str(descriptor), *mode),
-            env=self._environment(),
+            env=self._environment() | {PROCESS_VARIABLE: f"web worker {number}"},
             cwd=BASE_DIR,
             keep_open=[self.lock, descriptor],
         )

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Any, cast
 
 import uvicorn
 
@@ -20,8 +21,10 @@ from imsystem.embedded import UpError
 from imsystem.embedded.control import REFUSED, say_ready, wait_for_turn
 from imsystem.embedded.http import HttpProtocol
 from imsystem.embedded.prepare import prepare
+from imsystem.embedded.proxies import FromProxies
 from imsystem.embedded.setup import setup_django
 from imsystem.embedded.websocket import WebSocketProtocol
+from imsystem.ops import stdio
 
 # Whoever said nothing for so long is asked, and has so long to answer: a line that died is known
 # after 50 s. Clients say something each 25 s (chat/snapshot.py); those of the original never do.
@@ -81,8 +84,10 @@ def configuration() -> uvicorn.Config:
 
     from imsystem.asgi import application
 
+    trusted, served = settings.TRUSTED_PROXIES, cast(Any, application)
     return uvicorn.Config(
-        application,
+        # X-Forwarded-For and -Proto of these peers give a request its client and its scheme.
+        FromProxies(served, trusted) if trusted else served,
         interface="asgi3",
         loop="uvloop",
         # h11 refuses what proxies and servers may read differently (tests/hostile).
@@ -95,9 +100,7 @@ def configuration() -> uvicorn.Config:
         ws_ping_timeout=PONG_WITHIN_S,
         ws_per_message_deflate=False,
         lifespan="on",
-        # X-Forwarded-For and -Proto of these peers give a request its client and its scheme.
-        proxy_headers=bool(settings.TRUSTED_PROXIES),
-        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        proxy_headers=False,  # FromProxies
         server_header=False,
         access_log=False,
         log_config=None,  # Django's (settings.LOGGING)
@@ -107,6 +110,7 @@ def configuration() -> uvicorn.Config:
 
 
 def main(descriptor: int, mode: str = "", *external: str) -> int:
+    stdio.install()
     # As an exception, so that an interrupted migration gives its lock back.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     config = configuration()

@@ -13,6 +13,7 @@ from websockets.streams import StreamReader
 
 from imsystem.embedded.connections import current_connections
 from imsystem.embedded.inbox import Inbox
+from imsystem.http.identified import bare_answer
 from imsystem.ops import metrics
 from imsystem.realtime import close_codes
 from imsystem.realtime.wire import only_text_frame
@@ -21,10 +22,6 @@ from imsystem.realtime.wire import only_text_frame
 ENDED_WITHIN_S = 10.0
 # Frames that say nothing: pings, pongs, empty fragments. Clients send a ping every 20 s or so.
 MAX_IDLE_PER_S = 100
-TOO_LONG = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
-)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -85,7 +82,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._wait_for_message()
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self.handshake_complete = self.close_sent = True
-            self.transport.write(TOO_LONG)
+            self.transport.write(bare_answer("431 Request Header Fields Too Large"))
             self.transport.close()
         if self.close_sent or self.transport.is_closing():
             self._end_soon()

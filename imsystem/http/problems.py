@@ -1,6 +1,6 @@
 """Errors of the REST API as RFC 9457 problem documents.
 
-{type, title, status, detail, code, errors?}
+{type, title, status, detail, code, errors?, request_id}
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from imsystem.errors import AppError, BadRequest, TooLarge, Unavailable
+from imsystem.ops.lines import current_caller
 from imsystem.outage import is_outage
 
 CONTENT_TYPE = "application/problem+json"
@@ -63,6 +64,8 @@ def problem(
     }
     if errors:
         body["errors"] = errors
+    if request_id := current_caller().request_id:
+        body["request_id"] = request_id
     return body
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from imsystem.loops import background
 from imsystem.outage import is_outage
 
 logger = logging.getLogger(__name__)
@@ -24,12 +25,12 @@ def provide_chore(chore: Chore, *, every_s: float = EVERY_S) -> None:
 
 def start_chores() -> "list[asyncio.Task[None]]":
     """One task on the running loop for each chore."""
-    return [asyncio.ensure_future(_repeat(chore, every_s)) for chore, every_s in _chores.items()]
+    return [background(_repeat(chore, every_s)) for chore, every_s in _chores.items()]
 
 
 def run_soon(chore: Chore) -> None:
     """Runs a chore once, now. Called on the loop."""
-    task = asyncio.ensure_future(_run(chore))
+    task = background(_run(chore))
     _soon.add(task)
     task.add_done_callback(_soon.discard)
 

@@ -17,7 +17,7 @@ from imsystem.jobs.chores import start_chores
 from imsystem.jobs.running import run
 from imsystem.jobs.tasks import Queue, queues
 from imsystem.jobs.window import MANY, Window
-from imsystem.loops import PerLoop, call_on_loop
+from imsystem.loops import PerLoop, background, call_on_loop
 from imsystem.mongo.clients import Document
 from imsystem.outage import is_outage
 
@@ -74,7 +74,7 @@ class Lane:
                 self._start(claimed)
 
     def _start(self, job: Document) -> None:
-        task = asyncio.ensure_future(run(job, self.pool))
+        task = background(run(job, self.pool))
         self.running.add(task)
         task.add_done_callback(self._ended)
 
@@ -106,8 +106,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.lanes: dict[str, Lane] = {}
-        loop = asyncio.get_running_loop()
-        self._background = [*start_chores(), loop.create_task(_count_for_ever())]
+        self._background = [*start_chores(), background(_count_for_ever())]
         self._stopped = False
         self.open_lanes()
 
@@ -116,14 +115,14 @@ class Runner:
         for queue in queues.values():
             if queue.name not in self.lanes and not self._stopped:
                 lane = self.lanes[queue.name] = Lane(queue)
-                self._background.append(asyncio.get_running_loop().create_task(lane.work()))
+                self._background.append(background(lane.work()))
 
     async def stop(self) -> None:
         """Claims nothing more, and lets running jobs finish for DRAIN_S. Coroutines that have not
         are cancelled and given back; threads cannot be, so their leases run out."""
         self._stopped = True
-        for background in self._background:
-            background.cancel()
+        for each in self._background:
+            each.cancel()
         running = [task for lane in self.lanes.values() for task in lane.running]
         if running:
             _ended, late = await asyncio.wait(running, timeout=DRAIN_S)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from itertools import islice
 from typing import Generic, TypeVar
 
+from imsystem.loops import background
 from imsystem.mongo.clients import IN_AT_ONCE
 
 K = TypeVar("K", bound=Hashable)
@@ -53,7 +54,7 @@ class SharedReads(Generic[K, T]):
 
     def _start(self) -> None:
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._read_all())
+            self._task = background(self._read_all())
 
     async def _read_all(self) -> None:
         try:

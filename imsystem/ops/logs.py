@@ -1,6 +1,5 @@
 """Log lines: one event, one line, whatever a client put into it."""
 
-import json
 import logging
 import math
 import time
@@ -9,6 +8,8 @@ from typing import Any
 
 from django.db import IntegrityError
 from pymongo.errors import BulkWriteError, WriteError
+
+from imsystem.ops.lines import current_caller, json_line, one_line
 
 WARN_EVERY_S = 60.0
 
@@ -27,11 +28,6 @@ class Seldom:
             self._logger.warning(text, *arguments)
 
 
-def _one_line(text: str) -> str:
-    """Escapes line breaks and control characters (log injection, ANSI sequences)."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def _is_ours(record: logging.LogRecord) -> bool:
     """False for what clients do wrong (1,001 fields, no permission). Django gives a traceback for
     that too, and whoever wants could fill the log with them."""
@@ -46,7 +42,7 @@ def _chain(exc: BaseException | None) -> Iterator[BaseException]:
         exc = exc.__cause__ or exc.__context__
 
 
-def _without_documents(text: str, exc: BaseException | None) -> str:
+def without_documents(text: str, exc: BaseException | None) -> str:
     """A traceback without what MongoDB says of a write it refused: that quotes the document, which
     is a message or an address of somebody."""
     for each in _chain(exc):
@@ -59,30 +55,47 @@ class _Formatter(logging.Formatter):
     converter = staticmethod(time.gmtime)  # the day and hour of every server alike
 
     def formatException(self, ei: Any) -> str:
-        return _without_documents(super().formatException(ei), ei[1])
+        return without_documents(super().formatException(ei), ei[1])
 
 
 class PlainFormatter(_Formatter):
-    """`2026-11-22T10:00:00Z INFO imsystem.up: text`; only a traceback adds lines."""
+    """`2026-11-22T10:00:00Z INFO imsystem.up: text [request 5f…, 203.0.113.7]`.
+
+    Only a traceback adds lines. They are indented: none of them looks like an entry of its own,
+    whatever a client has put into the error's text.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ")
-        line = f"{stamp} {record.levelname} {record.name}: {_one_line(record.getMessage())}"
+        text = f"{one_line(record.getMessage())}{_whose(record)}"
+        line = f"{stamp} {record.levelname} {record.name}: {text}"
         if record.exc_info and _is_ours(record):
-            return f"{line}\n{self.formatException(record.exc_info)}"
+            trace = self.formatException(record.exc_info)
+            return "\n  ".join([line, *map(one_line, trace.splitlines())])
         return line
+
+
+def _connection_of(record: logging.LogRecord) -> str:
+    """The socket that a line is about, which need not be the one that is being served."""
+    return getattr(record, "connection_id", "") or current_caller().connection_id
+
+
+def _whose(record: logging.LogRecord) -> str:
+    caller, connection = current_caller(), _connection_of(record)
+    parts = [
+        f"request {caller.request_id}" if caller.request_id else "",
+        f"connection {connection}" if connection else "",
+        caller.client,
+    ]
+    told = ", ".join(filter(None, parts))
+    return f" [{told}]" if told else ""
 
 
 class JsonFormatter(_Formatter):
     """One JSON object a line, for log collectors."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
+        more = {"connection_id": _connection_of(record)}
         if record.exc_info and _is_ours(record):
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+            more["exception"] = self.formatException(record.exc_info)
+        return json_line(record.levelname, record.name, record.getMessage(), **more)

@@ -53,6 +53,7 @@ class Connection:
         "_waiting_bytes",
         "_write_frames",
         "_writer",
+        "connection_id",
         "declines",
         "topics",
         "user_identity",
@@ -64,8 +65,11 @@ class Connection:
         send: Send,
         abort: Callable[[], None],
         write_frames: WriteFrames | None = None,
+        *,
+        connection_id: str = "",
     ) -> None:
         self.user_identity = user_identity
+        self.connection_id = connection_id
         self.topics: set[Topic] = set()
         # The kinds of events (Deliver.category) it does not get; None until that is known: none.
         self.declines: frozenset[str] | None = None
@@ -142,7 +146,8 @@ class Connection:
     def _wait_in_line(self, message: dict[str, Any], size: int) -> None:
         """Counts what is there, not what comes: one long answer alone is no reason to cut."""
         if self._waiting_bytes >= MAX_WAITING_BYTES or len(self._waiting) >= MAX_WAITING_FRAMES:
-            logger.info("socket of %s is too far behind and is cut", self.user_identity)
+            told = {"connection_id": self.connection_id}  # the hub's task is not this socket's
+            logger.info("socket of %s is too far behind and is cut", self.user_identity, extra=told)
             self.cut(close_codes.TOO_FAR_BEHIND)
             return
         self._waiting.append(message)
@@ -184,7 +189,8 @@ class Connection:
             self._writer = None
 
     def _stop(self, exc: Exception) -> None:
-        logger.debug("socket of %s is gone: %r", self.user_identity, exc)
+        told = {"connection_id": self.connection_id}
+        logger.debug("socket of %s is gone: %r", self.user_identity, exc, extra=told)
         self.discard()
 
     def discard(self) -> None:

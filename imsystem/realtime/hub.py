@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from channels.layers import get_channel_layer
 
 from imsystem.ids import new_identity
-from imsystem.loops import PerLoop
+from imsystem.loops import PerLoop, background
 from imsystem.ops import metrics
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
@@ -227,9 +227,9 @@ class Hub:
         if not self._tasks:
             loop = asyncio.get_running_loop()
             self._last_beat = self._joined = loop.time()
-            self._receiving = loop.create_task(self._receive_for_ever())
+            self._receiving = background(self._receive_for_ever())
             work = (self._send_for_ever(), self._beat_for_ever())
-            self._tasks = [loop.create_task(part) for part in work]
+            self._tasks = [background(part) for part in work]
 
     async def stop(self) -> None:
         """Ends the background tasks (tests; a server simply exits)."""
@@ -327,7 +327,7 @@ class Hub:
                 await get_channel_layer().flush()
         except Exception as exc:
             logger.warning("the channel layer could not be reset: %r", exc)
-        self._receiving = loop.create_task(self._receive_for_ever())
+        self._receiving = background(self._receive_for_ever())
 
     def _stood_still(self, seconds: float) -> None:
         """This process did not run for so long: what came meanwhile is not read yet, so no beat is

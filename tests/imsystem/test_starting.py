@@ -35,7 +35,8 @@ def test_and_not_ready(url: str, path: str) -> None:
 
 def test_the_api_answers_a_problem_document(url: str) -> None:
     answer = httpx.post(f"{url}/api/v1/auth/login/", json={"account": "alice"})
-    assert (answer.status_code, answer.json()) == (503, PROBLEM)
+    told = PROBLEM | {"request_id": answer.headers["X-Request-ID"]}
+    assert (answer.status_code, answer.json()) == (503, told)
     assert answer.headers["Retry-After"] == "5"
     assert answer.headers["Content-Type"] == "application/problem+json"
 
