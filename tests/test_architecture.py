@@ -101,3 +101,16 @@ def test_input_never_meets_a_pattern() -> None:
         assert "__iexact" not in text, path
         assert "__regex" not in text, path
         assert "__iregex" not in text, path
+
+
+# Tasks of one request or one socket, which log in its name, and the parts of a job.
+OWN_TASKS = {"asgi_handler.py", "connection.py", "consumer.py", "draining.py", "running.py"}
+
+
+def test_background_tasks_log_in_nobodys_name() -> None:
+    """A task keeps the context it is started in: the identity of whoever came first."""
+    for path in modules():
+        if path.name not in OWN_TASKS and path.name != "loops.py":
+            text = path.read_text(encoding="utf-8")
+            assert "create_task(" not in text, f"{path}: imsystem.loops.background"
+            assert "ensure_future(" not in text, f"{path}: imsystem.loops.background"

@@ -33,6 +33,10 @@ PROBLEM: Json = {
             "description": "what is wrong, by field",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
+        "request_id": {
+            "type": "string",
+            "description": "the X-Request-ID of this answer: what the server's log calls it",
+        },
     },
     "required": ["type", "title", "status", "detail", "code"],
     "additionalProperties": False,

@@ -82,10 +82,10 @@ def is_json_line(line: str) -> bool:
         return False
 
 
-def as_json_line(text: str, logger: str, level: str = "INFO") -> str:
-    """The entry for a line that was printed: `warning: …` and `error: …` say how bad it is."""
+def as_json_line(text: str, process: str, level: str = "INFO") -> str:
+    """The entry for what a process printed: `warning: …` and `error: …` say how bad it is."""
     message = text.strip()
     for prefix, its_level in _PREFIXES.items():
         if message.startswith(prefix):
-            return json_line(its_level, logger, message.removeprefix(prefix))
-    return json_line(level, logger, message)
+            message, level = message.removeprefix(prefix), its_level
+    return json_line(level, process, message, process=process)

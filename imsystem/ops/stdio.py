@@ -45,12 +45,16 @@ class JsonLines(io.TextIOBase):
 
     def write(self, text: str) -> int:
         with self._lock:
-            whole, line_break, rest = (self._begun + text).rpartition("\n")
-            self._begun = rest
-            if line_break and whole.strip():
-                self._stream.write(as_json_line(whole, process_name(), self._level) + "\n")
-                self._stream.flush()
+            self._begun += text
+            if text.endswith("\n"):  # print() writes its text and the line break one by one
+                whole, self._begun = self._begun, ""
+                self._tell(whole)
         return len(text)
+
+    def _tell(self, text: str) -> None:
+        if text.strip():
+            self._stream.write(as_json_line(text, process_name(), self._level) + "\n")
+            self._stream.flush()
 
     def flush(self) -> None:
         self._stream.flush()

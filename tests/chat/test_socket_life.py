@@ -12,6 +12,7 @@ from chat import consumer, snapshot, sweep
 from chat.journal import Journal
 from imsystem.env import Rate
 from imsystem.mongo.clients import collection
+from imsystem.ops.logs import JsonFormatter
 from imsystem.realtime.admission import current_admission
 from imsystem.realtime.buckets import Buckets
 from imsystem.realtime.sockets import watched
@@ -149,9 +150,12 @@ async def test_a_failing_command_is_told_as_internal_and_hurts_nobody(
         raise ZeroDivisionError("a secret of ours")
 
     monkeypatch.setattr("chat.services.mark_read", fail)
+    caplog.handler.setFormatter(JsonFormatter())
     async with socket_of(cast.member) as member:
         error = await member.ask("room.read", room_identity=cast.room.pk, seq=1)
         assert error["code"] == "internal"
+        [line] = [told for told in caplog.text.splitlines() if "a command failed" in told]
+        assert json.loads(line)["connection_id"] == member.ready["connection_id"]
         assert "secret" not in json.dumps(error)
         assert (await member.ask("ping"))["type"] == "ack"
     assert "a secret of ours" in caplog.text
