@@ -9,6 +9,7 @@ other tools has the identity of the original, but as a rule another name (docs/o
 import hashlib
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import redis.exceptions
@@ -52,7 +53,13 @@ def name() -> str:
         if not _learning.locked():
             start_in_thread(learn)
         raise NameUnknown("the name of this installation is not known yet")
-    return load()
+    return _load_off_the_loop()
+
+
+def _load_off_the_loop() -> str:
+    """A management command's own loop may wait, but Django's connections refuse every loop."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(load).result()
 
 
 def load() -> str:
