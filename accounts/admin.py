@@ -34,7 +34,7 @@ admin.site.login_form = AdminLoginForm
 # What the form of a user stores; groups and permissions are stored by Django (save_related).
 CHANGEABLE = ("account", "email", "nickname", "sex", "is_active", "is_staff", "is_superuser")
 
-OWN_PAGES = _("For your own account, use the pages of your account.")
+OWN_PAGES = _("To change your own account, use your profile pages.")
 
 
 class UserForm(UserModelForm):
@@ -60,7 +60,7 @@ class UserForm(UserModelForm):
     def _free(self, field: str, value: str) -> str:
         """Django checks fields declared unique only; ours have their index in Meta."""
         if User.objects.filter(**{field: value}).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(_("Another user has this already."))
+            raise forms.ValidationError(_("Already taken by another user."))
         return value
 
 
@@ -135,7 +135,7 @@ class UserAdmin(AuditedAdmin):
     def has_superuser_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, User) and request.user.is_superuser
 
-    @admin.action(description=_("Switch two-factor authentication off"), permissions=["superuser"])
+    @admin.action(description=_("Turn off two-factor authentication"), permissions=["superuser"])
     def switch_two_factor_off(
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> HttpResponse | None:
@@ -143,7 +143,7 @@ class UserAdmin(AuditedAdmin):
         if "sure" not in request.POST:
             context = {
                 **self.admin_site.each_context(request),
-                "title": _("Switch two-factor authentication off"),
+                "title": _("Turn off two-factor authentication"),
                 "opts": self.opts,
                 "users": queryset,
                 "checkbox": ACTION_CHECKBOX_NAME,
@@ -152,9 +152,9 @@ class UserAdmin(AuditedAdmin):
         others = [user for user in list(queryset) if not self._is_own(request, user)]
         switched = [user for user in others if services.remove_two_factor(user=user)]
         for user in switched:
-            self.log_change(request, user, gettext("Two-factor authentication switched off."))
+            self.log_change(request, user, gettext("Two-factor authentication turned off."))
         names = ", ".join(user.account for user in switched) or "-"
-        self.message_user(request, gettext("Switched off for: %(names)s") % {"names": names})
+        self.message_user(request, gettext("Turned off for: %(names)s") % {"names": names})
         return None
 
     @admin.action(description=_("Delete account and personal data"), permissions=["superuser"])
@@ -195,7 +195,7 @@ class UserAdmin(AuditedAdmin):
             self.message_user(request, f"{account}: {exc.detail}", messages.ERROR)
         else:
             self.log_change(request, user, gettext("Account and personal data deleted."))
-            self.message_user(request, gettext("%(name)s is deleted.") % {"name": account})
+            self.message_user(request, gettext("%(name)s has been deleted.") % {"name": account})
 
 
 @admin.register(DeviceSession)

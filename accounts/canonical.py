@@ -66,10 +66,14 @@ def valid_account(text: str) -> str:
     """
     account = canonical_account(text)
     if account in RESERVED_ACCOUNTS or account.startswith(DELETED_PREFIX):
-        raise BadRequest(errors={"account": [_("This account name is reserved.")]})
+        raise BadRequest(errors={"account": [_("This username is reserved.")]})
     if ACCOUNT.fullmatch(account) is None:
         raise BadRequest(
-            errors={"account": [_("Use 1 to 32 letters a-z, digits, dots, dashes or underscores.")]}
+            errors={
+                "account": [
+                    _("Use 1 to 32 characters: letters a-z, digits, dots, hyphens or underscores.")
+                ]
+            }
         )
     return account
 

@@ -8,5 +8,5 @@ class Audience(models.TextChoices):
     """Whom a person allows something. Contacts are those with whom they have a conversation."""
 
     EVERYONE = "everyone", _("Everyone")
-    CONTACTS = "contacts", _("People I talk with")
+    CONTACTS = "contacts", _("People I chat with")
     NOBODY = "nobody", _("Nobody")

@@ -91,7 +91,9 @@ def start_cooldown(*, purpose: Purpose, email: str, place: str = "") -> None:
     key = f"{_key('code-sent', purpose, email)}:{_digest(place)}"
     redis = sync_redis()
     if not redis.set(key, 1, nx=True, ex=settings.CODE_COOLDOWN_S):
-        raise RateLimited(redis.ttl(key))
+        wait_s = max(1, redis.ttl(key))
+        told = _("A code was just sent. You can ask for another in %(seconds)s s.")
+        raise RateLimited(wait_s, told % {"seconds": wait_s})
 
 
 def issue(*, purpose: Purpose, email: str, place: str = "") -> str:
@@ -163,10 +165,10 @@ def consumed(*, purpose: Purpose, email: str, code: str, place: str = "") -> Ite
 
 def bad_code() -> BadRequest:
     """One answer for wrong, expired, used and voided codes."""
-    return BadRequest(errors={"code": [_("This code is wrong or no longer valid.")]})
+    return BadRequest(errors={"code": [_("This code is wrong or has expired.")]})
 
 
 def ask_here() -> BadRequest:
     """Somebody has used up the tries at codes that were asked for in other places."""
-    text = _("Too many wrong codes were entered. Ask for a new code on this device.")
+    text = _("Too many wrong codes. Request a new code on this device.")
     return BadRequest(errors={"code": [text]})

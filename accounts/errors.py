@@ -16,14 +16,14 @@ class BadCredentials(NotAuthenticated):
     """Unknown account, wrong password and deactivated account: one answer for all three."""
 
     code = "bad_credentials"
-    default_detail = _("The account or the password is not right.")
+    default_detail = _("Wrong username or password.")
 
 
 class OtpRequired(NotAuthenticated):
     """The password is right, and `user` has two-factor authentication: a code is asked for."""
 
     code = "otp_required"
-    default_detail = _("Enter the code of your authenticator app, or a recovery code.")
+    default_detail = _("Enter the code from your authenticator app, or a recovery code.")
 
     def __init__(self, user: User) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class BadOtp(NotAuthenticated):
     """Wrong, out of its time, or used before: one answer for all three."""
 
     code = "bad_otp"
-    default_detail = _("This code is wrong or was used already.")
+    default_detail = _("This code is wrong or has already been used.")
 
 
 class RegistrationClosed(Forbidden):

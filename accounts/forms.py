@@ -56,7 +56,7 @@ def _otp(help_text: Any, *, required: bool = True, **attrs: Any) -> forms.CharFi
 
 
 # Where either will do.
-_APP_OR_RECOVERY = _("The six digits of your authenticator app, or a recovery code.")
+_APP_OR_RECOVERY = _("The 6-digit code from your authenticator app, or a recovery code.")
 
 
 def _account(label: Any, autocomplete: str, **kwargs: Any) -> forms.CharField:
@@ -75,7 +75,7 @@ def _checked(rule: Callable[[str], str], text: str, field: str) -> str:
 
 
 class LoginForm(PageForm):
-    account = _account(_("Account or e-mail"), "username")
+    account = _account(_("Username or e-mail"), "username")
     password = _password(_("Password"), "current-password")
 
 
@@ -89,11 +89,11 @@ class AdminLoginForm(AdminAuthenticationForm):
     error_messages = {
         **AdminAuthenticationForm.error_messages,
         "invalid_login": _(
-            "Please enter the account and the password of a staff member, and the code if "
-            "two-factor authentication is on. A code is good once."
+            "Enter the username and password of a staff account, and the code if "
+            "two-factor authentication is on. Each code works once."
         ),
     }
-    otp = _otp(_("Only if you have two-factor authentication on."), required=False)
+    otp = _otp(_("Only if two-factor authentication is on for your account."), required=False)
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
@@ -122,10 +122,11 @@ class CodeForm(PageForm):
 class RegisterForm(CodeForm):
     code = _code()
     account = _account(
-        _("Account"),
+        _("Username"),
         "username",
         help_text=_(
-            "1 to 32 letters a-z, digits, dots, dashes or underscores. Others find you by it."
+            "1 to 32 characters: letters a-z, digits, dots, hyphens or "
+            "underscores. Other people can find you by it."
         ),
     )
     password = _password(_("Password"), "new-password")
@@ -133,7 +134,7 @@ class RegisterForm(CodeForm):
         label=_("Nickname"),
         required=False,
         max_length=64,
-        help_text=_("The name others see. You can change it at any time."),
+        help_text=_("The name other people see. You can change it at any time."),
         widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
     )
 
@@ -156,7 +157,7 @@ class ProfileForm(PageForm):
     language = forms.ChoiceField(
         label=_("Language"),
         choices=LANGUAGES,
-        help_text=_("Of these pages and of mails to you."),
+        help_text=_("For these pages and e-mails to you."),
     )
 
 
@@ -186,7 +187,7 @@ class ConfirmForm(OwnOtpForm, OwnPasswordForm):
 
 
 class PasswordForm(OwnOtpForm):
-    old_password = _password(_("Present password"), "current-password")
+    old_password = _password(_("Current password"), "current-password")
     new_password = _password(_("New password"), "new-password")
     field_order = ("old_password", "new_password", "otp")
 
@@ -203,9 +204,7 @@ class EmailForm(ConfirmForm, CodeForm):
 
 
 class DeleteForm(ConfirmForm):
-    account = _account(
-        _("Account"), "off", help_text=_("Type the name of your account, so that it is no slip.")
-    )
+    account = _account(_("Username"), "off", help_text=_("Type your username to confirm."))
     field_order = ("account", "password", "otp")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -214,30 +213,34 @@ class DeleteForm(ConfirmForm):
 
     def clean_account(self) -> str:
         if canonical_account(self.cleaned_data["account"]) != self._account:
-            raise forms.ValidationError(_("This is not the name of your account."))
+            raise forms.ValidationError(_("This is not your username."))
         return self._account
 
 
 class PrivacyForm(PageForm):
     who_may_add = forms.ChoiceField(
-        label=_("Who may add me"),
+        label=_("Who can add me"),
         choices=Audience.choices,
-        help_text=_("To groups, and to new conversations. You can start conversations yourself."),
+        help_text=_(
+            "Add you to groups and start conversations with you. You can always "
+            "start conversations yourself."
+        ),
     )
     who_sees_online = forms.ChoiceField(
-        label=_("Who sees that I am online"),
+        label=_("Who can see when I'm online"),
         choices=Audience.choices,
-        help_text=_("If nobody does, you do not see it of others either."),
+        help_text=_("If you choose “Nobody”, you can't see when others are online either."),
     )
     read_receipts = forms.TypedChoiceField(
         label=_("Read receipts"),
         choices=[("on", _("On")), ("off", _("Off"))],
         coerce=lambda chosen: chosen == "on",
         help_text=_(
-            "Others see how far you have read, and you see it of them. If off, neither is shown."
+            "Others can see how far you have read, and you can see how far they "
+            "have. If you turn this off, neither is shown."
         ),
     )
 
 
 class AppCodeForm(PageForm):
-    otp = _otp(_("The six digits that the app shows now."))
+    otp = _otp(_("The 6-digit code that the app shows now."))

@@ -52,7 +52,7 @@ def send_account_exists(*, to: str) -> None:
 
 def send_no_account(*, to: str) -> None:
     """In place of a code to reset a password, to an address that has no account."""
-    subject = _("There is no IMSystem account for this address")
+    subject = _("No IMSystem account for this address")
     _send(to, subject, "no_account", good_for_s=settings.CODE_TTL_S)
 
 
@@ -99,14 +99,14 @@ def send_new_device(user: User, *, device: str, ip: str, at: int, due_in_s: int 
 @_in_own_language
 def send_email_changed(user: User, *, old: str) -> None:
     """To the former address: whoever reads it may not be who changed it. The new one is masked."""
-    subject = _("Your IMSystem account has another e-mail address")
+    subject = _("The e-mail address of your IMSystem account was changed")
     _send(old, subject, "email_changed", good_for_s=NOTICE_GOOD_FOR_S, new=masked(user.email))
 
 
 @_in_own_language
 def send_account_deleted(user: User) -> None:
     """The last mail to somebody who leaves."""
-    _tell(user, _("Your IMSystem account is deleted"), "account_deleted")
+    _tell(user, _("Your IMSystem account has been deleted"), "account_deleted")
 
 
 @_in_own_language

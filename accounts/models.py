@@ -19,7 +19,7 @@ from imsystem.text import same_password
 
 
 class Sex(models.IntegerChoices):
-    UNKNOWN = 0, _("Not said")
+    UNKNOWN = 0, _("Prefer not to say")
     MALE = 1, _("Male")
     FEMALE = 2, _("Female")
 
@@ -44,7 +44,7 @@ class UserManager(BaseUserManager["User"]):
 class User(BasicModel, AbstractBaseUser, PermissionsMixin):
     """A person. `account` and `email` are canonical, so equality is an exact, indexed match."""
 
-    account = models.CharField(_("account"), max_length=32)
+    account = models.CharField(_("username"), max_length=32)
     nickname = models.CharField(_("nickname"), max_length=64)
     sex = models.SmallIntegerField(_("sex"), choices=Sex.choices, default=Sex.UNKNOWN)
     email = models.CharField(_("e-mail"), max_length=254)
@@ -56,10 +56,10 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
     password_set_at = models.BigIntegerField(default=now_ms, editable=False)
     deleted_at = models.BigIntegerField(null=True, default=None, editable=False)
     who_may_add = models.CharField(
-        _("who may add me"), max_length=8, choices=Audience.choices, default=Audience.EVERYONE
+        _("who can add me"), max_length=8, choices=Audience.choices, default=Audience.EVERYONE
     )
     who_sees_online = models.CharField(
-        _("who sees that I am online"),
+        _("who can see when I'm online"),
         max_length=8,
         choices=Audience.choices,
         default=Audience.EVERYONE,

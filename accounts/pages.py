@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from imsystem.errors import AppError, BadRequest, NotFound
@@ -23,6 +24,12 @@ class PageForm(Form):
 
     required_css_class = "required"
     error: AppError | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            told = _("%(field)s is required.") % {"field": field.label}
+            field.error_messages["required"] = told
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def _small(data: bytes) -> Image.Image:
         raise _too_many_pixels() from None
     # Pillow answers to damaged files with a dozen kinds of exceptions, IndexError among them.
     except Exception:
-        raise _refusal(_("This is no picture we can read. Use JPEG, PNG, WebP or GIF.")) from None
+        raise _refusal(_("We can't read this picture. Use JPEG, PNG, WebP or GIF.")) from None
 
 
 def _refusal(text: object) -> BadRequest:
@@ -69,7 +69,7 @@ def _refusal(text: object) -> BadRequest:
 
 
 def _too_many_pixels() -> BadRequest:
-    return _refusal(_("Use a picture of at most 40 megapixels."))
+    return _refusal(_("Pictures can have at most 40 megapixels."))
 
 
 def _check(image: Image.Image) -> None:
@@ -77,7 +77,7 @@ def _check(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise _too_many_pixels()
     if getattr(image, "n_frames", 1) > MAX_FRAMES:
-        raise _refusal(_("Use a picture that is not a film."))
+        raise _refusal(_("Animated pictures are not supported."))
 
 
 def _scaled(image: Image.Image) -> Image.Image:

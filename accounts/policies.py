@@ -43,7 +43,7 @@ def valid_nickname(text: str, *, official: bool = False) -> str:
     """
     name = _valid_name(text, field="nickname")
     if not official and _letters(name) in _OFFICIAL:
-        raise BadRequest(errors={"nickname": [_("This name is reserved. Choose another one.")]})
+        raise BadRequest(errors={"nickname": [_("This name is reserved. Choose another.")]})
     return name
 
 

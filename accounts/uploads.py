@@ -18,7 +18,7 @@ FIELDS = ("avatar", "file")
 # The lines around a part and other small fields of a form.
 FORM_BYTES = 16 * 1024
 MAX_BODY_BYTES = AVATAR_BYTES + FORM_BYTES
-TOO_LARGE = _("Use a picture of at most 5 MB.")
+TOO_LARGE = _("Pictures can be at most 5 MB.")
 
 
 def picture_in_body(request: HttpRequest) -> bytes:

@@ -40,9 +40,9 @@ class NotTheAccountValidator:
         names = {getattr(user, name, "").casefold() for name in ("account", "email")} - {""}
         if password.strip().casefold() in names:
             raise ValidationError(
-                _("The password may not be the account name or the e-mail address."),
+                _("The password must not be the username or the e-mail address."),
                 code="password_is_account",
             )
 
     def get_help_text(self) -> str:
-        return _("Your password may not be your account name or your e-mail address.")
+        return _("Your password must not be your username or your e-mail address.")

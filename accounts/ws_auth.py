@@ -33,13 +33,13 @@ class BadOrigin(Forbidden):
     """A page of another site tries to use the browser's cookie."""
 
     code = "bad_origin"
-    default_detail = _("This origin may not open a connection.")
+    default_detail = _("Connections from this origin are not allowed.")
 
 
 class BadRenewal(Forbidden):
     """The token is not a valid access token of the socket's own device session."""
 
-    default_detail = _("This token does not renew this connection.")
+    default_detail = _("This token cannot renew this connection.")
 
 
 async def authenticate(scope: dict[str, Any]) -> SocketUser:

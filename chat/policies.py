@@ -21,7 +21,9 @@ def valid_data(data: str) -> str:
     """Returns the text unchanged. Raises BadRequest if nothing of it is visible, or TooLarge."""
     if len(data) > MESSAGE_LENGTH:
         raise TooLarge(
-            format_lazy(_("A message has at most {most} characters."), most=f"{MESSAGE_LENGTH:,}")
+            format_lazy(
+                _("A message can have at most {most} characters."), most=f"{MESSAGE_LENGTH:,}"
+            )
         )
     if "\x00" in data or is_blank(data):
         raise BadRequest(errors={"data": [_("Write something first.")]})
@@ -32,7 +34,7 @@ def valid_client_id(client_id: str) -> str:
     """Returns the client's own id of a message. Raises BadRequest unless it consists of 1 to 64
     printable ASCII characters."""
     if _CLIENT_ID.fullmatch(client_id) is None:
-        raise BadRequest(errors={"client_id": [_("Use 1 to 64 letters, digits and signs.")]})
+        raise BadRequest(errors={"client_id": [_("Use 1 to 64 ASCII letters, digits or symbols.")]})
     return client_id
 
 
@@ -40,11 +42,11 @@ def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
     """Own text, within EDIT_WINDOW_S by the server's clock, unless muted or recalled."""
     may_send(access, now)
     if message["user_identity"] != access.user_identity:
-        raise Forbidden(_("You can edit your own messages only."))
+        raise Forbidden(_("You can only edit your own messages."))
     if message["recalled_at"] is not None:
-        raise Forbidden(_("This message was recalled."))
+        raise Forbidden(_("This message was unsent."))
     if now - message["created_at"] > settings.EDIT_WINDOW_S * 1_000:
-        raise Forbidden(_("This message is too old to be edited."))
+        raise Forbidden(_("This message is too old to edit."))
 
 
 def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
@@ -55,7 +57,7 @@ def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
     if access.rank >= RANK[Role.ADMIN]:
         return
     if message["user_identity"] != access.user_identity:
-        raise Forbidden(_("You can recall your own messages only."))
+        raise Forbidden(_("You can only unsend your own messages."))
     too_old = now - message["created_at"] > settings.RECALL_WINDOW_S * 1_000
     if too_old and message["recalled_at"] is None:
-        raise Forbidden(_("This message is too old to be recalled."))
+        raise Forbidden(_("This message is too old to unsend."))

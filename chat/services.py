@@ -80,7 +80,7 @@ async def _must_be_readable(message_identity: str, standing: Access) -> None:
         document = {"room_identity": "", "seq": 0}
     same = document["room_identity"] == standing.room_identity
     if not (same and may_read(standing.floor_seq, document["seq"])):
-        raise BadRequest(errors={"reply_to": [_("There is no such message in this room.")]})
+        raise BadRequest(errors={"reply_to": [_("There is no such message in this conversation.")]})
 
 
 async def edit_message(*, user_identity: str, message_identity: str, data: str) -> MessagePayload:

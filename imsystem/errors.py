@@ -58,14 +58,14 @@ class Forbidden(AppError):
 
     code = "forbidden"
     status = 403
-    default_detail = _("You are not allowed to do this.")
+    default_detail = _("You don't have permission to do this.")
 
 
 class Muted(Forbidden):
     """The caller is muted in this room."""
 
     code = "muted"
-    default_detail = _("You are muted in this room.")
+    default_detail = _("You are muted in this group.")
 
 
 class OtherUser(AppError):
@@ -73,7 +73,7 @@ class OtherUser(AppError):
 
     code = "other_user"
     status = 409
-    default_detail = _("This browser is signed in as another user now. Nothing was done.")
+    default_detail = _("This browser is now signed in as another user. Nothing was changed.")
 
 
 class NotFound(AppError):
@@ -105,7 +105,7 @@ class RateLimited(AppError):
 
     code = "rate_limited"
     status = 429
-    default_detail = _("Too many requests. Please wait a moment.")
+    default_detail = _("Too many requests. Please try again later.")
 
     def __init__(self, retry_after: int, detail: Text | None = None) -> None:
         super().__init__(detail)
@@ -117,5 +117,5 @@ class Unavailable(AppError):
 
     code = "unavailable"
     status = 503
-    default_detail = _("The service is not available at the moment. Please try again.")
+    default_detail = _("The service is unavailable at the moment. Please try again.")
     retry_after = 2

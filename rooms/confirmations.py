@@ -21,21 +21,21 @@ class Question(NamedTuple):
 
 _OF_THE_ROOM = {
     "leave": (
-        _("Leave this room?"),
-        _("You will no longer get its messages. To come back you need its number."),
-        _("Leave the room"),
+        _("Leave this group?"),
+        _("You will no longer receive its messages. To come back, you need the group number."),
+        _("Leave group"),
     ),
     "delete": (
-        _("Delete this room?"),
-        _("Nobody can read or write in it any more. This cannot be undone."),
-        _("Delete for everybody"),
+        _("Delete this group?"),
+        _("Nobody will be able to read or write in it any more. This cannot be undone."),
+        _("Delete group"),
     ),
 }
 _OF_A_MEMBER = {
     "remove": (
         _("Remove this member?"),
         _("%(name)s will no longer be able to read or write here."),
-        _("Remove from the room"),
+        _("Remove from group"),
     ),
     "ban": (
         _("Remove and ban this member?"),
@@ -44,7 +44,7 @@ _OF_A_MEMBER = {
     ),
     "make_owner": (
         _("Transfer ownership?"),
-        _("%(name)s will own this room, and you will be an admin. Only they can give it back."),
+        _("%(name)s will own this group, and you will be an admin. Only they can give it back."),
         _("Transfer ownership"),
     ),
 }

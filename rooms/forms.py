@@ -16,7 +16,7 @@ class RoomForm(PageForm):
         label=_("Description"),
         required=False,
         max_length=MAX_INFO,
-        help_text=_("What the room is about. Everybody who knows its number can read this."),
+        help_text=_("What the group is about. Anyone who knows the group number can read this."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -28,18 +28,18 @@ class SettingsForm(RoomForm):
 
 class NumberForm(PageForm):
     number = forms.CharField(
-        label=_("Room number"),
+        label=_("Group number"),
         max_length=32,
-        help_text=_("6 to 9 digits. Somebody who is in the room can tell you."),
+        help_text=_("6 to 9 digits. Ask someone who is in the group."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
 
 
 class PersonForm(PageForm):
     account = forms.CharField(
-        label=_("Account"),
+        label=_("Username"),
         max_length=254,
-        help_text=_("The exact account name, not the nickname."),
+        help_text=_("The exact username, not the nickname."),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),

@@ -69,8 +69,8 @@ class Departure(BasicModel):
 
     class Meta:
         db_table = "room_departure"
-        verbose_name = _("departure")
-        verbose_name_plural = _("departures")
+        verbose_name = _("former member")
+        verbose_name_plural = _("former members")
 
     def __str__(self) -> str:
         return f"{self.user_identity} from {self.room_identity}"
@@ -131,7 +131,6 @@ class Member(BasicModel):
     def __str__(self) -> str:
         return f"{self.user_id} in {self.room_id}"
 
-    @property
-    def unread_after(self) -> int:
-        """The seq after which others' messages are unread."""
-        return max(self.read_seq, self.joined_seq)
+    def unread(self, last_seq: int) -> int:
+        """Messages after what was read and after joining; computed, so it cannot stick."""
+        return max(0, last_seq - max(self.read_seq, self.joined_seq))

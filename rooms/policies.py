@@ -82,7 +82,7 @@ def may_join(rule: str, ban: str) -> None:
     if ban:
         raise Forbidden(REMOVED)
     if rule != JoinRule.OPEN:
-        raise Forbidden(_("This group takes new members by invitation only."))
+        raise Forbidden(_("This group is open by invitation only."))
 
 
 def may_be_let_in(ban: str) -> None:
@@ -95,7 +95,7 @@ def may_leave(access: Access, kind: str) -> None:
     """Everybody but the owner, who hands the room over (or deletes it) first."""
     must_be_group(kind)
     if access.role == Role.OWNER:
-        raise Forbidden(_("Hand the room over to another member first, or delete it."))
+        raise Forbidden(_("Transfer ownership to another member first, or delete the group."))
 
 
 def may_be_added(audience: str, *, contact: bool) -> None:
@@ -104,7 +104,7 @@ def may_be_added(audience: str, *, contact: bool) -> None:
     `contact`: the two have a conversation.
     """
     if not includes(audience, contact=contact):
-        raise Forbidden(_("This person does not want to be added."))
+        raise Forbidden(_("This person's privacy settings don't allow this."))
 
 
 def sees_receipts(viewer: "User", member: "User") -> bool:
@@ -115,23 +115,23 @@ def sees_receipts(viewer: "User", member: "User") -> bool:
 def must_be_group(kind: str) -> None:
     """Direct conversations have exactly two members and no settings."""
     if kind != Kind.GROUP:
-        raise BadRequest(_("This is possible in groups only."))
+        raise BadRequest(_("This is only possible in groups."))
 
 
 def must_have_place(members: int, cap: int) -> None:
     """`members` with those who are coming; `cap` 0 for no limit."""
     if 0 < cap < members:
-        raise Forbidden(_("This room is full."))
+        raise Forbidden(_("This group is full."))
 
 
 def may_be_in(rooms: int, cap: int) -> None:
     """`rooms` with the one that is being entered; `cap` 0 for no limit. What a client is told when
     it connects, and may ask for at once, grows with every room of its user."""
     if 0 < cap < rooms:
-        raise Forbidden(_("You are in too many rooms. Leave one first."))
+        raise Forbidden(_("You are in too many groups. Leave one first."))
 
 
 def may_be_put_in(rooms: int, cap: int) -> None:
     """The same for somebody who is added by another."""
     if 0 < cap < rooms:
-        raise Forbidden(_("This person is in too many rooms."))
+        raise Forbidden(_("This person is in too many groups."))

@@ -15,7 +15,7 @@ def valid_name(text: str) -> str:
     """The trimmed name; BadRequest when it is blank, too long or not one line."""
     name = text.strip()
     if is_blank(name):
-        raise BadRequest(errors={"name": [_("Give the room a name.")]})
+        raise BadRequest(errors={"name": [_("Give the group a name.")]})
     if len(name) > MAX_NAME or not is_plain_line(name):
         raise BadRequest(errors={"name": [_("Use one line of at most 64 characters.")]})
     return name

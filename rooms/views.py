@@ -45,7 +45,7 @@ def _find_room(request: HttpRequest, user: User, form: PageForm) -> RoomCard | N
         with service_errors(form):
             return selectors.lookup(user, form.cleaned_data["number"], client_ip(request))
     except NotFound:
-        form.add_error("number", _("There is no room with this number."))
+        form.add_error("number", _("No group with this number."))
     return None
 
 
@@ -79,7 +79,7 @@ def _find_person(request: HttpRequest, user: User, account: str) -> User:
     try:
         return person_by_account(user, account, client_ip(request))
     except NotFound:
-        message = _("There is nobody with this account name.")
+        message = _("No user with this username.")
         raise BadRequest(errors={"account": [message]}) from None
 
 
@@ -153,13 +153,13 @@ def _update(user: User, identity: str, request: HttpRequest) -> HttpResponse:
 
 def _leave(user: User, identity: str, request: HttpRequest) -> HttpResponse:
     services.leave(user=user, room_identity=identity)
-    messages.success(request, _("You have left the room."))
+    messages.success(request, _("You left the group."))
     return redirect("chat:index")
 
 
 def _delete(user: User, identity: str, request: HttpRequest) -> HttpResponse:
     services.delete_room(user=user, room_identity=identity)
-    messages.success(request, _("The room is deleted."))
+    messages.success(request, _("The group has been deleted."))
     return redirect("chat:index")
 
 

@@ -21,7 +21,7 @@ from imsystem.mongo.retry import retry_when_overtaken
 USERS = "user_basic"
 # A superuser without `is_staff` cannot open the administration, and so could help nobody.
 ADMINISTRATOR: Document = {"is_superuser": True, "is_staff": True, "is_active": True}
-ONLY_ADMINISTRATOR = _("This is the only administrator. Make somebody else one first.")
+ONLY_ADMINISTRATOR = _("This is the only administrator. Make someone else an administrator first.")
 
 
 def change_account(*, actor: User, user: User, **changes: Any) -> User:
@@ -52,7 +52,7 @@ def _store_as_judged(actor: User, user: User, changes: dict[str, Any]) -> None:
     """Stores the changes unless the rights of either have changed since they were judged."""
     judged = {name: getattr(user, name) for name in STANDING}
     if not store_standing(user.pk, changes, judged=judged, actor=actor):
-        raise Forbidden(_("Somebody has just changed this account. Look at it again."))
+        raise Forbidden(_("Someone else has just changed this account. Please check it again."))
 
 
 def store_standing(

@@ -37,7 +37,7 @@ def _store(user: User, email: str) -> None:
     try:
         changed = active.update(email=email, updated_at=now_ms())
     except IntegrityError:
-        taken = _("This address has an account already.")
+        taken = _("An account with this address already exists.")
         raise BadRequest(errors={"email": [taken]}) from None
     if changed != 1:
         raise NotAuthenticated

@@ -44,7 +44,7 @@ def update_profile(
 
 def _valid_sex(sex: int) -> int:
     if sex not in Sex.values:
-        raise BadRequest(errors={"sex": [_("Use 0 (not said), 1 (male) or 2 (female).")]})
+        raise BadRequest(errors={"sex": [_("Use 0 (not specified), 1 (male) or 2 (female).")]})
     return sex
 
 

@@ -36,5 +36,5 @@ def confirm_password(user: User, password: str, *, field: str = "password") -> N
     tries = password_tries_of(user)
     tries.take()
     if not password_matches(user, password):
-        raise BadRequest(errors={field: [_("This is not your present password.")]})
+        raise BadRequest(errors={field: [_("This is not your current password.")]})
     tries.forgive()

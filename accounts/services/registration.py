@@ -101,5 +101,5 @@ def taken(account: str) -> BadRequest:
     """Says which of the two values that belong to one user only somebody else has: the account
     name, or else the address."""
     if User.objects.filter(account=account).exists():
-        return BadRequest(errors={"account": [_("This account name is taken.")]})
-    return BadRequest(errors={"email": [_("This address has an account already.")]})
+        return BadRequest(errors={"account": [_("This username is taken.")]})
+    return BadRequest(errors={"email": [_("An account with this address already exists.")]})

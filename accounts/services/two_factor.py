@@ -57,7 +57,7 @@ def _keep_unconfirmed(user: User, sealed: str) -> None:
         TwoFactor(user=user, secret=sealed).save(force_insert=True)
     except IntegrityError:  # it is on, or was begun at the same moment
         if not unconfirmed.update(**fresh):
-            raise BadRequest(_("Two-factor authentication is on already.")) from None
+            raise BadRequest(_("Two-factor authentication is already on.")) from None
 
 
 def confirm_two_factor(*, user: User, otp: str) -> list[str]:
@@ -68,7 +68,7 @@ def confirm_two_factor(*, user: User, otp: str) -> list[str]:
     """
     begun = TwoFactor.objects.filter(user=user, confirmed_at=None).first()
     if begun is None:
-        raise BadRequest(_("Begin with your password: there is nothing to confirm."))
+        raise BadRequest(_("Enter your password first: there is nothing to confirm yet."))
     tries = otp_tries_of(user)
     tries.take()
     step = app_step(begun, otp)

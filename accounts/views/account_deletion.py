@@ -42,6 +42,6 @@ def delete(request: HttpRequest) -> HttpResponse:
             given = {name: form.cleaned_data.get(name, "") for name in ("password", "otp")}
             services.delete_own_account(user=user, **given)
             auth.logout(request)
-            messages.success(request, _("Your account is deleted."))
+            messages.success(request, _("Your account has been deleted."))
             return redirect("accounts:login")
     return render_form(request, "accounts/delete.html", form)

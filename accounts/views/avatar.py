@@ -28,10 +28,10 @@ def change(request: HttpRequest) -> HttpResponse:
     try:
         if request.POST.get("action") == "remove":
             services.remove_avatar(user=user)
-            messages.success(request, _("Your picture is removed."))
+            messages.success(request, _("Profile picture removed."))
         else:
             services.set_avatar(user=user, data=picture_in_form(request.FILES))
-            messages.success(request, _("Your picture is changed."))
+            messages.success(request, _("Profile picture changed."))
     except AppError as exc:
         messages.error(request, sentence(exc))
     return redirect("accounts:profile")

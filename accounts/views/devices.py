@@ -46,12 +46,12 @@ def _carry_out(request: HttpRequest, user: User, current: DeviceSession | None) 
     if action == "rename":
         name = request.POST.get("name", "").strip()
         services.rename_session(user=user, session_identity=identity, name=name)
-        return _("The name is saved.") if name else _("The name is removed.")
+        return _("Name saved.") if name else _("Name removed.")
     if action == "sign_out_others":
         services.revoke_all(user=user, except_session=current)
-        return _("All other devices are signed out.")
+        return _("All other devices have been signed out.")
     services.revoke_session(user=user, session_identity=identity)
-    return _("The device is signed out.")
+    return _("The device has been signed out.")
 
 
 def _row(session: DeviceSession, current: DeviceSession | None) -> dict[str, Any]:

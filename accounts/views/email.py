@@ -33,6 +33,6 @@ def change(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
             services.change_email(user=user, **form.cleaned_data)
-            messages.success(request, _("Your e-mail address is changed."))
+            messages.success(request, _("Your e-mail address has been changed."))
             return redirect("accounts:profile")
     return render_form(request, TEMPLATE, form)

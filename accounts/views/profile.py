@@ -52,6 +52,8 @@ def password_change(request: HttpRequest) -> HttpResponse:
             current = sessions.current_session(request)
             services.change_password(user=user, keep_session=current, **form.cleaned_data)
             sessions.renew_browser_session(request, user)
-            messages.success(request, _("Your password is changed. Other devices are signed out."))
+            messages.success(
+                request, _("Your password has been changed. Other devices have been signed out.")
+            )
             return redirect("accounts:profile")
     return render_form(request, "accounts/password_change.html", form)

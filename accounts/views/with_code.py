@@ -114,6 +114,6 @@ def password_reset(request: HttpRequest) -> HttpResponse:
                 device_token=trusted_devices.token_of(request),
             )
             trusted_devices.trust(request, user)
-            messages.success(request, _("Your password is set. Sign in with it."))
+            messages.success(request, _("Your new password is set. Sign in with it."))
             return redirect("accounts:login")
     return render_form(request, template, form)

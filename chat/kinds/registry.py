@@ -73,7 +73,7 @@ def preview(message: Said | None) -> str:
     if not message:
         return ""
     if message["recalled_at"] is not None:
-        return _now("Message recalled")
+        return _now("Message unsent")
     kind = _kinds.get(message["kind"])
     line = kind.preview(message) if kind else _now("Message")
     return Truncator(" ".join(line.split())).chars(PREVIEW_LENGTH)

@@ -110,7 +110,7 @@ class _Tar:
             self._tar = tarfile.open(path, "r:")  # noqa: SIM115 -- close() closes it
             self._members = {member.name: member for member in self._tar if member.isreg()}
         except tarfile.TarError as exc:
-            text = _("%(name)s is no readable tar file.") % {"name": path.name}
+            text = _("%(name)s is not a readable tar file.") % {"name": path.name}
             raise BackupError(text) from exc
 
     def open(self, name: str) -> IO[bytes]:
@@ -143,7 +143,7 @@ def read_manifest(archive: Archive) -> Manifest:
             content = file.read(MAX_MANIFEST_BYTES)
     except BackupError:
         raise BackupError(
-            _("This is no finished backup: it has no manifest. Run the backup again to finish it.")
+            _("This backup is not finished: it has no manifest. Run the backup again to finish it.")
         ) from None
     try:
         found = msgspec.json.decode(content)["format"]
@@ -164,7 +164,9 @@ def read_manifest(archive: Archive) -> Manifest:
 def part_path(collection: str) -> str:
     """Where a collection's file lies. Raises BackupError for a name that is not a collection's."""
     if not _COLLECTION.fullmatch(collection) or collection in NEVER_RESTORED:
-        raise BackupError(_("The backup names a collection %(name)r.") % {"name": collection})
+        raise BackupError(
+            _("The backup contains an unexpected collection, %(name)r.") % {"name": collection}
+        )
     return f"collections/{collection}.ndjson"
 
 
@@ -173,7 +175,7 @@ def file_path(name: str) -> str:
     parts = name.split("/")
     bad = any(part in ("", ".", "..") for part in parts) or not name.isprintable()
     if bad or "\\" in name or ":" in name or len(name.encode()) > _MAX_NAME_BYTES:
-        raise BackupError(_("The backup names a file %(name)r.") % {"name": name})
+        raise BackupError(_("The backup contains an unexpected file, %(name)r.") % {"name": name})
     return f"files/{name}"
 
 

@@ -74,7 +74,7 @@ def _make_directories(top: Path, directory: Path) -> None:
     """Makes a directory below `top`. Raises BackupError when a link leads out of it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not directory.resolve().is_relative_to(top.resolve()):
-        raise BackupError(_("%(path)s leads out of its place.") % {"path": directory})
+        raise BackupError(_("%(path)s points outside its directory.") % {"path": directory})
 
 
 def _transfer(source: IO[bytes], target: IO[bytes]) -> tuple[str, int]:

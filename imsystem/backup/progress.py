@@ -90,7 +90,7 @@ def amount(documents: int, count: int) -> str:
 @contextmanager
 def one_line() -> Iterator[None]:
     """Turns what can go wrong inside into the one line of a CommandError."""
-    again = _("Run the same command again to go on.")
+    again = _("Run the same command again to continue.")
     try:
         yield
     except BackupError as exc:
@@ -102,6 +102,6 @@ def one_line() -> Iterator[None]:
         raise CommandError(f"{exc.strerror}{place}. {again}") from exc
     except Exception as exc:
         if is_outage(exc):
-            text = _("The databases do not answer. Is the system running?")
+            text = _("The databases are not responding. Is the system running?")
             raise CommandError(f"{text} {again}") from exc
         raise

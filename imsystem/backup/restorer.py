@@ -69,8 +69,8 @@ def _phase(target: Target, manifest: Manifest, *, replace: bool) -> str:
         return "clear" if half_migrated or migrated_on else str(state["phase"])
     if not replace and (contents := target.contents()):
         text = _(
-            "The database %(name)s is not empty: %(contents)s. Name another one with MONGODB_NAME "
-            "or MONGODB_URL, or erase it with --replace."
+            "The database %(name)s is not empty: %(contents)s. Choose another one "
+            "with MONGODB_NAME or MONGODB_URL, or erase it with --replace."
         )
         counts = ", ".join(f"{name} {count}" for name, count in contents.items())
         raise BackupError(text % {"name": target.name, "contents": counts})
@@ -99,7 +99,7 @@ def _documents(file: IO[bytes], part: Part) -> Iterator[bytes]:
         try:
             lines.decode(line)
         except ValueError as exc:
-            text = _("%(name)s is damaged: line %(number)s is no document.")
+            text = _("%(name)s is damaged: line %(number)s is not a document.")
             raise BackupError(text % {"name": part.name, "number": number}) from exc
         yield line
 
@@ -180,7 +180,7 @@ class Restorer:
         listed = self._manifest.files
         self._progress.part(FILES, listed.documents)
         if listed.documents and top is None:
-            raise BackupError(_("The backup has files, and MEDIA_ROOT is not set."))
+            raise BackupError(_("The backup contains files, but MEDIA_ROOT is not set."))
         with self._archive.open(FILES) as file:
             for entry in media.files_of(file):
                 with self._archive.open(file_path(entry.name)) as source:

@@ -100,7 +100,7 @@ class Target:
         there = {row["_id"] for row in found}
         for identity, error in refused.items():
             if error["code"] != DUPLICATE or identity not in there:
-                text = _("%(collection)s refuses document %(identity)s (code %(code)s).")
+                text = _("%(collection)s rejected document %(identity)s (code %(code)s).")
                 values = {"collection": collection, "identity": identity, "code": error["code"]}
                 raise BackupError(text % values)
 
@@ -111,8 +111,9 @@ class Target:
         known = MigrationExecutor(connection).loader.graph.nodes
         if unknown := [".".join(key) for key in migrations if tuple(key) not in known]:
             text = _(
-                "This backup was made by version %(version)s, which this one cannot read "
-                "(unknown: %(unknown)s). Install that version, restore, then upgrade."
+                "This backup was made by version %(version)s, which this version "
+                "cannot read (unknown: %(unknown)s). Install that version, restore, "
+                "then upgrade."
             )
             raise BackupError(text % {"version": version, "unknown": ", ".join(unknown)})
 

@@ -118,7 +118,7 @@ def _decoded(name: str, line: bytes) -> Document:
 
 
 def _changed(name: str) -> BackupError:
-    text = _("%(name)s was changed since it was written. Remove the backup and begin anew.")
+    text = _("%(name)s has changed since it was written. Delete the backup and start again.")
     return BackupError(text % {"name": name})
 
 
@@ -130,7 +130,7 @@ def _new_state() -> State:
         text = _("The database %(name)s is empty. Check MONGODB_URL and MONGODB_NAME.")
         raise BackupError(text % {"name": name})
     if Target().state():
-        text = _("A restore into the database %(name)s is not finished. Run it again first.")
+        text = _("A restore into the database %(name)s has not finished. Run it again first.")
         raise BackupError(text % {"name": name})
     identity = new_identity()
     return State(format=FORMAT, identity=identity, started_at=now_ms(), migrations=applied, done={})
@@ -162,7 +162,7 @@ class Writer:
             return msgspec.json.decode(path.read_bytes(), type=State)
         except msgspec.DecodeError as exc:
             raise BackupError(
-                _("%(path)s is damaged. Remove the backup and begin anew.") % {"path": path}
+                _("%(path)s is damaged. Delete the backup and start again.") % {"path": path}
             ) from exc
 
     def _save(self, current: Part | None) -> None:
@@ -281,7 +281,7 @@ def _free(place: Path) -> Path:
     """The directory to write into for a backup at `place`."""
     packed = place.suffix == ".tar"
     if place.exists() and (packed or (place / MANIFEST).exists()):
-        text = _("%(place)s holds a finished backup. Name a place that is free.")
+        text = _("%(place)s already contains a finished backup. Choose another place.")
         raise BackupError(text % {"place": place})
     return place.with_name(f"{place.name}.partial") if packed else place
 
@@ -292,7 +292,7 @@ def _own_directory(work: Path) -> Iterator[None]:
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     strangers = {path.name for path in work.iterdir()} - {LOCK, "collections", "files"}
     if strangers and not (work / STATE).exists():
-        text = _("%(place)s is not empty. Name a place that is free.")
+        text = _("%(place)s is not empty. Choose another place.")
         raise BackupError(text % {"place": work})
     work.chmod(0o700)
     (work / "collections").mkdir(mode=0o700, exist_ok=True)

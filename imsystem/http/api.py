@@ -19,7 +19,7 @@ def query_of(request: Request, serializer: type[Serializer[Any]]) -> dict[str, A
     given = request.query_params
     doubled = [name for name in given if len(given.getlist(name)) > 1]
     if doubled:
-        raise ValidationError({name: [_("Give this parameter once.")] for name in doubled})
+        raise ValidationError({name: [_("Use this parameter only once.")] for name in doubled})
     return _checked(serializer, given.dict())
 
 

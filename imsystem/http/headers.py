@@ -65,7 +65,7 @@ class UnknownProxy(BadRequest):
 
     code = "unknown_proxy"
     default_detail = _(
-        "The server does not know the proxy in front of it. Its log says what to do."
+        "The server does not trust the proxy in front of it. Its log says what to do."
     )
 
 

@@ -36,7 +36,7 @@ class UnknownType(AppError):
 
     code = "unknown_type"
     status = 400
-    default_detail = _("There is no such command.")
+    default_detail = _("Unknown command.")
 
 
 class Rejected(Exception):

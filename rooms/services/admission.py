@@ -62,14 +62,14 @@ def people(identities: Sequence[str], field: str, by: User) -> list[User]:
     """The active users of these identities, each once; BadRequest names an unknown one, and the
     user `by` waits after too many of these (RateLimited)."""
     if len(identities) > MAX_MEMBERS_AT_ONCE:
-        raise BadRequest(errors={field: [_("These are too many people at once.")]})
+        raise BadRequest(errors={field: [_("Too many people at once.")]})
     wanted = list(dict.fromkeys(identities))
     if not all(is_identity(identity) for identity in wanted):
-        raise BadRequest(errors={field: [_("There is no such user.")]})
+        raise BadRequest(errors={field: [_("User not found.")]})
     with guessing(by.pk, misses=BadRequest):
         found = User.objects.filter(is_active=True).in_bulk(wanted)
         if len(found) != len(wanted):
-            raise BadRequest(errors={field: [_("There is no such user.")]})
+            raise BadRequest(errors={field: [_("User not found.")]})
     return [found[identity] for identity in wanted]
 
 

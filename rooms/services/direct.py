@@ -9,7 +9,7 @@ from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity
 from rooms import announce, policies
 from rooms.choices import Kind
-from rooms.heads import Head, head_of_joined
+from rooms.heads import Head, heads_from_thread
 from rooms.identity import direct_identity
 from rooms.models import Member, Room
 from rooms.services.admission import NEW_ROOMS, enter, insert_room, must_fit
@@ -25,7 +25,7 @@ def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
     """
     peer = person(user, peer_identity)
     if peer.pk == user.pk:
-        raise BadRequest(_("You cannot start a conversation with yourself."))
+        raise BadRequest(_("You can't start a conversation with yourself."))
     identity = direct_identity(user.pk, peer.pk)
     if not Member.objects.filter(room_id=identity, user_id=peer.pk).exists():
         policies.may_be_added(peer.who_may_add, contact=False)
@@ -49,9 +49,8 @@ def _complete(room: Room, pair: tuple[User, User], *, created: bool) -> None:
     started = dict(Member.objects.filter(room_id=room.pk).values_list("user_id", "joined_seq"))
     if len(started) == len(pair):
         return
-    since = min(started.values(), default=None)
-    head = Head() if created else head_of_joined(room.pk, since)
-    since = head.last_seq if since is None else since
+    head = Head() if created else heads_from_thread([room.pk])[room.pk]
+    since = min(started.values(), default=head.last_seq)
     joined = [member for person in pair if (member := enter(room, person, since))]
     if joined:
         announce.joined(room, joined, head)

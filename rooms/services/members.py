@@ -77,7 +77,7 @@ def change_member(
     """
     member, target = _pair(user, room_identity, peer_identity)
     if member.pk == target.pk:
-        raise BadRequest(_("You cannot change your own membership."))
+        raise BadRequest(_("You can't change your own membership."))
     if role is None and muted_until is None:
         raise BadRequest
     before, changes = target.role, dict[str, str | int]()

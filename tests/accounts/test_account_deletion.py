@@ -27,7 +27,7 @@ from tests.api import NOT_AUTHENTICATED, Api, bad_request, forbidden, initial, i
 from tests.mailbox import delivered, delivered_to
 
 PATH = "users/me/delete/"
-LAST = "This is the only administrator. Make somebody else one first."
+LAST = "This is the only administrator. Make someone else an administrator first."
 USERS = "/admin/accounts/user/"
 
 
@@ -112,7 +112,7 @@ def test_nobody_signs_in_as_who_is_gone(alice: User) -> None:
 def test_the_address_gets_a_last_mail_and_may_register_anew(alice: User) -> None:
     delete(alice)
     (notice,) = delivered_to("alice@example.org")
-    assert notice.subject == "Your IMSystem account is deleted"
+    assert notice.subject == "Your IMSystem account has been deleted"
     code = ask_code("alice@example.org")
     new = services.register(
         account="alice", email="alice@example.org", code=code, password=PASSWORD
@@ -124,7 +124,7 @@ def test_nobody_is_called_like_a_deleted_account(alice: User) -> None:
     for name in (f"deleted-{alice.pk}", "Deleted-x", "deleted-"):
         with pytest.raises(BadRequest) as error:
             valid_account(name)
-        assert dict(error.value.errors) == {"account": ["This account name is reserved."]}
+        assert dict(error.value.errors) == {"account": ["This username is reserved."]}
     assert valid_account("deleted") == "deleted"
 
 
@@ -179,7 +179,7 @@ def test_the_other_side_writes_on_and_nobody_else_comes_in(alice: User, bob: Use
     again = Api(bob).post("rooms/direct/", {"user_identity": alice.pk})
     assert (again.status_code, again.json()["identity"]) == (200, room.pk)
     refused = Api(carol).post("rooms/direct/", {"user_identity": alice.pk})
-    assert refused.json() == forbidden("This person does not want to be added.")
+    assert refused.json() == forbidden("This person's privacy settings don't allow this.")
 
 
 def test_the_name_is_in_the_readers_language(alice: User) -> None:
@@ -217,7 +217,7 @@ def test_a_message_on_its_way_is_stored_or_not(alice: User, bob: User) -> None:
 def test_a_wrong_password_deletes_nothing(alice: User) -> None:
     before = stored(alice)
     refused = delete(alice, password="wrong")
-    error = bad_request(password=["This is not your present password."])
+    error = bad_request(password=["This is not your current password."])
     assert (refused.status_code, refused.json()) == (400, error)
     assert stored(alice) == before
     assert delivered() == []
@@ -326,7 +326,7 @@ def test_superusers_delete_others_after_being_asked(alice: User) -> None:
     root = superuser("root-user")
     client, action = admin_of(root), {"action": "delete_personal_data"}
     asked = client.post(USERS, {**action, "_selected_action": alice.pk})
-    assert "Delete for good" in asked.content.decode()
+    assert "Delete permanently" in asked.content.decode()
     assert User.objects.get(pk=alice.pk).is_active
     client.post(USERS, {**action, "_selected_action": alice.pk, "sure": "yes"})
     assert stored(alice)["account"] == f"deleted-{alice.pk}"

@@ -188,14 +188,14 @@ def test_superusers_switch_two_factor_off(
     assert "alice (Alice, alice@example.org)" in asked.content.decode()
     assert TwoFactor.objects.count() == 1
     done = root.post(USERS, chosen | {"sure": "yes"}, follow=True)
-    assert "Switched off for: alice" in done.content.decode()
+    assert "Turned off for: alice" in done.content.decode()
     assert (TwoFactor.objects.count(), RecoveryCode.objects.count()) == (0, 0)
     subject = "Two-factor authentication is off for your IMSystem account"
     assert [mail.subject for mail in delivered_to(alice.email)][-1] == subject
     assert delivered_to(bob.email) == []
     [entry] = LogEntry.objects.filter(object_id__in=[alice.pk, bob.pk])
     assert entry.object_id == alice.pk
-    assert entry.change_message == "Two-factor authentication switched off."
+    assert entry.change_message == "Two-factor authentication turned off."
 
 
 def test_other_staff_does_not(alice: User, bob: User, clock: Traveller) -> None:

@@ -15,8 +15,8 @@ from tests.api import Api
 from tests.mailbox import delivered
 
 GROUPS = "/admin/auth/group/"
-LAST = "This is the only administrator. Make somebody else one first."
-OWN_PAGES = "For your own account, use the pages of your account."
+LAST = "This is the only administrator. Make someone else an administrator first."
+OWN_PAGES = "To change your own account, use your profile pages."
 
 
 def administrator(name: str) -> User:
@@ -118,7 +118,7 @@ def test_staff_helps_users_to_another_address_and_the_old_one_is_told(alice: Use
     assert User.objects.get(pk=alice.pk).email == "new@example.org"
     (notice,) = delivered()
     assert notice.to == ["alice@example.org"]
-    assert notice.subject == "Your IMSystem account has another e-mail address"
+    assert notice.subject == "The e-mail address of your IMSystem account was changed"
     assert "n***@example.org" in notice.body
 
 
@@ -349,5 +349,5 @@ def test_who_is_added_at_the_same_moment_gives_a_message_not_a_fault(
     monkeypatch.setattr("accounts.admin.UserForm._free", lambda form, field, value: value)
     new = User(account="alice", email="other@example.org", nickname="A")
     answer = browser(administrator("boss")).post(f"{USERS}add/", fields(new), follow=True)
-    assert "This account name is taken." in answer.content.decode()
+    assert "This username is taken." in answer.content.decode()
     assert User.objects.filter(account="alice").count() == 1

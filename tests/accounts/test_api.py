@@ -22,10 +22,8 @@ from tests.api import (
 from tests.mailbox import delivered
 
 CAROL = {"account": "carol", "password": PASSWORD, "email": "carol@example.org"}
-BAD_CREDENTIALS = problem(
-    401, "Unauthorized", "bad_credentials", "The account or the password is not right."
-)
-BAD_SEX = bad_request(sex=["Use 0 (not said), 1 (male) or 2 (female)."])
+BAD_CREDENTIALS = problem(401, "Unauthorized", "bad_credentials", "Wrong username or password.")
+BAD_SEX = bad_request(sex=["Use 0 (not specified), 1 (male) or 2 (female)."])
 OPEN = {
     "auth/code/": {"email": "carol@example.org", "purpose": "register"},
     "auth/register/": {**CAROL, "code": "123456"},
@@ -94,9 +92,10 @@ def test_too_many_codes(alice: User) -> None:
     body = {"email": alice.email, "purpose": "reset"}
     Api().post("auth/code/", body)
     refused = Api().post("auth/code/", body)
-    detail = "Too many requests. Please wait a moment."
+    seconds = refused["Retry-After"]
+    detail = f"A code was just sent. You can ask for another in {seconds} s."
     assert refused.json() == problem(429, "Too Many Requests", "rate_limited", detail)
-    assert 58 <= int(refused["Retry-After"]) <= 60
+    assert 58 <= int(seconds) <= 60
 
 
 def test_x_forwarded_for_is_not_believed(alice: User) -> None:
@@ -123,7 +122,7 @@ def test_registering_twice(alice: User) -> None:
     body = {**CAROL, "account": "Alice", "code": ask_code("carol@example.org")}
     refused = Api().post("auth/register/", body)
     assert refused.status_code == 400
-    assert refused.json() == bad_request(account=["This account name is taken."])
+    assert refused.json() == bad_request(account=["This username is taken."])
 
 
 def test_fields_one_may_not_set_are_ignored(alice: User) -> None:
@@ -175,7 +174,7 @@ def test_reset_and_change_password(alice: User) -> None:
     assert here.get("users/me/").status_code == 200
     assert there.get("users/me/").status_code == 401
     assert here.post("auth/password/change/", body).json() == bad_request(
-        old_password=["This is not your present password."]
+        old_password=["This is not your current password."]
     )
 
     here.post("auth/code/", {"email": alice.email, "purpose": "reset"})

@@ -23,9 +23,9 @@ from tests.images import BLUE, GREEN, RED, gif, near, opened, picture, png_heade
 ROUTE = "/api/v1/users/me/avatar/"
 BOUNDARY = "boundary"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
-NO_PICTURE = bad_request(avatar=["This is no picture we can read. Use JPEG, PNG, WebP or GIF."])
+NO_PICTURE = bad_request(avatar=["We can't read this picture. Use JPEG, PNG, WebP or GIF."])
 NOT_ONE = bad_request(avatar=["Send exactly one picture."])
-TOO_LARGE = problem(413, "Request Entity Too Large", "too_large", "Use a picture of at most 5 MB.")
+TOO_LARGE = problem(413, "Request Entity Too Large", "too_large", "Pictures can be at most 5 MB.")
 
 
 def put(api: Api, body: bytes, content_type: str = "image/png", **headers: str) -> HttpResponse:
@@ -179,8 +179,8 @@ def test_what_is_no_picture(api: Api, unchanged: None, data: bytes, as_form: boo
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (png_header(50_000, 50_000), "Use a picture of at most 40 megapixels."),
-        (gif(10_000), "Use a picture that is not a film."),
+        (png_header(50_000, 50_000), "Pictures can have at most 40 megapixels."),
+        (gif(10_000), "Animated pictures are not supported."),
     ],
 )
 def test_bombs(api: Api, unchanged: None, data: bytes, text: str) -> None:
@@ -273,7 +273,7 @@ def test_twenty_uploads_an_hour(alice: User, bob: User, api: Api) -> None:
             assert put(api, picture() if number % 2 else b"x").status_code != 429
         before = world()
         refused = put(api, picture())
-        detail = "Too many requests. Please wait a moment."
+        detail = "Too many requests. Please try again later."
         expected = problem(429, "Too Many Requests", "rate_limited", detail)
         assert (refused.status_code, refused.json()) == (429, expected)
         assert 0 < int(refused["Retry-After"]) <= 3600

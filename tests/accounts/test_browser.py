@@ -337,8 +337,8 @@ def test_the_admin_form_does_not_tell_which_factor_was_wrong(root: User, clock: 
     ]
     assert [answer.status_code for answer in answers] == [200] * 4
     assert {str(answer.context["form"].non_field_errors()[0]) for answer in answers} == {
-        "Please enter the account and the password of a staff member, and the code if "
-        "two-factor authentication is on. A code is good once."
+        "Enter the username and password of a staff account, and the code if "
+        "two-factor authentication is on. Each code works once."
     }
     assert client.get("/admin/").status_code == 302
     assert admin_login(client, "root-user", otp=phone.code())["Location"] == "/admin/"

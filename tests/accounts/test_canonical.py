@@ -102,7 +102,7 @@ def test_no_nicknames(typed: str) -> None:
 def test_names_of_the_system(typed: str) -> None:
     with pytest.raises(BadRequest) as refused:
         valid_nickname(typed)
-    reserved = ["This name is reserved. Choose another one."]
+    reserved = ["This name is reserved. Choose another."]
     assert dict(refused.value.errors) == {"nickname": reserved}
     assert valid_nickname(typed, official=True) == typed
 
@@ -139,8 +139,8 @@ def test_passwords(password: str) -> None:
         ("x" * 129, "This password is too long. It must contain at most 128 characters."),
         ("password1", "This password is too common."),
         ("PassWord1", "This password is too common."),
-        ("Alice-Liddell", "The password may not be the account name or the e-mail address."),
-        ("ALICE@example.org ", "The password may not be the account name or the e-mail address."),
+        ("Alice-Liddell", "The password must not be the username or the e-mail address."),
+        ("ALICE@example.org ", "The password must not be the username or the e-mail address."),
     ],
 )
 def test_no_passwords(password: str, why: str) -> None:

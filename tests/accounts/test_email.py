@@ -20,9 +20,9 @@ from tests.mailbox import delivered, delivered_to
 
 PATH = "users/me/email/"
 NEW = "nora@example.com"
-BAD_CODE = ["This code is wrong or no longer valid."]
-BAD_PASSWORD = ["This is not your present password."]
-TAKEN = ["This address has an account already."]
+BAD_CODE = ["This code is wrong or has expired."]
+BAD_PASSWORD = ["This is not your current password."]
+TAKEN = ["An account with this address already exists."]
 
 
 def body(mailed: str, **changes: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_the_new_address_is_in_force_and_the_old_one_is_told(alice: User) -> Non
         services.check_credentials(account="alice@example.org", password=PASSWORD, ip="")
     assert [device.get("users/me/").status_code for device in (api, elsewhere)] == [200, 200]
     (notice,) = delivered_to("alice@example.org")
-    assert notice.subject == "Your IMSystem account has another e-mail address"
+    assert notice.subject == "The e-mail address of your IMSystem account was changed"
     assert "n***@example.com" in notice.body
     assert NEW not in notice.body
 

@@ -9,7 +9,7 @@ from tests.accounts.conftest import PASSWORD, ask_code, wrong
 from tests.api import Api
 
 EMAIL = "carol@example.org"
-TAKEN = {"account": ["This account name is taken."]}
+TAKEN = {"account": ["This username is taken."]}
 
 
 def register(account: str, code: str) -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ from tests.accounts.phone import enrol
 from tests.api import Api, bad_request, invalid, own, problem
 
 PATH = "users/me/data/"
-BAD_PASSWORD = bad_request(password=["This is not your present password."])
+BAD_PASSWORD = bad_request(password=["This is not your current password."])
 
 
 async def chunks_of(user: User) -> list[bytes]:
@@ -209,7 +209,7 @@ def test_too_often_is_told_before_anything_is_sent(alice: User) -> None:
     for _ in range(5):
         services.export_data(user=alice, password=PASSWORD)
     refused = Api(alice).post(PATH, {"password": PASSWORD})
-    detail = "Too many requests. Please wait a moment."
+    detail = "Too many requests. Please try again later."
     assert refused.json() == problem(429, "Too Many Requests", "rate_limited", detail)
     assert int(refused["Retry-After"]) > 3_500
 

@@ -19,14 +19,14 @@ from tests.api import Api
 from tests.mailbox import delivered_to
 
 ENGLISH = """\
-Somebody signed in to your IMSystem account from a device or an address that it was not used from before:
+Someone signed in to your IMSystem account from a device or an address that has not been used before:
 
     Device: Chrome on Windows
     IP address: 203.0.113.5
     Time: 2026-11-22 10:00 UTC
 
-If it was you, there is nothing to do.
-If it was not you: open IMSystem as usual, go to “Devices”, sign that device out, and change your password.
+If this was you, you don't need to do anything.
+If this wasn't you, open IMSystem as usual, go to “Devices”, sign that device out, and change your password.
 
 """  # noqa: E501
 

@@ -11,7 +11,7 @@ OTHER_USER = problem(
     409,
     "Conflict",
     "other_user",
-    "This browser is signed in as another user now. Nothing was done.",
+    "This browser is now signed in as another user. Nothing was changed.",
 )
 
 

@@ -126,7 +126,7 @@ def test_its_owner_gets_a_mail(alice: User, phone: Phone) -> None:
     sign_in(phone.recovery_codes[0])
     mails = [m for m in delivered_to(alice.email) if "recovery code" in m.subject]
     assert [mail.subject for mail in mails] == ["A recovery code of your IMSystem account was used"]
-    assert "9 recovery codes are left." in mails[0].body
+    assert "You have 9 recovery codes left." in mails[0].body
     assert phone.recovery_codes[0] not in mails[0].body
 
 
@@ -289,11 +289,11 @@ LOGIN = {"account": "alice", "password": PASSWORD}
 def test_the_api_asks_for_the_code(phone: Phone) -> None:
     api = Api()
     asked = api.post("auth/login/", LOGIN)
-    detail = "Enter the code of your authenticator app, or a recovery code."
+    detail = "Enter the code from your authenticator app, or a recovery code."
     assert asked.status_code == 401
     assert asked.json() == problem(401, "Unauthorized", "otp_required", detail)
     wrong = api.post("auth/login/", {**LOGIN, "otp": phone.wrong()})
-    detail = "This code is wrong or was used already."
+    detail = "This code is wrong or has already been used."
     assert wrong.status_code == 401
     assert wrong.json() == problem(401, "Unauthorized", "bad_otp", detail)
     answer = api.post("auth/login/", {**LOGIN, "otp": phone.code()})

@@ -19,9 +19,9 @@ from imsystem.errors import BadRequest, Unavailable
 from tests.images import BLUE, GREEN, RED, gif, near, opened, picture, png_header, saved
 
 ORIENTATION, GPS = 0x0112, 0x8825
-NO_PICTURE = "This is no picture we can read. Use JPEG, PNG, WebP or GIF."
-TOO_MANY_PIXELS = "Use a picture of at most 40 megapixels."
-A_FILM = "Use a picture that is not a film."
+NO_PICTURE = "We can't read this picture. Use JPEG, PNG, WebP or GIF."
+TOO_MANY_PIXELS = "Pictures can have at most 40 megapixels."
+A_FILM = "Animated pictures are not supported."
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 

@@ -12,7 +12,7 @@ from imsystem.errors import BadRequest
 from tests.accounts.conftest import PASSWORD, ask_code, wrong
 
 EMAIL = "carol@example.org"
-BAD_CODE = {"code": ["This code is wrong or no longer valid."]}
+BAD_CODE = {"code": ["This code is wrong or has expired."]}
 
 
 def register(code: str, **changes: Any) -> User:
@@ -84,7 +84,7 @@ def test_an_address_with_an_account_is_told_only_to_its_owner(alice: User) -> No
     code = ask_code(EMAIL)
     User.objects.filter(pk=alice.pk).update(email=EMAIL)
     assert refused(wrong(code)) == BAD_CODE
-    assert refused(code) == {"email": ["This address has an account already."]}
+    assert refused(code) == {"email": ["An account with this address already exists."]}
 
 
 def test_a_lost_race_for_the_account_gives_the_code_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_a_lost_race_for_the_account_gives_the_code_back(monkeypatch: pytest.Mon
     monkeypatch.setattr(registration, "create_user", too_late)
     with pytest.raises(BadRequest) as error:
         register(code)
-    assert dict(error.value.errors) == {"account": ["This account name is taken."]}
+    assert dict(error.value.errors) == {"account": ["This username is taken."]}
     monkeypatch.undo()
     assert register(code, account="carol2").email == EMAIL
 

@@ -11,7 +11,7 @@ from tests.accounts.conftest import PASSWORD, ask_code, wrong
 from tests.api import Api
 
 NEW = "battery staple correct"
-BAD_CODE = {"code": ["This code is wrong or no longer valid."]}
+BAD_CODE = {"code": ["This code is wrong or has expired."]}
 
 
 def reset(code: str, email: str = "alice@example.org", password: str = NEW) -> None:

@@ -57,7 +57,7 @@ def test_others_get_no_code_to_reset(alice: User, state: str) -> None:
     email = alice.email if state == "deactivated" else "nobody@example.org"
     assert send(email, Purpose.RESET) == SENT
     [message] = delivered()
-    assert message.subject == "There is no IMSystem account for this address"
+    assert message.subject == "No IMSystem account for this address"
     assert not any(char.isdigit() for char in message.subject + message.body)
 
 

@@ -207,12 +207,12 @@ def test_change_password(alice: User) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "errors"),
     [
-        ("wrong", NEW, {"old_password": ["This is not your present password."]}),
+        ("wrong", NEW, {"old_password": ["This is not your current password."]}),
         (PASSWORD, "password", {"new_password": ["This password is too common."]}),
         (
             PASSWORD,
             "ALICE@example.org",
-            {"new_password": ["The password may not be the account name or the e-mail address."]},
+            {"new_password": ["The password must not be the username or the e-mail address."]},
         ),
     ],
 )

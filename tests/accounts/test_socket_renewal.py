@@ -25,7 +25,7 @@ REFUSED = {
     "type": "error",
     "id": "x",
     "code": "forbidden",
-    "detail": "This token does not renew this connection.",
+    "detail": "This token cannot renew this connection.",
 }
 QUARTER_MS = 15 * 60 * 1000
 

@@ -25,8 +25,8 @@ CONFIRM = "auth/two-factor/confirm/"
 CODES = "auth/two-factor/recovery-codes/"
 DISABLE = "auth/two-factor/disable/"
 OFF = {"enabled": False, "recovery_codes_left": 0}
-WRONG_CODE = bad_request(otp=["This code is wrong or was used already."])
-WRONG_PASSWORD = bad_request(password=["This is not your present password."])
+WRONG_CODE = bad_request(otp=["This code is wrong or has already been used."])
+WRONG_PASSWORD = bad_request(password=["This is not your current password."])
 
 
 def stored() -> list[Any]:
@@ -98,7 +98,7 @@ def test_it_is_not_begun_twice(alice: User, clock: Traveller) -> None:
     before = stored()
     answer = Api(alice).post(STATE, {"password": PASSWORD})
     assert answer.status_code == 400
-    assert answer.json() == refused("Two-factor authentication is on already.")
+    assert answer.json() == refused("Two-factor authentication is already on.")
     assert stored() == before
 
 
@@ -125,7 +125,7 @@ def test_two_beginnings_at_once_leave_one_secret(alice: User) -> None:
 def test_nothing_to_confirm(alice: User, clock: Traveller) -> None:
     answer = Api(alice).post(CONFIRM, {"otp": "123456"})
     assert answer.status_code == 400
-    assert answer.json() == refused("Begin with your password: there is nothing to confirm.")
+    assert answer.json() == refused("Enter your password first: there is nothing to confirm yet.")
     phone = enrol(alice, clock)
     assert Api(alice).post(CONFIRM, {"otp": phone.code()}).json() == answer.json()
 
@@ -209,7 +209,7 @@ def test_both_factors_are_asked_for_again(alice: User, clock: Traveller, path: s
     wrong = {"password": "wrong", "otp": phone.code()}
     assert api.post(path, wrong).json() == WRONG_PASSWORD
     assert api.post(path, {"password": PASSWORD, "otp": phone.wrong()}).json() == WRONG_CODE
-    asked = bad_request(otp=["Enter the code of your authenticator app, or a recovery code."])
+    asked = bad_request(otp=["Enter the code from your authenticator app, or a recovery code."])
     assert api.post(path, {"password": PASSWORD, "otp": ""}).json() == asked
     assert api.post(path, {"password": PASSWORD}).json() == asked
     assert stored() == before

@@ -19,9 +19,9 @@ ONE_POSITION = refused("Use only one of before, after and around.")
 NOT_A_NUMBER = ["A valid integer is required."]
 WRITE_FIRST = bad_request(data=["Write something first."])
 TOO_LONG = problem(
-    413, "Request Entity Too Large", "too_large", "A message has at most 5,000 characters."
+    413, "Request Entity Too Large", "too_large", "A message can have at most 5,000 characters."
 )
-MUTED = forbidden("You are muted in this room.", "muted")
+MUTED = forbidden("You are muted in this group.", "muted")
 
 
 def at(milliseconds: int) -> time_machine.travel:

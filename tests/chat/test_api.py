@@ -92,7 +92,9 @@ def test_a_reply_to_anything_else_is_refused(cast: Cast) -> None:
         body = {"client_id": "c2", "data": "yes", "reply_to": reply_to}
         answer = Api(cast.member).post(messages_of(cast), body)
         assert answer.status_code == 400
-        assert answer.json() == bad_request(reply_to=["There is no such message in this room."])
+        assert answer.json() == bad_request(
+            reply_to=["There is no such message in this conversation."]
+        )
     assert Message.objects.filter(room_identity=cast.room.pk).count() == 0
 
 
@@ -130,7 +132,7 @@ def test_good_client_ids(cast: Cast, client_id: str) -> None:
     assert send(cast, cast.member, client_id=client_id)["client_id"] == client_id
 
 
-BAD_CLIENT_ID = bad_request(client_id=["Use 1 to 64 letters, digits and signs."])
+BAD_CLIENT_ID = bad_request(client_id=["Use 1 to 64 ASCII letters, digits or symbols."])
 NO_STRING = invalid(client_id=["Not a valid string."])
 
 
@@ -221,8 +223,8 @@ def test_a_recall_is_whole_and_twice_is_no_error(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("method", "body", "window", "detail"),
     [
-        ("PATCH", {"data": "x"}, 15 * MINUTE, "This message is too old to be edited."),
-        ("DELETE", None, 2 * MINUTE, "This message is too old to be recalled."),
+        ("PATCH", {"data": "x"}, 15 * MINUTE, "This message is too old to edit."),
+        ("DELETE", None, 2 * MINUTE, "This message is too old to unsend."),
     ],
 )
 def test_both_sides_of_a_window(
@@ -268,7 +270,7 @@ def test_a_recalled_message_is_not_edited(cast: Cast) -> None:
     api.delete(where)
     before = stored(cast)
     answer = api.patch(where, {"data": "back"})
-    assert (answer.status_code, answer.json()) == (403, forbidden("This message was recalled."))
+    assert (answer.status_code, answer.json()) == (403, forbidden("This message was unsent."))
     assert stored(cast) == before
 
 

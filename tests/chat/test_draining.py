@@ -18,7 +18,7 @@ from imsystem.threads import run_in_thread
 from tests.conftest import Cast
 from tests.sockets import Socket, communicator_of, socket_of, token_of
 
-UNAVAILABLE = "The service is not available at the moment. Please try again."
+UNAVAILABLE = "The service is unavailable at the moment. Please try again."
 
 
 @pytest.fixture

@@ -98,8 +98,8 @@ def test_what_is_no_number_is_refused(cast: Cast, name: str, value: str) -> None
             f"after={2**53}",
             {"after": [f"Ensure this value is less than or equal to {2**53 - 1}."]},
         ),
-        ("limit=5&limit=5", {"limit": ["Give this parameter once."]}),
-        ("before=5&before=6", {"before": ["Give this parameter once."]}),
+        ("limit=5&limit=5", {"limit": ["Use this parameter only once."]}),
+        ("before=5&before=6", {"before": ["Use this parameter only once."]}),
     ],
 )
 def test_numbers_out_of_range_or_given_twice(cast: Cast, query: str, errors: Any) -> None:

@@ -47,9 +47,9 @@ def test_every_document_comes_back_as_it_was(
         sync_redis().set(key("seq", world.room.pk), 999)  # of whatever was there before
     printed = backup(tmp_path / place)
     assert "message_basic: 26 documents" in printed
-    assert "The backup is finished" in printed
+    assert "Backup finished" in printed
     printed = restore(tmp_path / place, second)
-    assert "Everything is restored" in printed
+    assert "Everything has been restored" in printed
     assert "SECRET_KEY" not in printed
     before, after = documents("im_test"), documents(second)
     assert len(before["message_basic"]) == 26
@@ -280,5 +280,5 @@ def test_a_half_backup_that_was_changed_is_not_gone_on_with(
 
 
 def _must_begin_anew(place: Path) -> None:
-    with pytest.raises(CommandError, match=r"message_basic was changed .* begin anew"):
+    with pytest.raises(CommandError, match=r"message_basic has changed .* start again"):
         backup(place)

@@ -46,11 +46,11 @@ def test_a_trial_says_where_the_code_is_and_others_look_into_the_spam_folder(
     settings.RATE_LIMITS = False
     local = text(browser().post(page, asked, HTTP_HOST="localhost"))
     assert "The code is shown in the terminal where the server runs." in local
-    assert "The whole mail is the newest file in /data/mail" in local
+    assert "The full e-mail is the newest file in /data/mail" in local
     assert "spam folder" not in local
     asked["email"] = "other@example.org"
     away = text(browser().post(page, asked, HTTP_HOST="localhost", REMOTE_ADDR="10.0.0.5"))
-    assert "Look into the spam folder, too." in away
+    assert "Check your spam folder too." in away
     assert "/data/mail" not in away
 
 
@@ -100,7 +100,7 @@ def test_errors_of_the_service_stand_at_their_fields() -> None:
     code = ask_code(client, REGISTER, email="new@example.org")
     fields = {"email": "new@example.org", "code": code, "account": "alice"}
     response = client.post(REGISTER, {**fields, "password": PASSWORD, "action": "register"})
-    assert field_errors(response) == {"account": ["This account name is taken."]}
+    assert field_errors(response) == {"account": ["This username is taken."]}
     page = response.content.decode()
     assert 'aria-invalid="true"' in page
     assert 'id="id_account_error"' in page
@@ -124,7 +124,7 @@ def test_signing_in_by_account_or_address(name: str) -> None:
 def test_a_wrong_password_is_told_above_the_form() -> None:
     make_alice()
     response = browser().post("/accounts/login/", {"account": "alice", "password": "wrong"})
-    assert field_errors(response) == {"__all__": ["The account or the password is not right."]}
+    assert field_errors(response) == {"__all__": ["Wrong username or password."]}
 
 
 @pytest.mark.parametrize(

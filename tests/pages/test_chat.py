@@ -51,7 +51,7 @@ def test_the_start_page_leads_to_the_chats_or_to_signing_in(cast: Cast) -> None:
 def test_who_has_no_rooms_is_told_what_to_do(cast: Cast) -> None:
     page = text(browser(cast.outsider).get("/chat/"))
     assert "Welcome to IMSystem" in page
-    assert "Join a room" in page
+    assert "Join a group" in page
 
 
 def test_a_room_shows_its_messages_and_hooks(cast: Cast) -> None:
@@ -125,8 +125,8 @@ def test_a_recalled_message_shows_no_text(cast: Cast) -> None:
     url = f"/chat/{cast.room.pk}/"
     theirs, own = browser(cast.member).get(url), browser(cast.owner).get(url)
     assert "regret" not in text(theirs)
-    assert "This message was recalled" in text(theirs)
-    assert "You recalled this message" in text(own)
+    assert "This message was unsent" in text(theirs)
+    assert "You unsent this message" in text(own)
 
 
 def test_the_page_starts_at_the_first_unread_message(cast: Cast) -> None:

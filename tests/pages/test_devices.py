@@ -74,10 +74,10 @@ def test_naming_and_unnaming(mei: User) -> None:
     client, session = here(mei), device(mei)
     fields = {"action": "rename", "identity": session.identity}
     page = client.post(PAGE, {**fields, "name": "  Office "}, follow=True)
-    assert "The name is saved." in text(page)
+    assert "Name saved." in text(page)
     assert names(client) == ["here", "Office"]
     page = client.post(PAGE, {**fields, "name": " "}, follow=True)
-    assert "The name is removed." in text(page)
+    assert "Name removed." in text(page)
     assert names(client) == ["here", "Chrome on Windows"]
 
 
@@ -93,7 +93,7 @@ def test_a_bad_name_is_said_and_not_saved(mei: User, name: str) -> None:
 def test_signing_one_out(mei: User) -> None:
     client, session = here(mei), device(mei, "Office")
     page = client.post(PAGE, {"action": "sign_out", "identity": session.identity}, follow=True)
-    assert "The device is signed out." in text(page)
+    assert "The device has been signed out." in text(page)
     assert names(client) == ["here"]
     assert "Sign out all other devices" not in text(page)
 
@@ -107,7 +107,7 @@ def test_signing_all_others_out(mei: User) -> None:
         text(client.get(PAGE)).count("Sign out all other devices") == 2
     )  # asked before it is done
     page = client.post(PAGE, {"action": "sign_out_others"}, follow=True)
-    assert "All other devices are signed out." in text(page)
+    assert "All other devices have been signed out." in text(page)
     assert names(client) == ["here"]
     assert DeviceSession.objects.get(pk=of_bob.pk).revoked_at is None
 

@@ -51,12 +51,12 @@ def test_a_picture_is_uploaded_and_removed_without_javascript(cast: Cast) -> Non
     assert "Remove picture" not in text(client.get(PROFILE))
     response = upload(client, picture(colour=BLUE))
     assert response.redirect_chain == [(PROFILE, 302)]
-    assert "Your picture is changed." in text(response)
+    assert "Profile picture changed." in text(response)
     address = f"/avatars/{Avatar.objects.get().pk}.webp"
     assert pictures(response)[0]["src"] == address
     assert client.get(address).status_code == 200
     response = client.post(AVATAR, {"action": "remove"}, follow=True)
-    assert "Your picture is removed." in text(response)
+    assert "Profile picture removed." in text(response)
     assert pictures(response)[0]["src"].startswith("/avatars/initial/")
     assert Avatar.objects.count() == 0
 
@@ -64,9 +64,9 @@ def test_a_picture_is_uploaded_and_removed_without_javascript(cast: Cast) -> Non
 @pytest.mark.parametrize(
     ("data", "name", "told"),
     [
-        (b"hello", "avatar", "This is no picture we can read."),
-        (b"", "avatar", "This is no picture we can read."),
-        (bytes(AVATAR_BYTES + 1), "avatar", "Use a picture of at most 5 MB."),
+        (b"hello", "avatar", "We can't read this picture."),
+        (b"", "avatar", "We can't read this picture."),
+        (bytes(AVATAR_BYTES + 1), "avatar", "Pictures can be at most 5 MB."),
         (b"hello", "other", "Send exactly one picture."),
     ],
 )

@@ -29,7 +29,7 @@ def test_joining_shows_the_room_first(cast: Cast) -> None:
 @pytest.mark.parametrize("number", ["11111111", "abc", "１２３４５６", "0"])
 def test_an_unknown_number_is_told_at_the_field(cast: Cast, number: str) -> None:
     response = browser(cast.outsider).get("/rooms/join/", {"number": number})
-    assert field_errors(response) == {"number": ["There is no room with this number."]}
+    assert field_errors(response) == {"number": ["No group with this number."]}
 
 
 def test_writing_to_somebody_opens_one_room_for_both(cast: Cast) -> None:
@@ -42,7 +42,7 @@ def test_writing_to_somebody_opens_one_room_for_both(cast: Cast) -> None:
 def test_writing_to_nobody_or_oneself_is_told(cast: Cast) -> None:
     client = browser(cast.member)
     nobody = client.post("/rooms/direct/", {"account": "nobody.here"})
-    assert field_errors(nobody) == {"account": ["There is nobody with this account name."]}
+    assert field_errors(nobody) == {"account": ["No user with this username."]}
     oneself = client.post("/rooms/direct/", {"account": cast.member.account})
     assert field_errors(oneself).keys() == {"__all__"}
 
@@ -52,8 +52,8 @@ def test_members_see_who_is_in_the_room(cast: Cast) -> None:
     assert cast.room.number in page
     assert "4 members" in page
     assert cast.admin.account in page
-    assert "Leave the room" in page
-    assert "Delete the room" not in page
+    assert "Leave group" in page
+    assert "Delete group" not in page
 
 
 def test_strangers_see_no_room(cast: Cast) -> None:
@@ -61,7 +61,7 @@ def test_strangers_see_no_room(cast: Cast) -> None:
     for identity in (cast.room.identity, "f" * 24, "nonsense"):
         response = client.get(f"/rooms/{identity}/settings/")
         assert response.status_code == 404
-        assert "Go to my chats" in text(response)
+        assert "Go to chats" in text(response)
         assert client.post(f"/rooms/{identity}/settings/", {"action": "leave"}).status_code == 404
 
 
@@ -75,7 +75,7 @@ def test_leaving(cast: Cast) -> None:
 def test_the_owner_cannot_leave_and_is_told_why(cast: Cast) -> None:
     url = f"/rooms/{cast.room.identity}/settings/"
     response = browser(cast.owner).post(url, {"action": "leave"}, follow=True)
-    assert "Hand the room over" in text(response)
+    assert "Transfer ownership to another member first" in text(response)
     assert Member.objects.filter(user_id=cast.owner.pk).exists()
 
 

@@ -35,7 +35,7 @@ def test_changing_the_address_in_two_steps(alice: User) -> None:
     fields = {"email": NEW, "code": code_for(NEW), "password": PASSWORD, "action": "change"}
     done = client.post("/accounts/email/", fields, follow=True)
     assert done.redirect_chain == [("/accounts/profile/", 302)]
-    assert "Your e-mail address is changed." in text(done)
+    assert "Your e-mail address has been changed." in text(done)
     assert User.objects.get().email == NEW
 
 
@@ -48,10 +48,10 @@ def test_errors_stand_at_their_fields_and_secrets_are_not_shown_again(alice: Use
     client = browser(alice)
     fields = {"email": NEW, "code": "000000", "password": "wrong one", "action": "change"}
     refused = client.post("/accounts/email/", fields)
-    assert field_errors(refused) == {"password": ["This is not your present password."]}
+    assert field_errors(refused) == {"password": ["This is not your current password."]}
     assert "wrong one" not in refused.content.decode()
     refused = client.post("/accounts/email/", {**fields, "password": PASSWORD})
-    assert field_errors(refused) == {"code": ["This code is wrong or no longer valid."]}
+    assert field_errors(refused) == {"code": ["This code is wrong or has expired."]}
     sent = client.post("/accounts/email/", {**fields, "action": "send_code"})
     assert "wrong one" not in sent.content.decode()
     assert 'value="000000"' not in sent.content.decode()
@@ -99,10 +99,10 @@ def test_who_may_not_be_added_is_told_on_the_page(cast: Cast) -> None:
     User.objects.filter(pk=cast.outsider.pk).update(who_may_add="nobody")
     client, account = browser(cast.owner), cast.outsider.account
     refused = client.post("/rooms/direct/", {"account": account})
-    assert "This person does not want to be added." in text(refused)
+    assert "This person's privacy settings don't allow this." in text(refused)
     settings = f"/rooms/{cast.room.pk}/settings/"
     refused = client.post(settings, {"action": "add", "account": account}, follow=True)
-    assert "This person does not want to be added." in text(refused)
+    assert "This person's privacy settings don't allow this." in text(refused)
 
 
 # --- the end --------------------------------------------------------------------------------
@@ -110,17 +110,17 @@ def test_who_may_not_be_added_is_told_on_the_page(cast: Cast) -> None:
 
 def test_deleting_takes_the_name_of_the_account_and_the_password(alice: User) -> None:
     client = browser(alice)
-    assert "What goes" in text(client.get("/accounts/delete/"))
+    assert "What will be deleted" in text(client.get("/accounts/delete/"))
     refused = client.post("/accounts/delete/", {"account": "alicia", "password": PASSWORD})
-    assert field_errors(refused) == {"account": ["This is not the name of your account."]}
+    assert field_errors(refused) == {"account": ["This is not your username."]}
     refused = client.post("/accounts/delete/", {"account": "alice", "password": "wrong"})
-    assert field_errors(refused) == {"password": ["This is not your present password."]}
+    assert field_errors(refused) == {"password": ["This is not your current password."]}
     assert User.objects.get().is_active
     done = client.post(
         "/accounts/delete/", {"account": " Alice ", "password": PASSWORD}, follow=True
     )
     assert done.redirect_chain == [("/accounts/login/", 302)]
-    assert "Your account is deleted." in text(done)
+    assert "Your account has been deleted." in text(done)
     assert User.objects.get().deleted_at is not None
     assert client.get("/accounts/profile/").status_code == 302
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from django.views.defaults import server_error
 from imsystem.http.storage import ModuleManifestStorage
 from tests.conftest import Cast
 from tests.pages.conftest import browser, text
+from tests.texts import catalogue
 
 PUBLIC = ["/accounts/login/", "/accounts/register/", "/accounts/password/reset/"]
 PRIVATE = ["/chat/", "/accounts/profile/", "/accounts/devices/", "/accounts/password/",
@@ -53,7 +55,7 @@ def test_errors_have_a_page_with_one_next_action(cast: Cast) -> None:
     assert missing.content.decode().count('class="button primary"') == 1
     forbidden = Client(enforce_csrf_checks=True).post("/accounts/login/", {"account": "a"})
     assert forbidden.status_code == 403
-    assert "The form is out of date" in text(forbidden)
+    assert "This page has expired" in text(forbidden)
 
 
 def test_the_page_of_a_server_error_needs_nothing_that_may_be_broken() -> None:
@@ -96,14 +98,40 @@ def test_every_script_writes_text_as_text() -> None:
                              path.read_text()), path  # fmt: skip
 
 
-def test_chinese_is_complete_and_compiled() -> None:
-    for name in ("django", "djangojs"):
-        source = settings.BASE_DIR / "locale" / "zh_Hans" / "LC_MESSAGES" / f"{name}.po"
-        entries = source.read_text().split("\n\n")[1:]
-        open_ones = [e for e in entries if re.search(r'msgstr(\[0\])? ""\n?(?!")', e + "\n")]
-        assert [e for e in open_ones if not re.search(r'msgstr(\[0\])? ""\n"', e)] == []
-        assert "fuzzy" not in source.read_text()
-        assert source.with_suffix(".mo").exists()
+def stray_spaces(page: str) -> list[str]:
+    """White space that a browser shows after a Chinese stop."""
+    page = re.sub(r"<(script|template)\b.*?</\1>", "", page, flags=re.DOTALL)
+    page = re.sub(r"</?(a|b|bdi|code|span|strong|time)\b[^>]*>", "", page)
+    return re.findall(r"[。？！，：；]\s+[^\s|·].{0,20}", re.sub(r"<[^>]*>", "|", page))
+
+
+def test_chinese_sentences_stand_without_spaces(cast: Cast) -> None:
+    reader = browser(cast.owner, "zh-CN")
+    own = [*PRIVATE, "/accounts/two-factor/", "/no/such/page/", f"/chat/{cast.room.pk}/"]
+    settings_page = f"/rooms/{cast.room.pk}/settings/"
+    own += [settings_page, f"{settings_page}?confirm=delete"]
+    for client, pages in ((browser(None, "zh-CN"), PUBLIC), (reader, own)):
+        for page in pages:
+            assert stray_spaces(client.get(page).content.decode()) == [], page
+    fields = {"email": "new@example.org", "action": "send_code"}
+    sent = browser(None, "zh-CN").post("/accounts/register/", fields).content.decode()
+    assert "分钟内有效。" in sent
+    assert stray_spaces(sent) == []
+    assert stray_spaces("<p>有效。 <a>60</a></p>") == ["。 60|"]
+
+
+@pytest.mark.parametrize("name", ["django", "djangojs"])
+def test_the_catalogue_is_compiled(name: str) -> None:
+    """The sources themselves are looked at by tests/test_texts.py."""
+    compiled = settings.BASE_DIR / "locale" / "zh_Hans" / "LC_MESSAGES" / f"{name}.mo"
+    with compiled.open("rb") as file:
+        translations = GNUTranslations(file)
+    for (context, one, many), translation in catalogue(name):
+        if context:
+            found = translations.pgettext(context, one)
+        else:
+            found = translations.ngettext(one, many, 1) if many else translations.gettext(one)
+        assert found == translation
 
 
 def test_the_scripts_get_their_texts() -> None:

@@ -57,7 +57,7 @@ def test_after_the_password_the_code_is_asked_for(phone: Phone) -> None:
     assert not is_in(client)
     assert DeviceSession.objects.count() == 0
     page = client.get(CODE)
-    assert "The second step is a code." in text(page)
+    assert "Now enter your code." in text(page)
     assert 'autocomplete="one-time-code"' in page.content.decode()
     assert client.post(CODE, {"otp": phone.code()})["Location"] == "/chat/"
     assert is_in(client)
@@ -93,7 +93,7 @@ def test_a_wrong_code_may_be_tried_again_five_times(phone: Phone) -> None:
     for _ in range(5):
         wrong = client.post(CODE, {"otp": phone.wrong()})
         assert wrong.status_code == 200
-        assert field_errors(wrong) == {"__all__": ["This code is wrong or was used already."]}
+        assert field_errors(wrong) == {"__all__": ["This code is wrong or has already been used."]}
     refused = client.post(CODE, {"otp": phone.code()})
     assert (refused.status_code, refused["Retry-After"]) == (429, "60")
     assert not is_in(client)
@@ -196,7 +196,7 @@ def begin(client: Client) -> tuple[HttpResponse, Phone]:
 
 def test_from_the_password_to_the_recovery_codes(alice: User) -> None:
     client = browser(alice)
-    assert "It is off" in text(client.get(PAGE))
+    assert "Two-factor authentication is off" in text(client.get(PAGE))
     page, phone = begin(client)
     html = page.content.decode()
     assert '<img class="qr" src="data:image/svg+xml;base64,' in html
@@ -206,7 +206,7 @@ def test_from_the_password_to_the_recovery_codes(alice: User) -> None:
     codes = re.findall(r"\b[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}\b", text(shown))
     assert len(set(codes)) == 10
     assert "no-store" in shown["Cache-Control"]
-    assert "It is on" in text(client.get(PAGE))
+    assert "Two-factor authentication is on" in text(client.get(PAGE))
     assert "You have 10 recovery codes left." in text(client.get(PAGE))
     assert codes[0] not in client.get(PAGE).content.decode()
     services.check_otp(alice, codes[0])
@@ -216,7 +216,7 @@ def test_from_the_password_to_the_recovery_codes(alice: User) -> None:
 def test_beginning_takes_the_password(alice: User) -> None:
     client = browser(alice)
     wrong = client.post(PAGE, {"password": "wrong"})
-    assert field_errors(wrong) == {"password": ["This is not your present password."]}
+    assert field_errors(wrong) == {"password": ["This is not your current password."]}
     assert "wrong" not in re.findall(r'value="([^"]*)"', wrong.content.decode())
     assert TwoFactor.objects.count() == 0
 
@@ -225,7 +225,7 @@ def test_a_wrong_first_code_shows_the_secret_to_nobody(alice: User) -> None:
     client = browser(alice)
     _page, phone = begin(client)
     wrong = client.post(CONFIRM, {"otp": phone.wrong()})
-    assert field_errors(wrong) == {"otp": ["This code is wrong or was used already."]}
+    assert field_errors(wrong) == {"otp": ["This code is wrong or has already been used."]}
     html = wrong.content.decode()
     assert phone.secret[:4] not in html
     assert "<img" not in html
@@ -239,13 +239,13 @@ def test_a_wrong_first_code_shows_the_secret_to_nobody(alice: User) -> None:
 def test_new_recovery_codes(alice: User, phone: Phone) -> None:
     client = browser(alice)
     wrong = client.post(CODES, {"password": PASSWORD, "otp": phone.wrong()})
-    assert field_errors(wrong) == {"otp": ["This code is wrong or was used already."]}
+    assert field_errors(wrong) == {"otp": ["This code is wrong or has already been used."]}
     shown = client.post(CODES, {"password": PASSWORD, "otp": phone.code()})
     assert len(re.findall(r"\b[0-9]{4}(?:-[0-9]{4}){3}\b", text(shown))) == 10
 
 
 def test_few_recovery_codes_are_told(alice: User, phone: Phone) -> None:
-    warning = "Make new ones before you run out."
+    warning = "Create new ones before you run out."
     client = browser(alice)
     for code in phone.recovery_codes[:6]:
         services.check_otp(alice, code)

@@ -242,7 +242,7 @@ def test_a_group_by_invitation_takes_nobody_by_its_number(cast: Cast) -> None:
     refused = join(cast.outsider, cast.room)
     assert (refused.status_code, refused.json()) == (
         403,
-        forbidden("This group takes new members by invitation only."),
+        forbidden("This group is open by invitation only."),
     )
     shown = browser(cast.outsider).get(f"/rooms/join/?number={cast.room.number}").content.decode()
     assert 'value="join"' not in shown

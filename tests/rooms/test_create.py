@@ -17,7 +17,7 @@ from tests.conftest import new_user
 from tests.rooms.bodies import room_body
 
 ONE_LINE = bad_request(name=["Use one line of at most 64 characters."])
-NO_SUCH_USER = ["There is no such user."]
+NO_SUCH_USER = ["User not found."]
 NOT_AN_IDENTITY = ["This value does not match the required pattern."]
 
 
@@ -114,7 +114,7 @@ def test_deactivated_people_are_not_added(alice: User, bob: User) -> None:
     [
         ({}, invalid(name=["This field is required."])),
         ({"name": ""}, invalid(name=["This field may not be blank."])),
-        ({"name": " \u200b "}, bad_request(name=["Give the room a name."])),
+        ({"name": " \u200b "}, bad_request(name=["Give the group a name."])),
         ({"name": "x" * 65}, ONE_LINE),
         ({"name": "a\nb"}, ONE_LINE),
         ({"name": 7}, invalid(name=["Not a valid string."])),
@@ -183,7 +183,7 @@ def test_a_half_made_conversation_is_completed(alice: User, bob: User) -> None:
 def test_nobody_talks_to_themselves(alice: User) -> None:
     answer = Api(alice).post("rooms/direct/", {"user_identity": alice.pk})
     assert answer.status_code == 400
-    assert answer.json() == refused("You cannot start a conversation with yourself.")
+    assert answer.json() == refused("You can't start a conversation with yourself.")
     assert not Room.objects.exists()
 
 

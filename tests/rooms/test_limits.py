@@ -14,9 +14,9 @@ from rooms.models import Member, Room
 from tests.api import Api, forbidden
 from tests.conftest import new_user
 
-FULL = forbidden("This room is full.")
-TOO_MANY_ROOMS = forbidden("You are in too many rooms. Leave one first.")
-THEY_TOO = forbidden("This person is in too many rooms.")
+FULL = forbidden("This group is full.")
+TOO_MANY_ROOMS = forbidden("You are in too many groups. Leave one first.")
+THEY_TOO = forbidden("This person is in too many groups.")
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from tests.rooms.bodies import card, member_body, room_body
 MANAGERS_ONLY = forbidden("Only the owner and admins can do this.")
 NOT_TO_EACH_OTHER = forbidden("Only the owner and admins can do this, and not to each other.")
 OWNER_ONLY = forbidden("Only the owner can do this.")
-GROUPS_ONLY = refused("This is possible in groups only.")
-HAND_OVER = forbidden("Hand the room over to another member first, or delete it.")
+GROUPS_ONLY = refused("This is only possible in groups.")
+HAND_OVER = forbidden("Transfer ownership to another member first, or delete the group.")
 AN_HOUR = 3_600_000
 
 
@@ -84,7 +84,7 @@ def test_the_number_of_a_direct_room_finds_nothing(cast: Cast, direct: Room) -> 
     [
         ("", invalid(number=["This field is required."])),
         ("number=", invalid(number=["This field may not be blank."])),
-        ("number=123456&number=1", invalid(number=["Give this parameter once."])),
+        ("number=123456&number=1", invalid(number=["Use this parameter only once."])),
         (
             f"number={'1' * 33}",
             invalid(number=["Ensure this field has no more than 32 characters."]),
@@ -194,7 +194,7 @@ def test_an_unknown_or_deactivated_person_is_not_added(cast: Cast) -> None:
     for identity in (new_identity(), cast.outsider.pk):
         answer = Api(cast.owner).post(path(cast, "members"), {"user_identity": identity})
         assert answer.status_code == 400
-        assert answer.json() == bad_request(user_identity=["There is no such user."])
+        assert answer.json() == bad_request(user_identity=["User not found."])
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_nobody_changes_themselves(cast: Cast) -> None:
     for user in (cast.owner, cast.admin, cast.muted):
         for change in ({"role": "owner"}, {"muted_until": 0}):
             answer = Api(user).patch(path(cast, "members", user.pk), change)
-            assert answer.json() == refused("You cannot change your own membership.")
+            assert answer.json() == refused("You can't change your own membership.")
 
 
 @pytest.mark.parametrize("actor", ["owner", "member"])

@@ -18,7 +18,7 @@ from tests.api import Api, forbidden
 from tests.conftest import Cast, new_user
 from tests.rooms.bodies import member_body
 
-REFUSED = forbidden("This person does not want to be added.")
+REFUSED = forbidden("This person's privacy settings don't allow this.")
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ class Visitor:
         """Creates a group, goes there, and returns its number."""
         await self.page.goto(f"{self.url}/rooms/new/")
         await self.page.fill("[name=name]", name)
-        await self.page.get_by_role("button", name="Create room").click()
+        await self.page.get_by_role("button", name="Create group").click()
         await expect(self.log).to_be_visible()
         found = re.search(r"\b[0-9]{6,9}\b", await self.page.locator("main header").inner_text())
         assert found
@@ -142,7 +142,7 @@ class Visitor:
     async def join_room(self, number: str) -> None:
         await self.page.goto(f"{self.url}/rooms/join/")
         await self.page.fill("[name=number]", number)
-        await self.page.get_by_role("button", name="Find room").click()
+        await self.page.get_by_role("button", name="Find group").click()
         await self.page.get_by_role("button", name="Join", exact=True).click()
         await expect(self.log).to_be_visible()
 

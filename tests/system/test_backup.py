@@ -60,7 +60,7 @@ async def test_what_was_acknowledged_is_in_the_restored_system(
             await burst.stop()
         done = await asyncio.to_thread(manage, "restore", str(place), **systems.variables)
         assert done.returncode == 0, done.stdout
-        assert "Everything is restored" in done.stdout
+        assert "Everything has been restored" in done.stdout
         second = systems.second()
         await asyncio.to_thread(second.start)
         try:

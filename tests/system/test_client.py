@@ -149,7 +149,7 @@ async def test_the_servers_clock_decides_what_can_be_done(scene: Scene, minutes:
     await scene.page.say("Just now")
     await scene.page.sees("Just now")
     await scene.page.recall("Just now")
-    await expect(scene.page.message("You recalled this message")).to_have_count(1)
+    await expect(scene.page.message("You unsent this message")).to_have_count(1)
 
 
 async def test_half_an_emoji_does_not_block_the_room(scene: Scene) -> None:
@@ -208,7 +208,7 @@ async def test_an_edit_made_elsewhere_is_told(scene: Scene) -> None:
     await edit(scene.page, "Hello")
     await scene.page.log.locator("textarea").fill("Mine")
     await scene.alice.call("PATCH", f"messages/{identity}/", data="Theirs")
-    await expect(scene.page.log.get_by_role("alert")).to_contain_text("now says: Theirs")
+    await expect(scene.page.log.get_by_role("alert")).to_contain_text("now says: “Theirs”")
     await expect(scene.page.log.locator("textarea")).to_have_value("Mine")
     await scene.page.log.locator("textarea").press("Enter")
     await scene.page.sees("Mine")
@@ -254,7 +254,7 @@ async def test_a_new_role_changes_what_can_be_done(scene: Scene) -> None:
     await scene.alice.call("PATCH", path, role="admin")
     await expect(page.message("Hello").locator(".menu")).not_to_have_attribute("hidden", "")
     await page.recall("Hello")
-    await expect(page.message("This message was recalled")).to_have_count(1)
+    await expect(page.message("This message was unsent")).to_have_count(1)
 
 
 async def test_a_recalled_message_is_not_counted(scene: Scene) -> None:
@@ -368,11 +368,11 @@ async def test_what_cannot_be_undone_asks_first(scene: Scene, javascript: bool) 
         await context.add_cookies(cookies)
         page = Visitor(context, await context.new_page(), page.url)
     await page.page.goto(f"{page.url}/rooms/{scene.room}/settings/")
-    await page.page.get_by_role("button", name="Leave the room").click()
-    await expect(page.page.get_by_role("heading", name="Leave this room?")).to_be_visible()
+    await page.page.get_by_role("button", name="Leave group").click()
+    await expect(page.page.get_by_role("heading", name="Leave this group?")).to_be_visible()
     members = await scene.alice.call("GET", f"rooms/{scene.room}/members/")
     assert len(members["results"]) == 2
-    await page.page.get_by_role("button", name="Leave the room").click()
+    await page.page.get_by_role("button", name="Leave group").click()
     await page.page.wait_for_url("**/chat/")
     members = await scene.alice.call("GET", f"rooms/{scene.room}/members/")
     assert len(members["results"]) == 1
@@ -437,6 +437,6 @@ async def test_a_form_that_is_out_of_date_does_not_lose_its_text(scene: Scene) -
     await first.page.fill("[name=info]", "A long description")
     await become(await second_tab(first), scene.bob)
     first.expects("403")
-    await first.page.get_by_role("button", name="Create room").click()
+    await first.page.get_by_role("button", name="Create group").click()
     texts = [await area.input_value() for area in await first.page.locator("textarea").all()]
     assert texts == ["A long name", "A long description"]

@@ -168,7 +168,7 @@ async def upload(visitor: Visitor, name: str, kind: str, data: bytes) -> Locator
     await expect(page.locator(".my-picture canvas")).to_be_visible()
     await expect(page.locator(".my-picture img")).to_be_hidden()
     await page.get_by_role("button", name="Use this picture").click()
-    await expect(page.locator(".notice")).to_have_text("Your picture is changed.")
+    await expect(page.locator(".notice")).to_have_text("Profile picture changed.")
     return page.locator(".my-picture img")
 
 
@@ -223,7 +223,7 @@ async def test_it_works_without_javascript(system: System, two: Two) -> None:
     file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": picture()}
     await page.set_input_files("[name=avatar]", files=[file])
     await page.get_by_role("button", name="Use this picture").click()
-    await expect(page.locator(".notice")).to_have_text("Your picture is changed.")
+    await expect(page.locator(".notice")).to_have_text("Profile picture changed.")
     await page.get_by_role("button", name="Remove picture").click()
-    await expect(page.locator(".notice")).to_have_text("Your picture is removed.")
+    await expect(page.locator(".notice")).to_have_text("Profile picture removed.")
     await context.close()

@@ -109,7 +109,7 @@ async def test_edit_and_recall_reach_the_other(two: Two) -> None:
     for visitor in (two.alice, two.bob):
         await expect(visitor.message("Wrong room")).to_have_count(0)
         await expect(visitor.message("eihgt")).to_have_count(0)
-    await expect(two.alice.message("This message was recalled")).to_have_count(1)
+    await expect(two.alice.message("This message was unsent")).to_have_count(1)
     assert await two.alice.seqs() == await two.bob.seqs()
 
 

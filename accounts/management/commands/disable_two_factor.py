@@ -23,7 +23,7 @@ class Command(BaseCommand):
             self._switch_off(options["account"])
         except Exception as exc:
             if is_outage(exc):
-                message = "The databases do not answer. Is the system running?"
+                message = "The databases are not responding. Is the system running?"
                 raise CommandError(message) from exc
             raise
 

@@ -29,5 +29,5 @@ class Command(BaseCommand):
         with translation.override(terminal_language()), one_line():
             with progress:
                 manifest = write_backup(place, progress)
-            text = _("The backup is finished: %(place)s, %(amount)s. Keep it as safe as passwords.")
+            text = _("Backup finished: %(place)s, %(amount)s. Keep it as safe as your passwords.")
             self.stdout.write(text % {"place": place, "amount": whole_amount(manifest)})

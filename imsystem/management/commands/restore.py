@@ -16,9 +16,10 @@ from imsystem.backup.progress import Progress, one_line, terminal_language
 from imsystem.backup.restorer import restore, same_key
 
 OTHER_KEY = gettext_noop(
-    "Warning: SECRET_KEY is not the one of the backup. Set it, or name it in SECRET_KEY_FALLBACKS: "
-    "without it nobody with two-factor authentication can sign in, and everybody else has to sign "
-    "in again."
+    "Warning: SECRET_KEY differs from the one the backup was made with. "
+    "Set that key, or add it to SECRET_KEY_FALLBACKS: without it, users "
+    "with two-factor authentication cannot sign in, and everybody else has "
+    "to sign in again."
 )
 
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         with translation.override(terminal_language()), one_line():
             with progress:
                 manifest = restore(place, progress, replace=options["replace"])
-            text = _("Everything is restored: %(amount)s. Start the system, or restart it, now.")
+            text = _("Everything has been restored: %(amount)s. Now start or restart the system.")
             self.stdout.write(text % {"amount": whole_amount(manifest)})
             if not same_key(manifest):
                 self.stderr.write(_(OTHER_KEY))

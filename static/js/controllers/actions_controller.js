@@ -112,7 +112,7 @@ export default class extends BaseController {
     if (!this.editor || message.revision <= (this.base ?? 0)) return false;
     this.base = message.revision;
     if (message.data === this.text) return false;
-    const told = gettext("This message was edited elsewhere and now says: %(text)s. If you save, your text replaces it.");
+    const told = gettext("This message was edited elsewhere and now says: “%(text)s”. If you save, your text will replace it.");
     part(this.editor, ".conflict").textContent = interpolate(told, { text: message.data });
     return true;
   }
@@ -149,7 +149,7 @@ export default class extends BaseController {
       return true;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      alert.textContent = error.detail || gettext("This needs a connection. Please try again.");
+      alert.textContent = error.detail || gettext("You need a connection for this. Please try again.");
       return false;
     } finally {
       this.saving = false;

@@ -53,7 +53,7 @@ export default class extends BaseController {
     const most = client.store.limits.messageLength;
     if (!text.trim()) return;
     if (characters(text) > most) {
-      const told = gettext("A message has at most %(most)s characters.");
+      const told = gettext("A message can have at most %(most)s characters.");
       this.complain(interpolate(told, { most: most.toLocaleString(locale()) }));
       return;
     }

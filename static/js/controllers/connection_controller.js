@@ -1,7 +1,7 @@
 /** The banner about the connection. Silent while all is well; the composer works all the time. */
 
-import { interpolate, gettext } from "../lib/i18n.js";
-import { setText } from "../views/dom.js";
+import { gettext, interpolate, space } from "../lib/i18n.js";
+import { locale, setText } from "../views/dom.js";
 import { client } from "../views/page.js";
 import BaseController from "./base.js";
 
@@ -55,7 +55,7 @@ export default class extends BaseController {
     const waiting = name === "waiting" && !client.commands.rest;
     this.say(this.sentence(name));
     const wait = interpolate(gettext("Reconnecting in %(seconds)s s…"), { seconds });
-    setText(this.box("seconds"), waiting ? wait : "");
+    setText(this.box("seconds"), waiting ? space(locale()) + wait : "");
     this.box("retry").hidden = !waiting;
     this.box("signin").hidden = client.fallback.trouble !== "refused";
   }
@@ -69,8 +69,8 @@ export default class extends BaseController {
   /** @param {string} name */
   sentence(name) {
     const { trouble } = client.fallback;
-    if (trouble === "blocked") return gettext("Live updates do not get through to this browser, perhaps because of a proxy. Messages are sent and fetched every few seconds.");
-    if (trouble === "refused") return gettext("The server refuses live updates although you are signed in. Messages are sent and fetched every few seconds. Signing in again may help.");
+    if (trouble === "blocked") return gettext("Live updates are not reaching this browser, perhaps because of a proxy. Messages are sent and received every few seconds instead.");
+    if (trouble === "refused") return gettext("The server is refusing live updates even though you are signed in. Messages are sent and received every few seconds instead. Signing in again may help.");
     if (name === "closed") return client.socket.state.code === 4403 ? gettext("Can't connect: this address isn't allowed. Ask the administrator.") : "";
     if (name === "waiting") return gettext("Connection lost.");
     if (this.problem && Date.now() < (this.problemUntil ?? 0)) return this.problem;

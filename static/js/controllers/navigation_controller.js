@@ -38,7 +38,7 @@ export default class extends BaseController {
   /** I am no longer in the room on the screen. */
   leave() {
     this.go("/chat/", true);
-    this.say(gettext("You are no longer in this room."));
+    this.say(gettext("You are no longer in this group."));
   }
 
   /** @param {string} address @param {boolean} push whether this is a new entry in the history */
@@ -52,7 +52,7 @@ export default class extends BaseController {
       if (this.latest === address) this.show(response, text, push);
     } catch {
       if (this.latest === address) this.latest = before;
-      this.say(gettext("This room cannot be opened while you are offline."));
+      this.say(gettext("This conversation can't be opened while you're offline."));
     }
   }
 

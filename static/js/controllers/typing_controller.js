@@ -45,6 +45,7 @@ export default class extends BaseController {
   sentence(users) {
     if (users.length === 0) return "";
     if (users.length > 2) return gettext("Several people are typing…");
+    if (client.store.rooms.get(this.room ?? "")?.kind === "direct") return gettext("Typing…");
     const names = users.map((user) => client.store.users.name(user) || "…");
     if (names.length === 1) return interpolate(gettext("%(name)s is typing…"), { name: names[0] });
     return interpolate(gettext("%(first)s and %(second)s are typing…"), { first: names[0], second: names[1] });

@@ -29,3 +29,12 @@ export function ngettext(one, many, count) {
 export function interpolate(text, values) {
   return text.replace(/%\((\w+)\)s/g, (whole, name) => String(values[name] ?? whole));
 }
+
+/**
+ * What stands between two sentences: nothing in Chinese, whose stops bring their own space along.
+ *
+ * @param {string} locale
+ */
+export function space(locale) {
+  return /^(zh|ja)/.test(locale) ? "" : " ";
+}

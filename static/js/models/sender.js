@@ -76,7 +76,7 @@ export class Sender {
 
   /** @param {Entry} entry @param {CommandError} error */
   #fail(entry, error) {
-    const said = error.code === "timeout" ? gettext("The server did not answer.") : error.detail;
+    const said = error.code === "timeout" ? gettext("The server didn't respond.") : error.detail;
     this.#store.fail(entry.client_id, said || gettext("Not sent."));
     return true;
   }

@@ -30,7 +30,7 @@ export function rendererOf(kind) {
 /** One line about a message. @param {?Message} message */
 export function preview(message) {
   if (!message) return "";
-  if (message.recalled_at !== null) return gettext("Message recalled");
+  if (message.recalled_at !== null) return gettext("Message unsent");
   const line = rendererOf(message.kind).preview(message).split(/\s+/).join(" ").trim();
   return line.length > PREVIEW_LENGTH ? `${line.slice(0, PREVIEW_LENGTH - 1)}…` : line;
 }

@@ -129,8 +129,8 @@ export class MessageView {
   /** @param {Message} message */
   #recalledText(message) {
     return message.user_identity === this.#store.me.identity
-      ? gettext("You recalled this message")
-      : gettext("This message was recalled");
+      ? gettext("You unsent this message")
+      : gettext("This message was unsent");
   }
 
   /** @param {HTMLElement} element @param {string} kind @param {string} data */

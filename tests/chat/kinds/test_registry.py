@@ -145,7 +145,7 @@ def test_a_preview_is_one_line_of_at_most_120_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "line"), [("en", "Message recalled"), ("zh-hans", "消息已撤回")]
+    ("language", "line"), [("en", "Message unsent"), ("zh-hans", "消息已撤回")]
 )
 def test_a_recalled_message_says_so_in_the_readers_language(language: str, line: str) -> None:
     recalled = stored(Content(data=""), recalled_at=5)

@@ -22,13 +22,13 @@ TOO_SLOW = problem(
     408, "Request Timeout", "too_slow", "The request took too long to arrive. Please try again."
 )
 TOO_MUCH = problem(
-    429, "Too Many Requests", "rate_limited", "Too many requests. Please wait a moment."
+    429, "Too Many Requests", "rate_limited", "Too many requests. Please try again later."
 )
 FULL = problem(
     503,
     "Service Unavailable",
     "unavailable",
-    "The service is not available at the moment. Please try again.",
+    "The service is unavailable at the moment. Please try again.",
 )
 
 
@@ -164,7 +164,7 @@ async def test_uploads_have_a_limit_of_their_own(length: str | None, path: str) 
 async def test_uploads_that_are_too_large_are_told_how_large(length: str | None) -> None:
     client = Client(b"a" * UPLOAD, b"b", length=length, path=UPLOADS)
     assert await client.answered(echo) == 413
-    assert json.loads(client.body)["detail"] == "Use a picture of at most 5 MB."
+    assert json.loads(client.body)["detail"] == "Pictures can be at most 5 MB."
 
 
 @pytest.mark.parametrize("path", ["/nowhere/", "/api/v1/auth/login/", "/accounts/login/"])

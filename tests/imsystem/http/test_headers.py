@@ -183,7 +183,7 @@ class TestHttps:
         client, headers = Client(), {"Host": "chat.example.org", "X-Forwarded-Proto": "https"}
         answers = [client.get(path, headers=headers) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [400, 400, 400]
-        assert "does not know the proxy" in answers[0].content.decode()
+        assert "does not trust the proxy" in answers[0].content.decode()
         warned = [record for record in caplog.records if record.name == "imsystem.http.headers"]
         assert [(record.levelno, record.args) for record in warned] == [
             (logging.WARNING, ("127.0.0.1",))

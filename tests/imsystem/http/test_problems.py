@@ -20,19 +20,19 @@ UNAVAILABLE = problem(
     503,
     "Service Unavailable",
     "unavailable",
-    "The service is not available at the moment. Please try again.",
+    "The service is unavailable at the moment. Please try again.",
 )
-LIMITED = "Too many requests. Please wait a moment."
+LIMITED = "Too many requests. Please try again later."
 CASES: list[tuple[Exception, dict[str, Any], dict[str, str]]] = [
     (errors.BadRequest(), bad_request(), {}),
     (errors.BadRequest(errors={"name": ["No."]}), bad_request(name=["No."]), {}),
     (errors.NotAuthenticated(), NOT_AUTHENTICATED, {"WWW-Authenticate": 'Bearer realm="api"'}),
     (
         errors.Forbidden(),
-        problem(403, "Forbidden", "forbidden", "You are not allowed to do this."),
+        problem(403, "Forbidden", "forbidden", "You don't have permission to do this."),
         {},
     ),
-    (errors.Muted(), problem(403, "Forbidden", "muted", "You are muted in this room."), {}),
+    (errors.Muted(), problem(403, "Forbidden", "muted", "You are muted in this group."), {}),
     (errors.NotFound(), NOT_FOUND, {}),
     (
         errors.RateLimited(7),
@@ -93,7 +93,7 @@ def test_unknown_addresses_of_the_api() -> None:
 def test_unknown_pages_stay_pages() -> None:
     answer = Client().get("/nonsense/")
     assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
-    assert "Not here" in answer.content.decode()
+    assert "Page not found" in answer.content.decode()
 
 
 def test_a_foreign_host() -> None:

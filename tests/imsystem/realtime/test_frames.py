@@ -41,7 +41,7 @@ def test_an_ack_has_the_bytes_of_a_dict() -> None:
             {
                 "id": "7",
                 "code": "rate_limited",
-                "detail": "Too many requests. Please wait a moment.",
+                "detail": "Too many requests. Please try again later.",
                 "retry_after": 3,
             },
         ),
