@@ -90,3 +90,48 @@ def test_every_dependency_says_what_it_is_for() -> None:
     page = (ROOT / "docs" / "decisions" / "dependencies.md").read_text()
     rows = re.findall(r"^\| (.+?) \|", page, re.M)
     assert needed - {package for row in rows for package in re.findall(r"[\w-]+", row)} == set()
+
+
+PATHS = re.compile(r"`((?:[\w.-]+/)*[\w.-]+)/?`")
+TOP = {path.name for path in ROOT.iterdir()}
+# Given as names only where a folder was named before.
+INSIDE = {"urls.py", "views.py", "policies.py", "commands.py", "frames.py", "announce.py",
+          "backup.py", "djangojs.po"}  # fmt: skip
+CALLED = re.compile(r"`@?([A-Za-z_]\w*)(?:\([^`]*\))?`")
+# Words of Django, of the shell, of the protocol and of Python.
+NOT_OURS = {
+    "env",
+    "sync",
+    "gettext",
+    "RunPython",
+    "make",
+    "seq",
+    "ready",
+    "tag",
+    "template",
+    "im_test",
+}
+
+
+def contributing() -> str:
+    return (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_contributing_names_files_that_exist() -> None:
+    named = [path for path in PATHS.findall(contributing()) if "/" in path or "." in path]
+    ours = [path for path in named if path.split("/")[0] in TOP]
+    missing = [path for path in ours if not (ROOT / path).exists()]
+    assert missing == []
+    assert [path for path in named if path not in ours and path not in INSIDE] == []
+    assert len(set(ours)) > 40
+
+
+def test_contributing_names_things_that_exist() -> None:
+    """Every function, class, decorator and target of make that it names."""
+    source = "\n".join(path.read_text() for name in ("imsystem", "accounts", "rooms", "chat")
+                       for path in (ROOT / name).rglob("*.py"))  # fmt: skip
+    for word in set(CALLED.findall(contributing())) - NOT_OURS - TOP:
+        defined = rf"\b(?:def|class) {word}\b|^{word}\b.* = |^ +{word}: |\b{word}=|\b{word}\("
+        assert re.search(defined, source, re.M), word
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"(?:`|^ {4})make ([a-z]+)", contributing(), re.M)) <= targets
