@@ -59,20 +59,29 @@ def _to_the_others(member: Member) -> Deliver:
 
 
 def member_changed(member: Member) -> None:
-    """Sends `member.updated` to the room: the member has a new role, or was muted or unmuted."""
-    own = _member_frame(member, receipts=True)
-    publish_from_thread(
-        Changed(room_topic(member.room_id)),
-        _to_the_others(member),
-        Deliver(user_topic(member.user_id), own),
-    )
+    """Sends `member.updated` to the room: the member has a new role, or was muted or unmuted.
+
+    The membership is read anew, as in `room_changed`.
+    """
+    publish_from_thread(Changed(room_topic(member.room_id)))
+    now = Member.objects.filter(pk=member.pk).first()
+    if now is None:  # gone meanwhile, which is told too
+        return
+    own = _member_frame(now, receipts=True)
+    publish_from_thread(_to_the_others(now), Deliver(user_topic(now.user_id), own))
 
 
 def room_changed(room: Room) -> None:
-    """Sends `room.updated` to the room, with what all members see alike."""
-    update = encode(RoomUpdated(room=room_summary(room)))
+    """Sends `room.updated` to the room, with what all members see alike.
+
+    The room is read anew: of two changes at the same moment both tell of the later one, so no open
+    page keeps what the other change has replaced.
+    """
     topic = room_topic(room.identity)
-    publish_from_thread(Changed(topic), Deliver(topic, update))
+    publish_from_thread(Changed(topic))
+    now = Room.objects.filter(pk=room.identity).first()
+    if now is not None:
+        publish_from_thread(Deliver(topic, encode(RoomUpdated(room=room_summary(now)))))
 
 
 def revealed(room_identity: str) -> None:

@@ -8,9 +8,10 @@ import pytest
 from accounts.models import User
 from accounts.services import update_profile
 from chat.presence import current_presence
+from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, Forbidden
 from imsystem.threads import run_in_thread
-from rooms import services
+from rooms import announce, policies, services
 from rooms.models import Room
 from tests.api import public
 from tests.conftest import Cast
@@ -131,6 +132,50 @@ async def test_a_new_name(cast: Cast) -> None:
         for socket in (owner, muted):
             await heard_only(socket, {"type": "room.updated", "room": room})
         assert await outsider.silent()
+
+
+async def test_two_changes_at_the_same_moment_both_tell_of_both(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who loaded the room before the other change was stored does not tell of the old name."""
+    may_manage = policies.may_manage
+
+    def overtaken(access: Any) -> None:
+        monkeypatch.setattr(policies, "may_manage", may_manage)
+        services.update_room(user=cast.admin, room_identity=cast.room.pk, name="Bar")
+        may_manage(access)
+
+    async with socket_of(cast.member) as member:
+        monkeypatch.setattr(policies, "may_manage", overtaken)
+        await run_in_thread(
+            services.update_room, user=cast.owner, room_identity=cast.room.pk, info="杯"
+        )
+        first, second = await member.hear(), await member.hear()
+    assert (first["room"]["name"], second["room"]["name"]) == ("Bar", "Bar")
+    assert second["room"]["info"] == "杯"
+
+
+async def test_a_mute_that_was_overtaken_tells_of_the_later_one(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = now_ms() + 3_600_000
+    member_changed = announce.member_changed
+
+    def overtaken(member: Any) -> None:
+        monkeypatch.setattr(announce, "member_changed", member_changed)
+        services.change_member(
+            user=cast.owner,
+            room_identity=cast.room.pk,
+            peer_identity=cast.member.pk,
+            muted_until=later,
+        )
+        member_changed(member)
+
+    async with socket_of(cast.admin) as admin:
+        monkeypatch.setattr(announce, "member_changed", overtaken)
+        await change(cast, cast.member, muted_until=0)
+        heard = [await admin.hear_until("member.updated") for _ in range(2)]
+    assert [frame["member"]["muted_until"] for frame in heard] == [later, later]
 
 
 async def test_the_end_of_a_room(cast: Cast) -> None:
