@@ -1,4 +1,4 @@
-"""Alice, who has an account; Bob, another; and the codes they are mailed."""
+"""Fixtures: Alice and Bob, who have accounts, and the codes that are mailed to them."""
 
 import re
 from collections.abc import Iterator
@@ -33,18 +33,18 @@ def mailed_code(email: str, subject: str = r"([0-9]{6}) is your IMSystem code") 
 
 
 def new_address() -> str:
-    """An IP address that nobody has used before."""
+    """Returns an IP address that nobody has used before."""
     return str(IPv4Address(0x0A000000 + randbelow(2**24)))
 
 
 def ask_code(email: str, purpose: Purpose = Purpose.REGISTER) -> str:
-    # A source of its own: how many may be asked for from one is tested elsewhere.
+    # Returns a source of its own: limits for one source are tested elsewhere.
     services.send_code(email=email, purpose=purpose, ip=new_address())
     return mailed_code(email)
 
 
 def wrong(code: str) -> str:
-    """A code that is not this one."""
+    """Returns a code that differs from this one."""
     return f"{(int(code) + 1) % 1_000_000:06}"
 
 
@@ -60,14 +60,14 @@ def bob() -> User:
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """Noon, until the test moves it: the first millisecond of a minute."""
+    """Stops the clock at noon, the first millisecond of a minute, until the test moves it."""
     with time_machine.travel("2026-11-22T12:00:00Z", tick=False) as clock:
         yield clock
 
 
 @pytest.fixture
 def closed() -> Iterator[list[str]]:
-    """The topics whose sockets were told to close."""
+    """Collects the topics whose sockets were told to close."""
     topics: list[str] = []
 
     @hub.observe(Close)

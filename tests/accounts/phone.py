@@ -18,17 +18,18 @@ class Phone:
     recovery_codes: list[str]
 
     def code(self, steps: int = 0) -> str:
-        """What the app shows now, or so many half-minutes from now."""
+        """Returns what the app shows now, or so many half-minutes from now."""
         return pyotp.TOTP(self.secret).at(int(time.time()), counter_offset=steps)
 
     def wrong(self) -> str:
-        """Six digits that are the code of no moment around."""
+        """Returns six digits that are not a code of any step around now."""
         near = {self.code(steps) for steps in range(-5, 6)}
         return next(code for code in ("000000", "111111", "222222") if code not in near)
 
 
 def enrol(user: User, clock: Traveller, password: str = PASSWORD) -> Phone:
-    """Switches two-factor authentication on. The code that the app shows afterwards is unused."""
+    """Switches two-factor authentication on. The code that the app shows afterwards has not been
+    used."""
     secret = services.begin_two_factor(user=user, password=password).secret
     phone = Phone(secret, [])
     phone.recovery_codes = services.confirm_two_factor(user=user, otp=phone.code())

@@ -1,4 +1,4 @@
-"""Deleting an account: personal data goes, messages stay, nothing is left half-way."""
+"""Deleting an account: personal data is erased, messages stay, nothing is left half done."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -36,7 +36,7 @@ def delete(user: User, **changes: Any) -> Any:
 
 
 def stored(user: User) -> dict[str, Any]:
-    """The whole document, but for what only time decides."""
+    """Returns the whole document except for what depends on the time."""
     found = User.objects.filter(pk=user.pk).values().get()
     for name in ("password", "created_at", "updated_at", "password_set_at", "deleted_at"):
         del found[name]
@@ -44,7 +44,7 @@ def stored(user: User) -> dict[str, Any]:
 
 
 def logged(user: User) -> LogEntry:
-    """The one entry about the user in the admin's log."""
+    """Returns the only entry about the user in the admin's log."""
     return LogEntry.objects.get(object_id=user.pk)
 
 
@@ -190,7 +190,7 @@ def test_the_name_is_in_the_readers_language(alice: User) -> None:
 
 
 def test_a_message_on_its_way_is_stored_or_not(alice: User, bob: User) -> None:
-    """Deleting in the middle of sending: every ack is of a message that is there."""
+    """An account is deleted while it sends: every acknowledged message is there."""
     room = rooms.create_group(creator=bob, name="Bar", members=[alice.pk])
 
     def send(number: int) -> bool:

@@ -1,4 +1,4 @@
-"""Users and devices in Django admin: the registration's rules, no passwords, literal search."""
+"""Users and devices in Django admin: the rules of registration, no passwords, literal search."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def root() -> Client:
 
 
 def fields(user: User, **changes: Any) -> dict[str, Any]:
-    """What the change form of `user` posts."""
+    """Returns what the change form of `user` posts."""
     sent = {
         "account": user.account,
         "email": user.email,

@@ -26,7 +26,7 @@ def administrator(name: str) -> User:
 
 
 def clerk(name: str = "clerk") -> User:
-    """Staff with every permission there is: what is refused, is refused for want of rank."""
+    """Returns a staff member with every permission: what is refused is refused for lack of rank."""
     user = make_user(name)
     User.objects.filter(pk=user.pk).update(is_staff=True)
     user.user_permissions.set(Permission.objects.all())
@@ -34,7 +34,7 @@ def clerk(name: str = "clerk") -> User:
 
 
 def new_group() -> Group:
-    """Without permissions. Groups outlive a test (tests.conftest.KEPT)."""
+    """Returns a group without permissions. Groups outlive a test (tests.conftest.KEPT)."""
     group = Group.objects.get_or_create(name="moderators")[0]
     group.permissions.clear()
     return group
@@ -47,7 +47,8 @@ def browser(user: User) -> Client:
 
 
 def whole(user: User) -> dict[str, Any]:
-    """All that is stored of a user and of their rights, but for the time of the last change."""
+    """Returns everything stored about a user and their rights, except the time of the last
+    change."""
     document = User.objects.filter(pk=user.pk).values().get()
     del document["updated_at"]
     rights = {
@@ -135,7 +136,7 @@ def test_added_users_have_no_rights(popup: bool) -> None:
 
 @pytest.mark.parametrize("page", ["add/", "{group}/change/", "{group}/delete/"])
 def test_groups_are_changed_by_superusers_only(page: str) -> None:
-    """Whoever changes a group they are in gives themselves what it may do."""
+    """Somebody who changes a group that they are in would give themselves its permissions."""
     mallory, group = clerk(), new_group()
     mallory.groups.set([group])
     permissions = list(Permission.objects.values_list("pk", flat=True))
@@ -207,7 +208,7 @@ def test_actions_for_superusers_only(action: str, alice: User) -> None:
     ],
 )
 def test_lists_answer_no_questions_about_secrets(query: dict[str, str]) -> None:
-    """Django filters by every field of the model that an address names."""
+    """Django filters by every field of the model that the query names."""
     administrator("boss")
     answer = browser(clerk()).get(USERS, query)
     assert answer.status_code == 400
@@ -287,7 +288,7 @@ def test_superusers_give_and_take_rights(alice: User) -> None:
 
 
 def test_nobody_changes_their_own_address_here() -> None:
-    """A browser that was left open would be enough, where the own page asks for the password."""
+    """An open browser would be enough here, although the user's own page asks for the password."""
     boss = administrator("boss")
     before = whole(boss)
     page = browser(boss).get(change_page(boss))
@@ -318,7 +319,7 @@ def test_a_reserved_name_given_by_createsuperuser_can_be_kept(alice: User) -> No
 def test_a_save_writes_what_was_changed_and_nothing_else(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A password that is set while an administrator saves the page is not set back."""
+    """A password that is changed while an administrator saves the page is not changed back."""
     judge = policies.fixed_fields
 
     def while_alice_acts(actor: User, user: User | None) -> frozenset[str]:
@@ -334,7 +335,7 @@ def test_a_save_writes_what_was_changed_and_nothing_else(
 
 
 def test_another_users_name_is_told_and_changes_nothing(alice: User, bob: User) -> None:
-    """As when both were free while the form looked."""
+    """Both names were free when the form checked them."""
     boss = administrator("boss")
     for changes, field in (({"account": "bob"}, "account"), ({"email": bob.email}, "email")):
         with pytest.raises(BadRequest) as error:

@@ -30,7 +30,7 @@ def _clock(clock: Traveller) -> None:
 
 @pytest.fixture
 def alice() -> User:
-    """Staff, so that every door is one for her."""
+    """Returns a staff member, so that every door is open to her."""
     alice = make_user("alice")
     User.objects.filter(pk=alice.pk).update(is_staff=True)
     return alice
@@ -66,7 +66,7 @@ every_door = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 
 
 def outcome(answer: HttpResponse) -> str:
-    """in, wrong, or wait."""
+    """Returns "in", "wrong" or "wait"."""
     if "Retry-After" in answer:
         return "wait"
     if answer["Content-Type"] == "application/json" and "msg" in answer.json():
@@ -84,12 +84,13 @@ def attempt(door: Admission, name: str = "alice", ip: str = HOME, **given: objec
 
 
 def guess(name: str, ip: str) -> str:
-    """A wrong password, without the 40 ms of a hash for names that exist."""
+    """Tries a wrong password without the 40 ms of a hash for names that exist."""
     return attempt(api, name, ip, password="x" * 129)
 
 
 def siege(name: str = "alice") -> int:
-    """Guesses from as many sources as it takes until strangers have none left; how many it took."""
+    """Guesses from as many sources as it takes until strangers have no tries left, and returns how
+    many."""
     for number in range(1_000):
         if guess(name, f"2001:db8:{number // 4:x}::{number:x}") == "wait":
             return number
@@ -126,7 +127,7 @@ def test_one_source_at_many_names(alice: User) -> None:
 
 
 def test_one_source_at_many_names_leaves_alone_who_signs_in_there(alice: User) -> None:
-    """An office behind one address."""
+    """Many people sign in from one address, as in an office."""
     assert attempt(api) == "in"
     for number in range(101):
         guess(f"name{number}", HOME)
@@ -134,7 +135,7 @@ def test_one_source_at_many_names_leaves_alone_who_signs_in_there(alice: User) -
 
 
 def test_right_passwords_use_nothing_up(alice: User) -> None:
-    """A script that signs in from a new place each time."""
+    """A script signs in from a new place each time."""
     for number in range(60):
         assert attempt(api, ip=f"192.0.2.{number}") == "in"
     assert siege() == 50
@@ -268,7 +269,7 @@ def test_a_device_keeps_its_number_and_eight_accounts(alice: User) -> None:
 
 
 def test_wrong_tries_at_a_name_say_nothing_of_an_address(alice: User) -> None:
-    """A name and its address, a name and another's address: the same answers."""
+    """A username with its own address, and with somebody else's, get the same answers."""
     for address in ("alice@example.org", "nobody@example.org"):
         sync_redis().flushdb()
         assert [guess("alice", ELSEWHERE) for _ in range(6)] == ["wrong"] * 5 + ["wait"]
@@ -313,7 +314,7 @@ def with_code(otp: str, ip: str, token: str = "") -> User:
 
 
 def use_up(phone: Phone) -> None:
-    """Who has stolen the password guesses codes, from wherever they like."""
+    """A thief of the password guesses codes from wherever they like."""
     for number in range(5):
         with pytest.raises(BadOtp):
             with_code(phone.wrong(), f"203.0.113.{number}")
@@ -348,7 +349,7 @@ def test_the_page_s_second_step_knows_the_device(alice: User, phone: Phone) -> N
 
 
 def test_a_sign_in_from_another_address_of_a_network_is_no_news(alice: User) -> None:
-    """Privacy extensions change it every day."""
+    """Privacy extensions change the address every day."""
     for ip in ("2001:db8:1:2::1", "2001:db8:1:2:aaaa::9"):
         services.sign_in_user(user=alice, ip=ip, device="curl/8.5")
     assert delivered_to(alice.email) == []

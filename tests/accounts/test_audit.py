@@ -1,4 +1,4 @@
-"""Whatever staff reads of people leaves a line that nobody can take away."""
+"""Whatever staff read about users leaves an entry that nobody can delete."""
 
 import logging
 from typing import Any
@@ -79,7 +79,7 @@ def test_reading_earlier_texts(scene: Cast) -> None:
 
 
 def test_every_page_about_people_leaves_one() -> None:
-    """Also those that are added later."""
+    """Also views that are added later."""
     apps = {"accounts", "rooms", "chat"}
     silent = [
         model.__name__
@@ -174,7 +174,7 @@ def test_superusers_read_the_lines(scene: Cast) -> None:
 
 @pytest.mark.parametrize("path", ["", "{entry}/change/", "{entry}/history/"])
 def test_other_staff_does_not(path: str) -> None:
-    """Whatever permissions they were given."""
+    """Whatever permissions they have."""
     mallory = clerk("mallory")
     read(browser(mallory), "/admin/rooms/room/")
     entry = AuditEntry.objects.get()

@@ -1,4 +1,4 @@
-"""Pictures of people, from the upload over the API to the address they are shown at."""
+"""Profile pictures, from the upload through the API to the address they are shown at."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,12 +30,12 @@ TOO_LARGE = problem(413, "Request Entity Too Large", "too_large", "Pictures can 
 
 def put(api: Api, body: bytes, content_type: str = "image/png", **headers: str) -> HttpResponse:
     headers = {**api.headers, **headers}
-    extra = {} if body else {"CONTENT_TYPE": content_type}  # Django's client forgets it then
+    extra = {} if body else {"CONTENT_TYPE": content_type}  # Django's client then forgets it
     return api.client.generic("PUT", ROUTE, body, content_type, headers=headers, **extra)
 
 
 def part(name: str, data: bytes, filename: str = "me.png", kind: str = "image/png") -> bytes:
-    """One part of a form, with the file's name as it is given."""
+    """Returns one part of a form, with the file's name as it is given."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"'
     head += f'; filename="{filename}"' if filename else ""
     return f"{head}\r\nContent-Type: {kind}\r\n\r\n".encode() + data + b"\r\n"
@@ -46,14 +46,14 @@ def put_form(api: Api, *parts: bytes) -> HttpResponse:
 
 
 def shown(path: str) -> Any:
-    """The picture at an address, as a stranger gets it."""
+    """Returns the picture at an address as a stranger gets it."""
     answer = Client().get(path)
     assert answer.status_code == 200, path
     return opened(answer.content)
 
 
 def world() -> list[Any]:
-    """What a refused upload may not change."""
+    """Returns what a refused upload must not change."""
     users = User.objects.order_by("pk").values_list("pk", "avatar", "updated_at")
     return [list(users), sorted(Avatar.objects.values_list("pk", flat=True))]
 
@@ -65,7 +65,7 @@ def api(alice: User) -> Api:
 
 @pytest.fixture
 def unchanged(alice: User, api: Api) -> Iterator[None]:
-    """Alice has a picture, and keeps it."""
+    """Gives Alice a picture, and checks afterwards that she still has it."""
     assert put(api, picture("PNG")).status_code == 200
     before = world()
     yield
@@ -112,7 +112,7 @@ def test_as_django_writes_forms(api: Api) -> None:
 
 
 class Upload:
-    """A file for Django's test client."""
+    """Returns a file for Django's test client."""
 
     name = "我.jpg"
 
@@ -248,7 +248,7 @@ def test_the_name_of_the_file_means_nothing(api: Api, name: str) -> None:
 
 
 def padded(size: int) -> bytes:
-    """A good picture of exactly this many bytes."""
+    """Returns a valid picture of exactly this many bytes."""
     data = picture("JPEG")
     return data + bytes(size - len(data))
 

@@ -1,4 +1,4 @@
-"""Pictures at their addresses: for everybody, for ever, and nothing but pictures."""
+"""Pictures at their addresses: open to everybody, cached for ever, and nothing but pictures."""
 
 import pytest
 from django.db import connection
@@ -15,7 +15,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 @pytest.fixture(params=["uploaded", "initial"])
 def address(request: pytest.FixtureRequest, alice: User) -> str:
-    """The address of a picture of either sort."""
+    """Returns the address of a picture of either kind."""
     if request.param == "uploaded":
         services.set_avatar(user=alice, data=picture())
     return avatar_address(alice)

@@ -1,4 +1,4 @@
-"""Cookies: the device session behind each, CSRF, fixation, and the admin's own sign-in."""
+"""Cookies: the device session behind each, CSRF, session fixation, and the admin's own sign-in."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,7 +23,7 @@ from tests.api import problem
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """What the sign-in page does."""
+    """Signs in as the sign-in page does."""
     user = services.sign_in(
         account=request.GET["account"], password=PASSWORD, ip="", device="", with_tokens=False
     ).user
@@ -32,7 +32,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """What the sign-out page does."""
+    """Signs out as the sign-out page does."""
     sessions.close_browser_session(request)
     return HttpResponse("out")
 
@@ -123,7 +123,7 @@ def test_a_revoked_browser_is_anonymous_everywhere(alice: User, how: str) -> Non
         case "deactivate":
             User.objects.filter(pk=alice.pk).update(is_active=False)
     assert client.get("/api/v1/users/me/").status_code == 401
-    client.cookies["sessionid"] = cookie  # also when the browser keeps it
+    client.cookies["sessionid"] = cookie  # even when the browser keeps it
     assert who(client) == "nobody"
     assert client.get("/admin/").status_code == 302
     assert Session.objects.filter(pk=cookie).count() == 0

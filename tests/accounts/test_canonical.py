@@ -1,4 +1,4 @@
-"""One form of each account and address; what could be mistaken for another is refused."""
+"""Each account and address has one form; what could be mistaken for another is refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a User-Agent becomes for people, whatever it says. No database."""
+"""What a User-Agent is shown as, whatever it says. No database."""
 
 import re
 import string
@@ -76,4 +76,4 @@ def test_no_user_agent_brings_an_address_into_a_mail(user_agent: str) -> None:
     name = client_name(user_agent[:200])
     assert 0 < len(name) <= MAX_LENGTH
     assert set(name) <= ALLOWED
-    assert not re.search(r"[A-Za-z]\.|\.[A-Za-z]", name)  # what mail programs make links of
+    assert not re.search(r"[A-Za-z]\.|\.[A-Za-z]", name)  # what mail programs turn into links

@@ -129,7 +129,7 @@ def test_codes_as_people_type_them(way: str, digits: str) -> None:
 
 
 def typed(code: str, place: str) -> str:
-    """good, wrong, or "here": a code has to be asked for in this place."""
+    """Returns "good", "wrong" or "here" (a code has to be requested in this place first)."""
     try:
         with codes.consumed(**REGISTER, code=code, place=place):
             return "good"
@@ -176,7 +176,7 @@ def test_whoever_asks_has_five_tries_at_their_own_and_five_a_day_at_all_others()
 
 
 def test_what_strangers_do_with_other_codes_does_not_end_mine(clock: Traveller) -> None:
-    """Each code has its own ten minutes."""
+    """Each code is valid for ten minutes of its own."""
     own = codes.issue(**REGISTER, place="home")
     clock.shift(timedelta(minutes=9))
     codes.issue(**REGISTER, place="stranger")

@@ -1,4 +1,5 @@
-"""A letter for whoever has no picture: whole characters in colours one can read, drawn as text."""
+"""Default pictures: the first letter of a name, whole characters in readable colours, drawn from
+text."""
 
 import xml.etree.ElementTree as ElementTree
 

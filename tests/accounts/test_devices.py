@@ -1,4 +1,5 @@
-"""Device sessions: listed, revoked one by one, invisible to others; their sockets are closed."""
+"""Device sessions: listed, revoked one by one, invisible to others; revoking closes their
+sockets."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Another address: by a code sent to it, with a notice to the old one."""
+"""Changing the address: with a code sent to the new one, and a notice to the old one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -58,7 +58,9 @@ def test_nobody_gets_mail_twice_or_at_the_new_address(alice: User) -> None:
 
 def test_the_notice_speaks_the_readers_language(alice: User) -> None:
     code = ask()
-    with translation.override("en"):  # Django's client leaves a thread in the last one's language
+    with translation.override(
+        "en"
+    ):  # Django's client leaves the thread in the language of the last request
         Api(alice).post(PATH, body(code), **{"Accept-Language": "zh-CN"})
     (notice,) = delivered_to("alice@example.org")
     assert "n***@example.com" in notice.body
@@ -153,7 +155,7 @@ def test_guesses_at_the_password_are_limited(alice: User) -> None:
 
 
 def test_a_deactivated_account_gets_no_address(alice: User) -> None:
-    """The request was let in a moment before."""
+    """The request was admitted a moment before."""
     code = ask()
     services.delete_account(user=User.objects.get(pk=alice.pk))
     User.objects.filter(pk=alice.pk).update(password=alice.password)
@@ -163,7 +165,7 @@ def test_a_deactivated_account_gets_no_address(alice: User) -> None:
 
 
 def change(user: User, email: str, code: str) -> str:
-    """What comes of it: the address, or the field that is to blame."""
+    """Returns the outcome: the new address, or the field that is at fault."""
     try:
         return services.change_email(user=user, email=email, code=code, password=PASSWORD).email
     except BadRequest as exc:
@@ -183,7 +185,7 @@ def test_of_two_parallel_uses_of_one_code_one_wins(alice: User, bob: User) -> No
 
 
 def test_of_a_change_and_a_registration_one_gets_the_address(alice: User) -> None:
-    """Each with a good code: the unique index decides."""
+    """Each has a valid code: the unique index decides."""
 
     def register(number: int, email: str, code: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Who has an account is not told to strangers, and slowly to people with a code."""
+"""Strangers do not learn who has an account, and people with a code learn it slowly."""
 
 import pytest
 
@@ -13,7 +13,7 @@ TAKEN = {"account": ["This username is taken."]}
 
 
 def register(account: str, code: str) -> dict[str, list[str]]:
-    """What is wrong with it."""
+    """Returns what is wrong with it."""
     with pytest.raises(BadRequest) as refused:
         services.register(account=account, password=PASSWORD, email=EMAIL, code=code)
     return {name: [str(text) for text in texts] for name, texts in refused.value.errors.items()}

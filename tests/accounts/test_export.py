@@ -1,4 +1,4 @@
-"""The download of one's own data: whole, nobody else's, and streamed."""
+"""The download of one's own data: complete, nobody else's, and streamed."""
 
 import json
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ def say(user: User, room: Room, *texts: str) -> list[dict[str, Any]]:
 
 
 def line(room: Room, user: User, **changes: Any) -> dict[str, Any]:
-    """A room in the export."""
+    """Returns a room in the export."""
     member = Member.objects.get(room=room, user=user)
     return {
         "identity": room.pk,
@@ -127,7 +127,7 @@ async def test_messages_of_rooms_one_has_left_of_every_kind(alice: User, bob: Us
         rooms.remove_member(user=bob, room_identity=made["kicked"].pk, peer_identity=alice.pk)
         rooms.delete_room(user=bob, room_identity=made["deleted"].pk)
         rooms.close_direct(user=bob, peer_identity=alice.pk)
-        # Coming and going leaves one trace, not many.
+        # Joining and leaving repeatedly leaves one trace, not many.
         rooms.join(user=alice, number=made["left"].number)
         rooms.leave(user=alice, room_identity=made["left"].pk)
         return made
@@ -219,7 +219,7 @@ def test_too_often_is_told_before_anything_is_sent(alice: User) -> None:
 
 @pytest.fixture
 def much(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A list of 10,000 items of 100 bytes; what it returns grows as they are read."""
+    """Returns a list of 10,000 items of 100 bytes; the counter grows as they are read."""
     read: list[int] = []
 
     async def source(_user: User) -> AsyncIterator[dict[str, Any]]:
@@ -261,6 +261,6 @@ async def test_an_error_on_the_way_is_no_whole_document(
 
 
 def test_nobody_exports_for_others(alice: User, bob: User) -> None:
-    """There is no address for it: only one's own data has one."""
+    """Other users' data has no address."""
     make_user("carol")
     assert Api(alice).post(f"users/{bob.pk}/data/", {"password": PASSWORD}).status_code == 404

@@ -1,7 +1,7 @@
-"""Whatever is sent to the account routes: an answer below 500, and nothing changed by an error.
+"""Whatever is sent to the account routes gets an answer below 500, and an error changes nothing.
 
-The routes and their fields are read from the API's schema and the URLconf, so that new ones are
-here without a word.
+The routes and their fields are read from the API's schema and the URLconf, so new ones are included
+without being listed here.
 """
 
 import json
@@ -51,7 +51,7 @@ FUZZ = settings(
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one route, the fields of its JSON body and its other kinds of content."""
+    """One method of one route: the fields of its JSON body and its other content types."""
 
     method: str
     route: str
@@ -65,7 +65,7 @@ class Operation:
 
 @cache
 def operations() -> list[Operation]:
-    """All of the account routes, from the schema."""
+    """Returns all account routes from the schema."""
     schema: Any = SchemaGenerator().get_schema(request=None, public=True)
     shapes = schema["components"]["schemas"]
     return [
@@ -85,7 +85,7 @@ def _operation(method: str, route: str, described: Any, shapes: Any) -> Operatio
 
 
 class Attack:
-    """Alice, signed in, and what an error may not change: her app's collections, and the mail."""
+    """Alice, signed in, and what an error must not change: her app's collections and the mail."""
 
     def __init__(self) -> None:
         self.tables = [
@@ -94,7 +94,8 @@ class Attack:
         self.begin()
 
     def begin(self) -> None:
-        """Anew, after something has succeeded: her account may be gone, her password another."""
+        """Starts afresh after something has succeeded: her account may be gone, or her password
+        changed."""
         User.objects.all().delete()
         self.alice = make_user("alice")
         self.api = Api(self.alice)
@@ -111,7 +112,7 @@ class Attack:
         return [*found, len(delivered())]
 
     def api_call(self, operation: Operation, data: st.DataObject, content: Any, kind: str) -> None:
-        """One request. As somebody, where the route asks for it."""
+        """One request, signed in where the route asks for it."""
         sync_redis().flushdb()  # limits are tested elsewhere
         api = self.stranger if operation.is_open else self.api
         identity = data.draw(st.sampled_from(["", "x", "a" * 24, "{0}", "../me"]))
@@ -160,7 +161,7 @@ def test_the_walk_finds_the_routes() -> None:
 @FUZZ
 @given(data=st.data())
 def test_fields(attack: Attack, operation: Operation, data: st.DataObject) -> None:
-    """The right fields with anything in them, and some more."""
+    """The right fields with arbitrary values, and some more fields."""
     body = {name: data.draw(VALUE) for name in operation.fields}
     for name in data.draw(st.sets(st.sampled_from(operation.fields), max_size=1)):
         del body[name]
@@ -172,7 +173,7 @@ def test_fields(attack: Attack, operation: Operation, data: st.DataObject) -> No
 @FUZZ
 @given(data=st.data())
 def test_bodies_of_any_kind(attack: Attack, operation: Operation, data: st.DataObject) -> None:
-    """JSON of another shape, no JSON, another kind of content."""
+    """JSON of another shape, invalid JSON, another content type."""
     content = data.draw(VALUE.map(json.dumps) | st.binary(max_size=200))
     kinds = ["application/json", "text/plain", "x", "", *operation.kinds, "multipart/form-data"]
     attack.api_call(operation, data, content, data.draw(st.sampled_from(kinds)))
@@ -202,12 +203,13 @@ PAGES = [route for route in routes() if route.startswith(("/accounts/", *SEED_RO
 def test_forms(
     attack: Attack, route: str, fields: dict[str, str], method: str, signed_in: bool
 ) -> None:
-    """Pages, and the routes of the original: strangers and Alice, by cookie and by its header."""
+    """Pages and the routes of the original, used by strangers and by Alice, with her cookie and
+    with her header."""
     sync_redis().flushdb()
     client = Client(raise_request_exception=False)
     if signed_in:
         client.force_login(attack.alice, backend="accounts.backends.AccountBackend")
-        client.get("/chat/")  # the device session is made now
+        client.get("/chat/")  # this creates the device session
     before = attack.world()
     call = getattr(client, method.lower())
     data: Any = fields if method != "DELETE" else json.dumps(fields)

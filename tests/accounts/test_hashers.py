@@ -1,4 +1,4 @@
-"""Argon2id with OWASP's minimum, renewed on sign-in when the parameters change."""
+"""Argon2id with OWASP's minimum; hashes are renewed at sign-in when the parameters change."""
 
 from threading import BoundedSemaphore
 

@@ -1,4 +1,4 @@
-"""Which sign-ins are told to the owner by mail, and which old sessions go. No database."""
+"""Which sign-ins the owner is told of by e-mail, and which old sessions end. No database."""
 
 import pytest
 import time_machine

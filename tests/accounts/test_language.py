@@ -1,4 +1,4 @@
-"""The language that an account keeps: where it comes from, and that all notices are in it."""
+"""The language of an account: where it comes from, and that all notices are written in it."""
 
 import re
 from typing import Any
@@ -172,7 +172,7 @@ def test_every_notice_is_in_the_owners_language(
     """Whatever language the request that causes it asks for."""
     services.update_profile(user=alice, language=own_language)
     address = alice.email
-    # A code is asked for on the way, and looked for by its English subject.
+    # A code is requested on the way, and recognised by its English subject.
     with translation.override("en" if cause is email_changed else asked):
         cause(alice, clock)
     notice = delivered_to(address)[-1]

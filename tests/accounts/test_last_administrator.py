@@ -22,7 +22,7 @@ TAKEN = [{"is_active": None}, {"is_superuser": None}, {"is_staff": None}]
 
 @pytest.mark.parametrize("taken", TAKEN, ids=lambda taken: next(iter(taken)))
 def test_the_last_administrator_stays(taken: dict[str, Any]) -> None:
-    """Also beside superusers who are deactivated, or cannot open the administration."""
+    """This also holds beside superusers who are deactivated or cannot open the admin."""
     boss = administrator("boss")
     for name, flag in (("away", "is_active"), ("outside", "is_staff")):
         User.objects.filter(pk=administrator(name).pk).update(**{flag: False})

@@ -1,4 +1,4 @@
-"""Migrations on existing data: what an earlier version wrote is whole, and works, in this one."""
+"""Migrations on existing data: what an earlier version wrote is complete and works in this one."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,13 +28,13 @@ _password = make_password(PASSWORD)
 
 @pytest.fixture
 def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty database of its own, in place of the tests': for the ORM in this thread, and for
-    the async client (imsystem.mongo.clients) in all."""
+    """Provides an empty database instead of the tests' own: for the ORM in this thread, and for the
+    async client (imsystem.mongo.clients) in all threads."""
     usual, client = connection.database, connection.connection
     client.drop_database("im_test_migrations")
     connection.database = client["im_test_migrations"]
     monkeypatch.setitem(connection.settings_dict, "NAME", "im_test_migrations")
-    ContentType.objects.clear_cache()  # their ids are other ones there
+    ContentType.objects.clear_cache()  # their ids differ there
     yield
     client.drop_database("im_test_migrations")
     connection.database = usual
@@ -89,7 +89,8 @@ def token_of_0001(kind: type[AccessToken | RefreshToken]) -> str:
 
 @pytest.fixture
 def tokens(scratch: None) -> Iterator[tuple[str, str]]:
-    """An installation of version 0001, then migrated. Yields the tokens a phone had before."""
+    """An installation of version 0001 that is then migrated. Yields the tokens that a phone had
+    before."""
     migrate("accounts", "0001_initial")
     with time_machine.travel(NOW / 1000, tick=False):
         access, refresh = token_of_0001(AccessToken), token_of_0001(RefreshToken)
@@ -159,7 +160,8 @@ def test_migrating_again_changes_nothing(tokens: tuple[str, str]) -> None:
 
 
 def test_cookies_stay_good_and_their_keys_go(scratch: None) -> None:
-    """Keys were stored as they are in cookies. Also when the migration was cut off half-way."""
+    """Keys used to be stored as they are in cookies. Also after a migration that was cut off
+    half-way."""
     migrate("accounts", "0003_language")
     migrate("sessions")
     sessions = connection.get_collection("django_session")

@@ -1,4 +1,4 @@
-"""The mail about a sign-in from a new device: when it is sent, and what it says."""
+"""The e-mail about a sign-in from a new device: when it is sent, and what it says."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ If this wasn't you, open IMSystem as usual, go to “Devices”, sign that devic
 
 
 def sign_in(user_agent: str = "curl/8.5", ip: str = "10.0.0.1", **headers: str) -> None:
-    """By the API."""
+    """Signs in through the API."""
     answer = Client(REMOTE_ADDR=ip, headers={"User-Agent": user_agent, **headers}).post(
         "/api/v1/auth/login/",
         {"account": "alice", "password": PASSWORD},
@@ -122,7 +122,8 @@ NOON = 1_795_348_800
 
 
 def test_one_mail_an_hour_however_many_clients_there_are(alice: User) -> None:
-    """The first at once, those of the hour summed up at its end; nothing of it is dropped."""
+    """The first is mailed at once, those of the next hour are summed up at its end; none is
+    dropped."""
     with time_machine.travel(NOON, tick=False) as clock:
         sign_in()
         for number in range(62):
@@ -200,7 +201,7 @@ def test_a_wrong_password_is_not_told(alice: User) -> None:
 
 
 def test_without_a_notice_there_is_no_sign_in(alice: User, monkeypatch: Any) -> None:
-    """Otherwise the next try would find the device known."""
+    """Otherwise the next try would find that the device is known."""
     sign_in()
 
     def fail(*args: Any, **kwargs: Any) -> None:

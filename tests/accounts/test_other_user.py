@@ -1,4 +1,5 @@
-"""A page's own calls name the user it was made for, and are refused if the cookie is another's."""
+"""A page's own requests name the user it was made for, and are refused if the cookie is
+another's."""
 
 import pytest
 from django.test import Client
@@ -43,6 +44,6 @@ def test_the_right_user_and_programs_that_name_nobody_are_answered(alice: User) 
 
 
 def test_a_bearer_is_who_it_says(alice: User) -> None:
-    """Without a cookie in force the header says nothing: the answer is 401, not 409."""
+    """Without a valid cookie the header means nothing: the answer is 401, not 409."""
     answer = Client().get("/api/v1/users/me/", headers={"X-Expected-User": alice.identity})
     assert answer.status_code == 401

@@ -1,4 +1,4 @@
-"""The second factor at the sign-in: asked for after the password, good once, guessed five times."""
+"""The second factor at sign-in: asked for after the password, valid once, five guesses."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +93,7 @@ def test_who_does_not_know_the_password_learns_nothing(phone: Phone) -> None:
         for name in ("alice", "nobody"):
             with pytest.raises(BadCredentials):
                 sign_in(otp, account=name, password="wrong")
-    check_otp(User.objects.get(), phone.code())  # still good
+    check_otp(User.objects.get(), phone.code())  # still valid
 
 
 @pytest.mark.parametrize(
@@ -219,11 +219,11 @@ def test_the_limit_ends_no_session_and_keeps_nobody_else_out(
 
 
 def test_a_new_password_starts_a_new_count(alice: User, phone: Phone) -> None:
-    """Who guesses codes has the password. Its owner gets in by setting another."""
+    """An attacker who guesses codes has the password. The owner gets in by setting another."""
     fail(5, phone.wrong())
     code = ask_code(alice.email, Purpose.RESET)
     services.reset_password(email=alice.email, code=code, password=NEW)
-    with pytest.raises(OtpRequired):  # and a mailbox alone does not let in
+    with pytest.raises(OtpRequired):  # and access to the mailbox alone is not enough
         sign_in(password=NEW)
     assert sign_in(phone.code(), password=NEW) == alice
 
@@ -232,7 +232,7 @@ def test_a_new_password_starts_a_new_count(alice: User, phone: Phone) -> None:
 
 
 def parallel(times: int, act: Callable[[], object]) -> list[str]:
-    """The outcomes of `act` done `times` times at once: "in", or the error's name."""
+    """Runs `act` so many times at once and returns the outcomes: "in", or the error's name."""
 
     def once(_number: int) -> str:
         try:

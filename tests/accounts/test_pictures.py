@@ -1,4 +1,5 @@
-"""Whatever is uploaded: a small square WebP that holds nothing but pixels, or a clear refusal."""
+"""Whatever is uploaded becomes a small square WebP with nothing but pixels, or is refused
+clearly."""
 
 import io
 import struct
@@ -26,7 +27,7 @@ WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 
 def refused(data: bytes) -> str:
-    """The sentence with which it is refused, within a second of processor time."""
+    """Returns the text of the refusal, which takes at most a second of processor time."""
     started = time.thread_time()
     with pytest.raises(BadRequest) as caught:
         square_webp(data)
@@ -73,7 +74,7 @@ def test_every_shape(size: tuple[int, int]) -> None:
 
 
 def striped(size: tuple[int, int], *colours: tuple[int, int, int]) -> Image.Image:
-    """Equal stripes from left to right, or, in a tall picture, from top to bottom."""
+    """Draws equal stripes from left to right or, in a tall picture, from top to bottom."""
     image = Image.new("RGB", (len(colours), 1))
     image.putdata(colours)
     image = image if size[0] >= size[1] else image.transpose(Image.Transpose.ROTATE_270)
@@ -121,7 +122,7 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
 
 
 def located() -> Image.Exif:
-    """The notes of a camera, with where and by whom."""
+    """A camera's metadata, with the place and the photographer."""
     exif = Image.Exif()
     exif[0x013B] = "Alice Secret"
     exif.get_ifd(GPS).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 18.0)})
@@ -143,7 +144,7 @@ def test_damaged_notes_do_no_harm() -> None:
 
 
 def swapped_profile() -> bytes:
-    """A profile that says: what is written as red is meant green, and the other way round."""
+    """A colour profile in which what is written as red means green, and the other way round."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     red, green = profile.index(b"rXYZ") + 4, profile.index(b"gXYZ") + 4
     swapped = bytearray(profile)
@@ -175,7 +176,8 @@ def test_a_profile_for_other_colours_is_ignored() -> None:
 @pytest.mark.parametrize("tail", [b"<script>alert(1)</script>", b"PK\x03\x04" + b"evil" * 99])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
 def test_what_is_appended_is_left_behind(kind: str, tail: bytes) -> None:
-    """Phones append films to photos, so it is no reason to refuse; it just does not get through."""
+    """Phones append videos to photos, so that is no reason to refuse; the video just does not get
+    through."""
     clean = square_webp(picture(kind) + tail)
     assert clean == square_webp(picture(kind))
     assert tail[:4] not in clean
@@ -286,7 +288,7 @@ def test_damaged_files_are_refused_or_harmless(data: st.DataObject) -> None:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Reading a picture takes until the event is set."""
+    """Reading a picture blocks until the event is set."""
     go_on = threading.Event()
     monkeypatch.setattr(pictures, "_check", lambda image: go_on.wait(10))
     monkeypatch.setattr(pictures, "WAIT_S", 0.1)

@@ -1,4 +1,4 @@
-"""Privacy settings: kept, shown to oneself only, refused whole when one is wrong."""
+"""Privacy settings: stored, shown only to oneself, refused as a whole when one of them is wrong."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_nobody_sees_the_settings_of_others(alice: User, bob: User) -> None:
 
 
 def test_a_deleted_account_keeps_no_settings_of_a_late_request(alice: User) -> None:
-    """It was let in before, and comes to write after."""
+    """The request was admitted before, and gets to writing after."""
     api = Api(alice)
     late = User.objects.get(pk=alice.pk)
     User.objects.filter(pk=alice.pk).update(is_active=False)

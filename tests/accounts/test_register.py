@@ -1,4 +1,4 @@
-"""register: everything is checked before the code is spent, and an error changes nothing."""
+"""Registration: everything is checked before the code is used up, and an error changes nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

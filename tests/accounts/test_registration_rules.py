@@ -62,7 +62,7 @@ def test_the_services_refuse(settings: Any, mode: str) -> None:
     with pytest.raises(AppError) as refused:
         services.send_code(email=EMAIL, purpose=Purpose.REGISTER, ip=new_address())
     assert refused.value.code == CLOSED[mode][0]
-    settings.REGISTRATION = "open"  # the code was not spent
+    settings.REGISTRATION = "open"  # the code has not been used up
     assert services.register(**fields(code)).account == "carol"
 
 
@@ -191,7 +191,7 @@ def test_an_invitation_does_not_lift_the_domains(settings: Any) -> None:
         ("example.org", "example.org@evil.example", False),
         ("example.org", "carol@example.com", False),
         ("example.org", "carol@example.org@evil.example", False),
-        ("example.org", "example.org", True),  # refused as no address: services.valid_email
+        ("example.org", "example.org", True),  # refused by services.valid_email: not an address
         ("bücher.example", "carol@xn--bcher-kva.example", True),
         ("BÜCHER.example", "carol@XN--BCHER-KVA.example", True),
         ("xn--bcher-kva.example", "carol@xn--bcher-kva.example", True),

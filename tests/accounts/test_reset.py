@@ -1,4 +1,4 @@
-"""Passwords set by code: only for the owner of the address, and signed out everywhere."""
+"""Passwords set by code: only the owner of the address can, and all devices are signed out."""
 
 import pytest
 

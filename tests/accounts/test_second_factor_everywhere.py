@@ -1,4 +1,4 @@
-"""With two-factor authentication on, every change of what one signs in with asks for it."""
+"""With two-factor authentication on, every change of sign-in data asks for the code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def stored() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def asked_for(name: str) -> dict[str, str]:
-    """The body of a change, but for the second factor."""
+    """The body of a change, without the second factor."""
     if name == "auth/password/change/":
         return {"old_password": PASSWORD, "new_password": NEW}
     if name == "users/me/email/":
@@ -126,7 +126,7 @@ def test_all_changes_share_one_count(
 
 
 def test_password_changes_do_not_start_the_count_anew(alice: User, phone: Phone) -> None:
-    """What a thief of token and password tried: change it to and fro, five guesses each time."""
+    """A thief of token and password changed it back and forth, with five guesses each time."""
     guesses, api = 0, Api(alice)
     for _round in range(10):
         for _number in range(5):

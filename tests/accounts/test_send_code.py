@@ -1,4 +1,5 @@
-"""send_code: the same for known and unknown addresses, limited, and honest about dead mail."""
+"""Sending codes: the same for known and unknown addresses, limited, and honest when mail is
+down."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -85,7 +86,7 @@ def later() -> None:
 
 
 def outcomes(email: str, ips: Iterable[str], purpose: Purpose = Purpose.RESET, **asker: Any) -> str:
-    """A letter for each that asks: s for sent, r for refused."""
+    """Returns a letter for each request: s for sent, r for refused."""
     said = ""
     for ip in ips:
         later()
@@ -180,7 +181,8 @@ def test_both_doors_know_who_is_signed_in(alice: User, door: str) -> None:
 
 @pytest.mark.parametrize("door", ["page", "api"])
 def test_a_reset_goes_through_while_strangers_ask_and_guess(alice: User, door: str) -> None:
-    """From the first mail to the new password, with nothing known of the owner but their source."""
+    """Everything from the first e-mail to the new password, when only the owner's source is
+    known."""
     for number in range(8):
         outcomes(alice.email, [f"203.0.113.{number}"] * 3)
     client = Client(REMOTE_ADDR="192.0.2.1")

@@ -1,4 +1,4 @@
-"""Passwords: one answer for every failure, the same work. How many failures: test_attempts.py."""
+"""Passwords: one answer for every failure, after the same work. For limits see test_attempts.py."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -103,7 +103,7 @@ def test_a_huge_password_costs_none(alice: User, monkeypatch: pytest.MonkeyPatch
 
 
 def wait(name: str, password: str = PASSWORD, ip: str = "10.0.0.1") -> int:
-    """How long this sign-in is told to wait, in seconds."""
+    """Returns how many seconds this sign-in is told to wait."""
     with pytest.raises(RateLimited) as refused:
         sign_in(name, password, ip=ip)
     return refused.value.retry_after
@@ -114,7 +114,7 @@ def test_after_five_failures_each_wait_is_twice_as_long(alice: User, name: str) 
     with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
         fail(name, 5)
         for seconds in (30, 60, 120, 240, 480, 900, 900):
-            assert wait(name) == seconds  # also with the right password
+            assert wait(name) == seconds  # even with the right password
             clock.shift(timedelta(seconds=seconds - 1))
             assert wait(name) == 1
             clock.shift(timedelta(seconds=1))
@@ -126,7 +126,7 @@ def test_after_the_wait_the_right_password_is_let_in(alice: User) -> None:
         fail("alice", 5)
         clock.shift(timedelta(seconds=30))
         assert sign_in("alice").user == alice
-        fail("alice", 4)  # success has started the count anew
+        fail("alice", 4)  # success has reset the count
         assert sign_in("alice").user == alice
 
 
@@ -172,7 +172,8 @@ def test_rate_limits_can_be_off(alice: User, settings: object) -> None:
 def test_a_change_of_password_beats_a_sign_in_under_way(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The old password is verified, then changed, then the session is opened: it must not live."""
+    """The old password is verified, then changed, then the session is opened: it must not
+    survive."""
     matches = signing_in.password_matches
 
     def overtaken(user: User | None, password: str) -> bool:
@@ -238,7 +239,7 @@ def test_five_wrong_old_passwords(alice: User) -> None:
 def test_older_parameters_are_renewed_at_a_sign_in(
     full_hashes: None, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without signing anybody out: the cookies' hash follows the password, not its hash."""
+    """This signs nobody out: the hash in the cookie depends on the password, not on its hash."""
     before, cookie_hash = alice.password, alice.get_session_auth_hash()
     assert "t=2" in before
     monkeypatch.setattr(Argon2Hasher, "time_cost", 3)

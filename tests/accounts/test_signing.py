@@ -1,4 +1,4 @@
-"""The signing key: PyJWT's own checks, made once."""
+"""The signing key: PyJWT's own checks are made once."""
 
 import pytest
 from jwt.algorithms import HMACAlgorithm
@@ -14,7 +14,7 @@ PUBLIC = b"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The keys that PyJWT looks at."""
+    """The keys that PyJWT checks."""
     looked: list[bytes] = []
     monkeypatch.setattr(HMACAlgorithm, "_is_der_key", looked.append)
     return looked

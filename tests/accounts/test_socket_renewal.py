@@ -1,4 +1,5 @@
-"""Sockets end with what they were opened with, unless `auth.renew` moves the end. Real frames."""
+"""Sockets end with the token or cookie that opened them, unless `auth.renew` moves the end. Real
+frames."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -71,7 +72,7 @@ Opened = Callable[..., Awaitable[Socket]]
 
 @pytest.fixture
 async def opened(stack: AsyncExitStack) -> Opened:
-    """Opens sockets: with a bearer, or with a ticket or cookie in `headers` and `query`."""
+    """Opens sockets with a bearer token, or with a ticket or cookie in `headers` and `query`."""
 
     async def open_one(token: str | None = None, query: str = "", **headers: str) -> Socket:
         communicator = communicator_of(token, query=query, **headers)
@@ -85,7 +86,7 @@ async def lives(socket: Socket) -> bool:
 
 
 async def ends_at(socket: Socket, moment: int) -> None:
-    """Open a millisecond before, closed with 4401 then."""
+    """The socket is open a millisecond before, and closed with 4401 then."""
     sweep.close_expired(moment - 1)
     assert await lives(socket)
     sweep.close_expired(moment)
@@ -113,7 +114,7 @@ async def test_a_tickets_socket_ends_with_the_token_it_was_bought_with(
 
 
 def browser_of(user: User) -> tuple[str, str, DeviceSession]:
-    """Its cookie, a ticket it bought, its device session."""
+    """Its cookie, a ticket bought with it, its device session."""
     client = Client()
     client.force_login(user)
     ticket = client.post("/api/v1/auth/ticket/").json()["ticket"]
@@ -148,7 +149,7 @@ async def test_only_expired_sockets_are_closed(alice: User, opened: Opened) -> N
 async def test_the_watch_closes_it_in_time(
     alice: User, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By itself, within WATCH_S."""
+    """The socket closes by itself, within WATCH_S."""
     monkeypatch.setattr(sweep, "WATCH_S", 0.05)
     with time_machine.travel(now_ms() / 1000 - 899) as clock:
         device = await run_in_thread(sign_in, alice)
@@ -207,7 +208,7 @@ async def test_an_older_token_takes_nothing_away(alice: User, opened: Opened) ->
 
 
 async def test_no_other_token_renews(alice: User, opened: Opened) -> None:
-    """Expired, tampered, `none`, refresh tokens, those of other people and other devices…"""
+    """Expired and forged tokens, `none`, refresh tokens, those of other users and other devices…"""
     bob = await run_in_thread(make_user, "bob")
     with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
         device, other = [await run_in_thread(sign_in, alice) for _ in range(2)]
@@ -237,7 +238,7 @@ async def test_what_is_no_text_is_a_bad_request(phone: Device, opened: Opened, t
 async def test_what_has_ended_is_not_renewed(
     alice: User, phone: Device, opened: Opened, how: str
 ) -> None:
-    """Even where nobody told the socket to close."""
+    """Even when nobody told the socket to close."""
     socket = await opened(phone.access)
     sessions, users = DeviceSession.objects, User.objects
     end: dict[str, Callable[[], object]] = {

@@ -1,4 +1,4 @@
-"""What opens one door opens no other: every kind of secret tried at every place for one."""
+"""What opens one door opens no other: every kind of secret is tried in every place for one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ Refused = (NotAuthenticated, BadCredentials, BadRenewal, BadOrigin)
 
 @pytest.fixture
 def secrets(alice: User) -> dict[str, str]:
-    """One good secret of each kind, all of them Alice's."""
+    """One valid secret of each kind, all of them Alice's."""
     api, page = Api(alice), browser(alice)
     page.get("/accounts/profile/")
     assert api.session is not None
@@ -75,7 +75,7 @@ def _reset(alice: User, secret: str) -> bool:
 
 
 def _register(alice: User, secret: str) -> bool:
-    """A code for one purpose is none for another."""
+    """A code for one purpose is not valid for another."""
     body = {"email": alice.email, "code": secret, "password": PASSWORD, "account": "alice2"}
     return Api().post("auth/register/", body).status_code == 201
 
@@ -135,7 +135,7 @@ def test_each_door_has_one_key(
     settings.ALLOWED_HOSTS = ["chat.example.org", "testserver"]
     alice.__dict__["device"] = secrets["device"]
     right = DOORS[door]
-    if right is not None and door is not _reset:  # that would void all the others
+    if right is not None and door is not _reset:  # that would invalidate all the others
         assert door(alice, secrets[right])
     wrong = {kind: secret for kind, secret in secrets.items() if kind != right}
     assert [kind for kind, secret in wrong.items() if door(alice, secret)] == []

@@ -1,4 +1,5 @@
-"""Tokens: what is refused, single use of refresh tokens, and what revoking a session ends."""
+"""Tokens: which are refused, that refresh tokens are single-use, and what revoking a session
+ends."""
 
 import base64
 import json
@@ -98,11 +99,11 @@ def test_an_expired_session_is_over_even_for_a_token_that_is_not(alice: User) ->
     DeviceSession.objects.update(expires_at=now_ms())
     assert api.get("users/me/").status_code == 401
     assert refresh(api.refresh) is None
-    assert DeviceSession.objects.get().revoked_at is None  # and it was no reuse
+    assert DeviceSession.objects.get().revoked_at is None  # and this was no reuse
 
 
 def test_a_revoked_session_is_over_by_whichever_clock(alice: User) -> None:
-    """The process that revoked it may be ahead."""
+    """The clock of the process that revoked it may be ahead."""
     api = Api(alice)
     DeviceSession.objects.update(revoked_at=now_ms() + 90_000)
     assert api.get("users/me/").status_code == 401
@@ -196,7 +197,7 @@ def renamed(token: str, algorithm: str) -> str:
 
 _rsa = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 RSA_KEY = _rsa.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-# As the bare bytes: PyJWT itself refuses to sign with what looks like a public key.
+# Uses the bare bytes: PyJWT itself refuses to sign with what looks like a public key.
 RSA_PUBLIC = _rsa.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
 JWK = {"kty": "oct", "k": base64.urlsafe_b64encode(b"k" * 40).decode().rstrip("=")}
 

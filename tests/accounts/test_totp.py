@@ -1,4 +1,5 @@
-"""Codes of apps against the RFC's own, their times to the second, and what is no code."""
+"""Codes of authenticator apps compared with the RFC's, their validity to the second, and invalid
+codes."""
 
 import base64
 from xml.etree import ElementTree
@@ -15,7 +16,7 @@ from accounts.totp import (
     step_of,
 )
 
-# RFC 6238, appendix B: the key of all SHA-1 rows, and their codes' last six digits.
+# RFC 6238, appendix B: the key of all SHA-1 rows, and the last six digits of their codes.
 KEY = base64.b32encode(b"12345678901234567890").decode()
 RFC = {
     59: "287082",

@@ -68,7 +68,7 @@ def test_from_off_to_on_to_off(alice: User, clock: Traveller) -> None:
     assert (ended.status_code, ended.content) == (204, b"")
     assert api.get(STATE).json() == OFF
     assert stored() == [[], []]
-    # Two are of one moment, and go out in any order.
+    # Two were sent at the same moment and may be delivered in any order.
     assert sorted(subjects(alice)) == [
         "A recovery code of your IMSystem account was used",
         "Two-factor authentication is off for your IMSystem account",

@@ -1,4 +1,5 @@
-"""The socket's handshake: ticket, bearer, or cookie with an allowed origin; nothing else."""
+"""The socket's handshake: a ticket, a bearer token, or a cookie with an allowed origin; nothing
+else."""
 
 import logging
 import threading
@@ -47,7 +48,7 @@ def scope(query: str | bytes = "", scheme: str = "ws", **headers: str) -> dict[s
 
 
 def authenticate(*args: Any, **kwargs: Any) -> SocketUser:
-    """As a handshake does it: who it is, then whether they still are."""
+    """As a handshake does: who is it, and are they still signed in?"""
 
     async def shake_hands() -> SocketUser:
         user = await ws_auth.authenticate(scope(*args, **kwargs))
@@ -65,10 +66,10 @@ def refused(*args: Any, **kwargs: Any) -> bool:
 
 @pytest.fixture
 def cookie(alice: User) -> str:
-    """The Cookie header of a browser alice is signed in with."""
+    """Returns the Cookie header of a browser that Alice is signed in with."""
     client = Client()
     client.force_login(alice)
-    client.get("/admin/")  # the first page makes the device session
+    client.get("/admin/")  # the first page creates the device session
     return f"sessionid={client.cookies['sessionid'].value}"
 
 
@@ -86,7 +87,7 @@ def ticket_of(api: Api) -> str:
 async def test_redis_is_never_asked_on_the_event_loop(
     alice: User, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
-    """A ticket goes before a bearer token, however its name is written."""
+    """A ticket takes precedence over a bearer token, however its name is written."""
     asked: list[bool] = []
 
     def redeem(_ticket: str) -> None:

@@ -1,4 +1,4 @@
-"""Browsers for page tests: Django's client, signed in or not, and what a page shows."""
+"""Browsers for tests of pages: Django's client, signed in or not, and what a page shows."""
 
 import re
 from html import unescape
@@ -19,7 +19,7 @@ def browser(user: User | None = None, language: str = "en") -> Client:
 
 
 def text(response: HttpResponse) -> str:
-    """The visible text of a page, in one line."""
+    """Returns the visible text of a page, in one line."""
     page = response.content.decode()
     page = re.sub(r"<(script|template)\b.*?</\1>", " ", page, flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())

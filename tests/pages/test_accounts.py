@@ -135,7 +135,7 @@ def test_a_wrong_password_is_told_above_the_form() -> None:
         ("//evil.example/", "/chat/"),
         ("/\\evil.example", "/chat/"),
         ("javascript:alert(1)", "/chat/"),
-        ("chat", "/chat/"),  # no path: redirect() would look for a view of this name
+        ("chat", "/chat/"),  # not a path: redirect() would look for a view of this name
         ("accounts:logout", "/chat/"),
         ('"><img src=x>', "/chat/"),
         ("", "/chat/"),

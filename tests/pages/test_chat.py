@@ -15,7 +15,7 @@ from tests.pages.conftest import browser, text
 
 
 def say(user: User, room: str, *texts: str) -> list[str]:
-    """Sends messages; their identities."""
+    """Sends messages and returns their identities."""
     return [
         run_on_loop(
             send_message(
@@ -30,7 +30,7 @@ def say(user: User, room: str, *texts: str) -> list[str]:
 
 
 def shown(response: HttpResponse) -> list[int]:
-    """The seqs of the messages on the page, without the template for later ones."""
+    """Returns the seqs of the messages on the page, without the template for later ones."""
     page = re.sub(r"<template.*?</template>", "", response.content.decode(), flags=re.DOTALL)
     return [int(seq) for seq in re.findall(r'data-seq="(\d+)"', page)]
 

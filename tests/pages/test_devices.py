@@ -1,4 +1,5 @@
-"""The devices page, without JavaScript: listed, named, signed out one by one or all others."""
+"""The devices page without JavaScript: devices are listed, renamed, and signed out one by one or
+all at once."""
 
 import re
 from datetime import timedelta
@@ -36,7 +37,7 @@ def names(client: Client) -> list[str]:
 
 
 def here(user: User) -> Client:
-    """A browser that is signed in, and known as a device."""
+    """Returns a browser that is signed in and known as a device."""
     client = browser(user)
     client.get(PAGE)
     DeviceSession.objects.filter(device="").update(name="here")

@@ -1,4 +1,4 @@
-"""The profile page, the door to all pages of an account, and the pictures on every page."""
+"""The profile page, which leads to all pages of an account, and the pictures on every page."""
 
 import re
 
@@ -21,12 +21,12 @@ PROFILE, AVATAR = "/accounts/profile/", "/accounts/avatar/"
 
 
 def upload(client: Client, data: bytes, name: str = "avatar") -> HttpResponse:
-    """Chooses a file in the form of the profile page, and sends it."""
+    """Chooses a file in the form of the profile page and sends it."""
     return client.post(AVATAR, {name: SimpleUploadedFile("me.jpg", data)}, follow=True)
 
 
 def pictures(response: HttpResponse) -> list[dict[str, str]]:
-    """The attributes of every <img> of a page but for those in templates."""
+    """Returns the attributes of every <img> of a page except those in templates."""
     page = re.sub(r"<template.*?</template>", "", response.content.decode(), flags=re.DOTALL)
     images = re.findall(r"<img\b([^>]*)>", page)
     return [dict(re.findall(r'([\w-]+)="([^"]*)"', image)) for image in images]

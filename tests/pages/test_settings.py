@@ -1,4 +1,4 @@
-"""The pages for one's address, privacy, data and the end of the account, without JavaScript."""
+"""The pages for address, privacy, data and the end of the account, without JavaScript."""
 
 import pytest
 

@@ -71,7 +71,7 @@ def test_templates_hold_no_untranslated_chinese() -> None:
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_imports_end_with_a_semicolon_and_lead_somewhere(path: Path) -> None:
-    """The storage that hashes file names passes over imports without one."""
+    """The storage that hashes file names misses imports without a semicolon."""
     for line in path.read_text().splitlines():
         if line.startswith(("import ", "export {")) and " from " in line:
             assert line.endswith(";"), line
@@ -81,7 +81,7 @@ def test_imports_end_with_a_semicolon_and_lead_somewhere(path: Path) -> None:
 
 
 def test_scripts_find_each_other_under_hashed_names(tmp_path: Path) -> None:
-    """What `collectstatic` does. It follows imports in comments too, and fails on circles."""
+    """Does what `collectstatic` does. It follows imports in comments too, and fails on circles."""
     source = settings.BASE_DIR / "static"
     shutil.copytree(source, tmp_path, dirs_exist_ok=True)
     storage = ModuleManifestStorage(location=str(tmp_path), base_url="/static/")
@@ -99,7 +99,7 @@ def test_every_script_writes_text_as_text() -> None:
 
 
 def stray_spaces(page: str) -> list[str]:
-    """White space that a browser shows after a Chinese stop."""
+    """Returns white space that a browser shows after a Chinese stop."""
     page = re.sub(r"<(script|template)\b.*?</\1>", "", page, flags=re.DOTALL)
     page = re.sub(r"</?(a|b|bdi|code|span|strong|time)\b[^>]*>", "", page)
     return re.findall(r"[。？！，：；]\s+[^\s|·].{0,20}", re.sub(r"<[^>]*>", "|", page))
@@ -122,7 +122,7 @@ def test_chinese_sentences_stand_without_spaces(cast: Cast) -> None:
 
 @pytest.mark.parametrize("name", ["django", "djangojs"])
 def test_the_catalogue_is_compiled(name: str) -> None:
-    """The sources themselves are looked at by tests/test_texts.py."""
+    """The sources themselves are checked by tests/test_texts.py."""
     compiled = settings.BASE_DIR / "locale" / "zh_Hans" / "LC_MESSAGES" / f"{name}.mo"
     with compiled.open("rb") as file:
         translations = GNUTranslations(file)
@@ -165,7 +165,7 @@ def test_an_address_with_two_slashes_leads_nowhere() -> None:
 
 
 def stale(origin: str = "http://testserver") -> str:
-    """What the page shows when this form comes with no good token."""
+    """Returns what the page shows when this form arrives without a valid token."""
     form = {"name": "A long name", "info": "<b>", "password": "secret", "code": "123456"}
     answer = Client(enforce_csrf_checks=True, headers={"Origin": origin}).post("/rooms/new/", form)
     assert answer.status_code == 403

@@ -1,4 +1,4 @@
-"""Two-factor authentication on the pages: signing in by two steps, switching it on and off."""
+"""Two-factor authentication on the pages: signing in in two steps, switching it on and off."""
 
 import re
 from collections.abc import Iterator

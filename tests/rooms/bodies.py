@@ -1,4 +1,4 @@
-"""Rooms and members as the API and the socket show them, written out."""
+"""Rooms and members as the API and the socket show them, in full."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def summary(room: Room, **changes: Any) -> dict[str, Any]:
 
 
 def card(room: Room, members_count: int, **changes: Any) -> dict[str, Any]:
-    """A group as somebody sees it who knows its number, and no more."""
+    """A group as it looks to somebody who knows only its number."""
     stored = Room.objects.get(pk=room.pk)
     return {
         "number": stored.number,
@@ -42,7 +42,8 @@ def card(room: Room, members_count: int, **changes: Any) -> dict[str, Any]:
 
 
 def room_body(room: Room, role: str, **changes: Any) -> dict[str, Any]:
-    """A room without messages as one of its members sees it; with a `peer`, their picture."""
+    """Returns a room without messages as one of its members sees it; with a `peer`, it has their
+    picture."""
     avatar = {"avatar": changes["peer"]["avatar"]} if "peer" in changes else {}
     return {
         **summary(room, **avatar),

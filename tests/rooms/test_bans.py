@@ -1,4 +1,4 @@
-"""Kicks, bans and mutes have force until they end or are lifted, however one tries to come back."""
+"""Kicks, bans and mutes apply until they end or are lifted, however one tries to come back."""
 
 import asyncio
 from collections.abc import Callable
@@ -247,7 +247,7 @@ def test_a_group_by_invitation_takes_nobody_by_its_number(cast: Cast) -> None:
     shown = browser(cast.outsider).get(f"/rooms/join/?number={cast.room.number}").content.decode()
     assert 'value="join"' not in shown
     assert not is_member(cast, cast.outsider)
-    assert join(cast.member, cast.room).status_code == 200  # is in it already
+    assert join(cast.member, cast.room).status_code == 200  # is a member already
     assert add(cast.admin, cast, cast.outsider).status_code == 201
 
 
@@ -335,12 +335,12 @@ def test_who_was_never_muted_is_not(cast: Cast) -> None:
 
 
 async def together(*acts: Callable[[], Any]) -> list[Any]:
-    """All at once; results, or the errors of those that were refused."""
+    """Runs all at once and returns the results, or the errors of those that were refused."""
     return await asyncio.gather(*(run_in_thread(act) for act in acts), return_exceptions=True)
 
 
 def attempt(act: Callable[[], Any]) -> Callable[[], Any]:
-    """The act until it is not refused for what others do at this moment."""
+    """Repeats the act until it is not refused because of what others do at the same moment."""
 
     def carry_out() -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Ending a conversation of two, and opening it again."""
+"""Closing a direct conversation and opening it again."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -90,7 +90,7 @@ def test_reopened_it_is_read_and_what_follows_is_not(pair: tuple[User, User]) ->
 def test_who_was_left_out_half_way_has_unread_what_was_said_meanwhile(
     pair: tuple[User, User],
 ) -> None:
-    """Whoever opened the room may have died before both were in it."""
+    """The process that opened the room may have died before both were members."""
     alice, bob = pair
     room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
     Member.objects.filter(user=bob).delete()

@@ -1,4 +1,4 @@
-"""New rooms: groups with members, and the one conversation of two people."""
+"""New rooms: groups with members, and the single conversation of two users."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -173,7 +173,7 @@ def test_both_sides_at_once_get_the_same_room(repeat: int) -> None:
 
 
 def test_a_half_made_conversation_is_completed(alice: User, bob: User) -> None:
-    """Whoever made the room may have died before both were in it."""
+    """The process that created the room may have died before both were members."""
     room, _created = services.open_direct(user=alice, peer_identity=bob.pk)
     Member.objects.filter(user=bob).delete()
     assert services.open_direct(user=alice, peer_identity=bob.pk) == (room, False)

@@ -1,4 +1,4 @@
-"""Whoever tries numbers, names or identities one after the other soon gets no answer any more."""
+"""Somebody who tries numbers, names or identities one after another soon gets no more answers."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def _three(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calls(cast: Cast) -> dict[str, tuple[Any, Any]]:
-    """Each door: a call that misses, and one that would not."""
+    """Each door, with one call that misses and one that would not."""
     there, none = cast.outsider.pk, new_identity
     return {
         "lookup": (lambda api: api.get("rooms/lookup/?number=99999999"),
@@ -48,11 +48,11 @@ def calls(cast: Cast) -> dict[str, tuple[Any, Any]]:
     "door", ["lookup", "join", "identity", "account", "conversation", "members"]
 )
 def test_after_some_misses_nothing_is_answered(cast: Cast, door: str) -> None:
-    """Neither to a miss nor to a hit, so that the wait is no answer."""
+    """Misses and hits have to wait alike, so the wait tells nothing."""
     miss, hit = calls(cast)[door]
     guesser, other = Api(new_user("guesser")), Api(new_user("other"))
     hits = [hit(guesser).status_code for _ in range(2 * FREE)]
-    assert set(hits) <= {200, 201}  # what is there may be asked for as often as one likes
+    assert set(hits) <= {200, 201}  # what exists may be requested as often as one likes
     assert {miss(guesser).status_code for _ in range(FREE)} <= {200, 400, 404}
     for call in (miss, hit):
         answer = call(guesser)

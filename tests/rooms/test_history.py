@@ -1,5 +1,5 @@
-"""What was said before somebody came, in a group that keeps it from new members: it leaves by no
-way. Each test asks through one door."""
+"""What was said before somebody joined a group that keeps its history from new members reaches them
+in no way. Each test goes through one door."""
 
 import json
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def say(user: User, room: Room, text: str) -> str:
 
 @dataclass
 class Late:
-    """A group in which three messages were sent, then somebody came, then one was sent."""
+    """A group in which three messages were sent, then somebody joined, then one was sent."""
 
     cast: Cast
     room: Room
@@ -141,7 +141,7 @@ async def test_sync_has_neither_messages_nor_their_changes(seq: int) -> None:
 
 
 async def test_open_sockets_are_not_told_of_a_change_of_it() -> None:
-    """Of a device that was there when one joined, and of one that came later."""
+    """The sync of a device that was there when the user joined, and of one that came later."""
     late = await run_in_thread(come_late)
     async with socket_of(late.user) as early:
         await run_in_thread(services.leave, user=late.user, room_identity=late.room.pk)
@@ -164,7 +164,7 @@ async def test_the_sweep_keeps_the_floor(cast: Cast) -> None:
         hub, topic = current_hub(), room_topic(late.room.pk)
         [connection] = hub.sockets_of(user_topic(late.user.pk))
         assert hub.floor(connection, topic) == 3
-        hub.unsubscribe(connection, topic)  # as after a loss
+        hub.unsubscribe(connection, topic)  # as after the loss of a connection
         assert hub.floor(connection, topic) == 0
         await sweep()
         assert hub.floor(connection, topic) == 3
@@ -183,7 +183,7 @@ def outcomes(api: Api, method: str, identities: list[str], body: Any) -> set[tup
 
 @pytest.mark.parametrize(("method", "body"), [("PATCH", {"data": "x"}), ("DELETE", None)])
 def test_it_is_told_as_one_that_does_not_exist(late: Late, method: str, body: Any) -> None:
-    """To admins too, who recall any message they may read."""
+    """This applies to admins too, who may unsend any message that they may read."""
     services.change_member(
         user=late.cast.owner, room_identity=late.room.pk, peer_identity=late.user.pk, role="admin"
     )
@@ -284,7 +284,7 @@ def test_in_other_groups_newcomers_read_everything() -> None:
 
 
 def test_who_was_there_goes_on_reading_it(late: Late) -> None:
-    """It is about those who come: nobody loses what they could read."""
+    """The setting is about newcomers: nobody loses what they could read."""
     page = Api(late.cast.member).get(f"rooms/{late.room.pk}/messages/").json()
     assert len(page["messages"]) == 4
 

@@ -1,4 +1,4 @@
-"""The rooms of somebody whose account is deleted: groups go on with another owner."""
+"""The rooms of a user whose account is deleted: groups go on with another owner."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""How many rooms one is in, how many people are in one, and how many are made in an hour."""
+"""Limits: how many rooms a user is in, how many members a room has, how many rooms are created in
+an hour."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""My rooms, one room, its members: order, unread, and the number of queries."""
+"""Lists: my rooms, one room, its members; order, unread counts and the number of queries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,7 +137,7 @@ def test_a_foreign_room_answers_like_an_absent_one(cast: Cast, room: str, part: 
 
 @contextmanager
 def counted_queries() -> Iterator[list[Any]]:
-    """The ORM's queries inside the block."""
+    """Collects the ORM's queries inside the block."""
     connection.force_debug_cursor = True
     before = len(connection.queries_log)
     queries: list[Any] = []
@@ -159,7 +159,7 @@ def _people_and_rooms(alice: User, count: int) -> None:
 def test_the_list_costs_four_reads_however_many_rooms(
     alice: User, rooms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memberships, rooms, and of direct rooms the members and their people; later on, only the
+    """Memberships, rooms, and for direct rooms the members and their users; later only the
     memberships."""
     _people_and_rooms(alice, rooms)
     read: list[str] = []

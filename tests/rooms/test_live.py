@@ -1,4 +1,4 @@
-"""What live sockets are told when a room or its members change: whole frames."""
+"""What live sockets are told when a room or its members change, as whole frames."""
 
 from time import monotonic
 from typing import Any
@@ -31,7 +31,7 @@ def removed(room: Room, reason: str) -> dict[str, Any]:
 
 
 async def heard_only(socket: Socket, *frames: dict[str, Any]) -> None:
-    """The socket hears exactly these frames, in this order."""
+    """The socket receives exactly these frames, in this order."""
     await socket.say(type="ping", id="end")
     heard = [await socket.hear()]
     while heard[-1].get("id") != "end":

@@ -27,7 +27,7 @@ def path(cast: Cast, *parts: str) -> str:
 
 
 def stored(room: Room) -> list[dict[str, Any]]:
-    """All that a refused change may not touch."""
+    """Returns everything that a refused change must not touch."""
     rooms = Room.objects.filter(pk=room.pk).values()
     return [*rooms, *Member.objects.filter(room=room).order_by("pk").values()]
 
@@ -132,7 +132,8 @@ def test_a_bad_number_to_join_by(cast: Cast, body: Any, error: Any) -> None:
 
 
 def test_an_identity_alone_opens_nothing(cast: Cast, direct: Room) -> None:
-    """To the byte as one that does not exist; members get the room."""
+    """To strangers a room looks, to the byte, like one that does not exist; members get the
+    room."""
     answers = [
         Api(cast.outsider).post(f"rooms/{room}/join/")
         for room in (cast.room.pk, direct.pk, new_identity(), "A" * 24)

@@ -22,7 +22,7 @@ TIMES = {"created_at": BEFORE, "updated_at": BEFORE}
 
 @pytest.fixture
 def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty database of its own (as in tests/accounts/test_migrations.py)."""
+    """Provides an empty database of its own (as in tests/accounts/test_migrations.py)."""
     usual, client = connection.database, connection.connection
     client.drop_database("im_test_migrations")
     connection.database = client["im_test_migrations"]
@@ -86,7 +86,8 @@ def test_every_document_has_the_new_fields(people: dict[str, User]) -> None:
 
 
 def test_rules_hold_for_them(people: dict[str, User]) -> None:
-    """An old mute survives leaving, an old room is joined by its number, its history is read."""
+    """An old mute survives leaving, an old room is joined by its number, its history can be
+    read."""
     owner, muted = people["owner"], people["muted"]
     fields = {"user_identity": owner.pk, "room_identity": ROOM}
     run_on_loop(send_message(**fields, client_id="c", data="x"))

@@ -1,4 +1,4 @@
-"""Nobody is put into a room against their will: who_may_add, by every way in."""
+"""Nobody is put into a room against their will: who_may_add, at every door."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -175,7 +175,7 @@ def test_a_closed_conversation_is_a_new_one_for_who_refuses(alice: User, bob: Us
 
 @pytest.mark.parametrize("repeat", range(20))
 def test_refusing_and_being_added_at_once_leaves_one_of_both(repeat: int) -> None:
-    """In the room or not: never an error on the way, never half a conversation."""
+    """The user is in the room or not: never an error on the way, never half a conversation."""
     alice, bob = new_user("alice"), new_user("bob")
 
     def start() -> bool:
