@@ -1,4 +1,5 @@
-"""A process beside the tests': edits messages, all at once. Arguments: user, text, identities."""
+"""A process beside the tests' own: edits messages, all at once. Arguments: user, text,
+identities."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What tests of messages over REST have in common."""
+"""Shared by tests of messages over REST."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ MUTED = forbidden("You are muted in this group.", "muted")
 
 
 def at(milliseconds: int) -> time_machine.travel:
-    """The server's clock stands at this Unix time."""
+    """Sets the server's clock to this Unix time."""
     return time_machine.travel((milliseconds + 0.5) / 1000, tick=False)
 
 
@@ -34,7 +34,7 @@ def messages_of(cast: Cast) -> str:
 
 
 def fill(cast: Cast, count: int) -> None:
-    """Messages 1 to `count` by the owner."""
+    """Stores messages 1 to `count` by the owner."""
 
     async def send_all() -> None:
         fields = {"user_identity": cast.owner.pk, "room_identity": cast.room.pk}
@@ -53,7 +53,7 @@ def send(cast: Cast, user: User, client_id: str = "c1", data: str = "hello") -> 
 
 
 def stored(cast: Cast) -> list[dict[str, Any]]:
-    """All that a refused request may not touch."""
+    """Returns everything that a refused request must not touch."""
     messages = Message.objects.filter(room_identity=cast.room.pk).order_by("seq").values()
     members = Member.objects.filter(room=cast.room).order_by("pk").values()
     return [*messages, *members]

@@ -50,7 +50,7 @@ def root(cast: Cast) -> Client:
 
 
 def one(model: type[Any], cast: Cast) -> Any:
-    """An instance of the model that the admin shows."""
+    """Returns an instance of the model that the admin shows."""
     return {
         User: lambda: cast.member,
         Room: lambda: cast.room,
@@ -127,7 +127,7 @@ def test_filters(
 def test_a_filter_through_relations_is_refused(
     root: Client, message: Message, model: type[Any]
 ) -> None:
-    """One that reaches other collections could read passwords letter by letter."""
+    """A filter that reaches other collections could read passwords letter by letter."""
     for name in ("user__password__startswith", "creator__password__startswith", "$where"):
         response = root.get(PAGES[model], {name: "argon2"})
         assert response.status_code in (302, 400)

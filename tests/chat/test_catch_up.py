@@ -1,4 +1,5 @@
-"""What `sync` answers: of a bounded size, and asked again it is everything, once."""
+"""What `sync` answers: it is bounded in size, and asked repeatedly it delivers everything exactly
+once."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ Known = dict[str, tuple[int, int]]
 
 
 async def say(cast: Cast, *texts: str, room: str = "") -> list[str]:
-    """Sends as the owner; the identities."""
+    """Sends as the owner and returns the identities."""
     fields = {"user_identity": cast.owner.pk, "room_identity": room or cast.room.pk}
     sent = [
         await send_message(**fields, client_id=f"c{number}", data=text)
@@ -44,7 +45,8 @@ def texts(delta: RoomCatchUp, part: str = "messages") -> list[str]:
 
 
 async def all_of(cast: Cast, known: Known) -> tuple[list[str], list[str]]:
-    """As a client asks, until nothing is left: all messages and changes, as they came."""
+    """Asks as a client does until nothing is left, and returns all messages and changes in the
+    order in which they came."""
     messages: list[str] = []
     changed: list[str] = []
     for _attempt in range(50):
@@ -59,7 +61,8 @@ async def all_of(cast: Cast, known: Known) -> tuple[list[str], list[str]]:
 
 
 async def test_a_page_of_the_longest_messages_is_read_at_once(cast: Cast) -> None:
-    """Without a cursor what does not fit an answer of MongoDB (16 MB) would be missing."""
+    """Without a cursor, whatever does not fit into one answer of MongoDB (16 MB) would be
+    missing."""
     await say(cast, *["😀" * MESSAGE_LENGTH] * ROOM_PAGE)
     messages, complete_to = await complete_range(cast.room.pk, 0, ROOM_PAGE, ROOM_PAGE)
     assert [message["seq"] for message in messages] == list(range(1, ROOM_PAGE + 1))
@@ -126,7 +129,7 @@ async def test_rooms_share_the_space(
 async def test_a_thousand_rooms_of_others_are_one_query(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each was one by itself: three sockets slowed everybody down from 10 to 240 ms."""
+    """Each room was a query of its own: three sockets slowed everybody down from 10 to 240 ms."""
     asked: list[str] = []
     read = gate.memberships
 
@@ -146,7 +149,7 @@ async def test_a_thousand_rooms_of_others_are_one_query(
     rooms_found, removed = await changes_since(user_identity=cast.owner.pk, known=known)
     assert (list(rooms_found), removed) == ([cast.room.pk], foreign)
     assert asked == [cast.owner.pk]
-    # What is one's own is known from then on.
+    # A user's own message is known from then on.
     assert (await ask(cast, {cast.room.pk: (0, 0)})).keys() == {cast.room.pk}
     assert asked == [cast.owner.pk]
 

@@ -48,7 +48,7 @@ async def edit(cast: Cast, identity: str, data: str) -> dict[str, Any]:
 
 
 def anybody(access: Access, message: Document, now: int) -> None:
-    """A rule that lets every member."""
+    """A rule that every member passes."""
 
 
 async def react(identity: str, actor: str, who: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ async def check(cast: Cast, changed: Sequence[dict[str, Any]]) -> None:
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many changes each transaction was given."""
+    """Counts how many changes each transaction was given."""
     counted: list[int] = []
     run = _Attempt.run
 
@@ -86,8 +86,8 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 async def all_of(*work: Any) -> list[Any]:
-    """Awaits all of it; every one must succeed. How long it took is printed: 200 changes within
-    2 s is the aim, which a test cannot demand of a machine that does other things too."""
+    """Awaits all of them; every one must succeed. The time is printed: the aim is 200 changes
+    within 2 s, which a test cannot demand of a machine that also does other things."""
     started = time.perf_counter()
     done = await asyncio.gather(*work)
     print(f"{len(work)} changes took {time.perf_counter() - started:.2f} s")
@@ -98,13 +98,14 @@ async def test_200_messages_are_edited(cast: Cast, attempts: list[int]) -> None:
     identities = await said(cast, AT_ONCE)
     changed = await all_of(*(edit(cast, each, "changed") for each in identities))
     await check(cast, changed)
-    # Few transactions; a checkpoint of the room (chat/checkpoint.py) may have overtaken some.
+    # Few transactions; a checkpoint of the room (chat/checkpoint.py) may have overtaken some of
+    # them.
     assert sum(attempts) >= AT_ONCE
     assert len(attempts) <= 2 * (AT_ONCE // MESSAGES_AT_ONCE + 2)
 
 
 async def test_200_edits_of_one_message(cast: Cast) -> None:
-    """The last to come wins; no change is half done, and each is answered with its own state."""
+    """The last change wins; no change is half done, and each is answered with its own state."""
     (identity,) = await said(cast, 1)
     changed = await all_of(*(edit(cast, identity, f"version {n}") for n in range(AT_ONCE)))
     await check(cast, changed)
@@ -131,7 +132,7 @@ async def test_200_reactions_to_200_messages(cast: Cast) -> None:
 
 
 async def test_two_queues_on_one_room(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes have a queue each, and the database is all they share."""
+    """Each of two processes has a queue, and they share nothing but the database."""
     queues = [Changes(), Changes()]
     turns = itertools.cycle(queues)
     monkeypatch.setattr(changes_module, "current_changes", lambda: next(turns))

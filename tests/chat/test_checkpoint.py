@@ -1,4 +1,4 @@
-"""Checkpoints: every room that advanced is written in the end, a few at a time."""
+"""Checkpoints: every room that has advanced is written in the end, a few at a time."""
 
 import pytest
 from pymongo.errors import AutoReconnect

@@ -1,4 +1,4 @@
-"""The original's HTTP routes: one envelope for every answer, one door for who is signed in."""
+"""The original's HTTP routes: one envelope for every answer, one check of who is signed in."""
 
 import importlib
 from typing import Any

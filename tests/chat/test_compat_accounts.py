@@ -1,4 +1,4 @@
-"""The original's routes for becoming a user and signing in: every text, and what they refuse."""
+"""The original's routes for registration and sign-in: every text, and what they refuse."""
 
 import pytest
 import time_machine

@@ -1,7 +1,8 @@
-"""A client of the original, against the running system: it knows the nine routes and nothing else.
+"""A client of the original against the running system: it knows the nine routes and nothing else.
 
-One thing it could not learn from the original's routes: which room it shares with a friend. Clients
-of the original took that from the database; here `/u/user/query` tells it (docs/compatibility.md).
+One thing it could not learn from the original's routes is which room it shares with a friend.
+Clients of the original took that from the database; here `/u/user/query` tells it
+(docs/compatibility.md).
 """
 
 import json
@@ -33,7 +34,7 @@ class Client:
         self.token = ""
 
     def call(self, method: str, path: str, **fields: Any) -> Any:
-        """The `data` of an answer."""
+        """Returns the `data` of an answer."""
         where = "data" if method == "POST" else "params"
         headers = {"token": self.token} if self.token else {}
         answer = httpx.request(method, self.url + path, headers=headers, **{where: fields})
@@ -62,7 +63,7 @@ def say(socket: ClientConnection, text: str, room: str) -> None:
 
 @pytest.fixture(autouse=True)
 def clean() -> None:
-    """In place of the suite's own: the system under test has its own databases."""
+    """Replaces the suite's own: the system under test has databases of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def codes_mailed(mails: Path, address: str) -> list[str]:
-    """The codes in the mails to an address."""
+    """Returns the codes in the mails to an address."""
     found = []
     for file in mails.glob("*.log"):
         mail = message_from_bytes(file.read_bytes())
@@ -83,7 +84,7 @@ def codes_mailed(mails: Path, address: str) -> list[str]:
 
 
 def registered(up: Up, account: str) -> Client:
-    """Somebody new: a code by mail, then an account, which is signed in at once."""
+    """Registers a new user, with a code from the mail, who is signed in at once."""
     client, address = Client(up.url), f"{account}@example.org"
     assert client.call("POST", "/send/code", email=address) is None
     mails = up.data_dir / "mail"

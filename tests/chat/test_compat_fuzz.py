@@ -1,4 +1,5 @@
-"""Whatever is sent to the original's routes: one envelope, and nothing changed by a refusal."""
+"""Whatever is sent to the original's routes gets the one envelope, and a refusal changes
+nothing."""
 
 from typing import Any
 
@@ -32,14 +33,14 @@ LOGGERS = ("chat.compat", "accounts", "django")
 
 
 def world() -> list[Any]:
-    """All that a refusal may not change."""
+    """Returns everything that a refusal must not change."""
     kept = (User, DeviceSession, Room, Member)
     return [*(list(model.objects.order_by("pk").values()) for model in kept), len(delivered())]
 
 
 @pytest.fixture
 def seeds(cast: Cast) -> list[Seed]:
-    """Clients of somebody in the room and of somebody who is not."""
+    """Returns clients of a member of the room and of an outsider."""
     return [Seed(cast.owner), Seed(cast.outsider)]
 
 
@@ -66,7 +67,7 @@ def test_one_envelope_and_no_change(
     body = call(path, fields) if method == "POST" else call(path, **fields)
     assert set(body) <= {"code", "msg", "data"}
     assert body["code"] in (200, -1)
-    # Not what others say meanwhile: the hub tells of processes that have gone, for one.
+    # Ignores what others log meanwhile: the hub, for example, tells of processes that have gone.
     assert not [one for one in caplog.records if one.exc_info or one.name.startswith(LOGGERS)]
     if body["code"] == -1:
         assert set(body) == {"code", "msg"}

@@ -1,4 +1,4 @@
-"""The original's routes for people and history: every text, and what they refuse."""
+"""The original's routes for friends and history: every text, and what they refuse."""
 
 from typing import Any
 
@@ -165,7 +165,7 @@ def say(user: User, room: Room, text: str) -> str:
 
 
 def fill(cast: Cast, count: int) -> None:
-    """Messages m1 to m<count> by the owner."""
+    """Stores messages m1 to m<count> by the owner."""
 
     for number in range(1, count + 1):
         say(cast.owner, cast.room, f"m{number}")
@@ -243,7 +243,7 @@ def test_foreign_absent_and_malformed_rooms_are_the_same(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(cast, 1)
-    monkeypatch.setattr(views, "room_head", None)  # nothing of a room is read for strangers
+    monkeypatch.setattr(views, "room_head", None)  # nothing of a room is read for outsiders
     seed = Seed(cast.outsider)
     for room in (cast.room.pk, new_identity(), cast.room.pk.upper(), *HOSTILE):
         assert seed.get("/u/chat/list", room_identity=room) == FOREIGN

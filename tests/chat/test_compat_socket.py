@@ -1,4 +1,4 @@
-"""The original's socket: its frames in, bare texts out, the rules of /ws/ in between."""
+"""The original's socket: its frames in, bare texts out, and the rules of /ws/ in between."""
 
 import asyncio
 import json
@@ -231,7 +231,7 @@ async def test_a_device_revoked_during_the_handshake_is_not_let_in(
 async def test_the_socket_opens_when_it_hears_and_not_before(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """These clients know no `ready`: what is said after the handshake must reach them."""
+    """These clients know no `ready`: whatever is sent after the handshake must reach them."""
     go_on = asyncio.Event()
     ready_frame = snapshot.ready_frame
 
@@ -273,7 +273,7 @@ async def test_when_the_token_expires_the_socket_ends(cast: Cast) -> None:
 
 # --- what it must not take ------------------------------------------------------------------
 
-ROOM = "0" * 24  # stands for the room of the test, where a good frame would be stored
+ROOM = "0" * 24  # stands for the test's room, where a valid frame would be stored
 BAD_FRAMES = [
     "",
     "{{",
@@ -366,7 +366,7 @@ async def test_a_message_announced_again_is_not_heard_again(cast: Cast) -> None:
             current_hub().publish(Deliver(room_topic(cast.room.pk), frame, seq=1))
         await owner.say("next", cast.room)
         assert [await owner.hear(), await owner.hear()] == ["once", "next"]
-    async with seed_socket(cast.owner) as owner:  # a new socket, which never heard it
+    async with seed_socket(cast.owner) as owner:  # a new socket, which has never received it
         current_hub().publish(Deliver(room_topic(cast.room.pk), frame, seq=1))
         await owner.say("and on", cast.room)
         assert await owner.hear() == "and on"

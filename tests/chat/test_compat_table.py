@@ -33,7 +33,8 @@ ELSEWHERE = {3, 11, 13, 14, 15, 17, 18, 21, 23, 24, 25, 26, 27, 28}
 
 @dataclass(frozen=True)
 class Case:
-    """A request with the original's answer. `here`: ours, if it differs, by which difference."""
+    """A request with the original's answer. `here` is ours, if it differs, with the number of the
+    difference."""
 
     name: str
     method: str
@@ -51,12 +52,12 @@ class Case:
 
     @property
     def changes(self) -> bool:
-        """True for a request that needs a world of its own."""
+        """Returns True for a request that needs a world of its own."""
         return bool(self.before) or (self.method != "GET" and self.expected["code"] == 200)
 
 
 def to(path: str, fields: Form, original: Form, name: str = "", **more: Any) -> Case:
-    """A case with the method that the route has."""
+    """A case with the method of its route."""
     if path == "/u/user/delete":
         method = "DELETE"
     else:
@@ -184,7 +185,7 @@ CASES = [
 
 
 class World:
-    """Alice, her friend Bob with whom she has talked, Carol whom she does not know."""
+    """Alice, her friend Bob, with whom she has talked, and Carol, whom she does not know."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.people = {name: self._person(name) for name in ("alice", "bob", "carol")}
@@ -215,12 +216,13 @@ class World:
                 Seed(self.people["alice"]).delete("/u/user/delete", identity=self.people["bob"].pk)
 
     def real(self, fields: Form) -> Form:
-        """The fields with what their values stand for."""
+        """Returns the fields with their placeholders replaced."""
         known = {**self.names, "CODE": self.code}
         return {name: known.get(value, value) for name, value in fields.items()}
 
     def told(self, answer: Any) -> Any:
-        """An answer with words in place of what is different each time, without our own fields."""
+        """Returns an answer with words in place of what differs each time, without our own
+        fields."""
         words = {identity: name for name, identity in self.names.items()}
         if isinstance(answer, list):
             return [self.told(each) for each in answer]
@@ -279,7 +281,7 @@ def test_new_users_have_a_nickname_and_a_picture() -> None:
 
 
 def test_the_document_has_every_sentence() -> None:
-    """As it is said, because clients compare it."""
+    """Compares texts literally, because clients do."""
     text = DOCUMENT.read_text()
     for case in CASES:
         said = case.expected["msg"]

@@ -1,4 +1,5 @@
-"""Before a restart (F23): what was said is answered, what is said now is refused, then 1012."""
+"""Before a restart (F23): earlier commands are answered, new ones are refused, then the socket
+closes with 1012."""
 
 import asyncio
 import json
@@ -36,7 +37,7 @@ async def slow(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 
 
 async def _rest(socket: Socket) -> list[Any]:
-    """All answers, and the close code, which comes last."""
+    """Returns all answers and the close code, which comes last."""
     heard: list[Any] = []
     while True:
         output = await socket.communicator.receive_output(5)
@@ -136,7 +137,7 @@ async def test_one_that_fails_keeps_none_back(cast: Cast, monkeypatch: pytest.Mo
 
 
 async def test_who_is_too_many_is_not_let_in(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that can answer a handshake in HTTP does so; any other says 403."""
+    """A server that can answer a handshake in HTTP does so; any other answers 403."""
     monkeypatch.setattr(current_admission(), "sockets", 10**9)
     token = await run_in_thread(token_of, cast.member)
     asked = communicator_of(token)

@@ -1,4 +1,4 @@
-"""Earlier texts: what an edit and a recall leave, for how long, and who takes them along."""
+"""Earlier texts: what edits and recalls leave, for how long, and with what they are deleted."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -152,7 +152,7 @@ async def test_a_deleted_account_takes_its_edits_along_but_not_the_evidence(
     await edit_message(user_identity=cast.owner.pk, message_identity=other, data="changed")
     await run_in_thread(lambda: delete_account(user=cast.member))
     assert {row["data"] for row in await kept()} == {"taken back", "of the owner"}
-    await run_in_thread(erase_edits, cast.member)  # again: an interruption may repeat it
+    await run_in_thread(erase_edits, cast.member)  # again: it may be repeated after an interruption
     assert len(await kept()) == 2
 
 

@@ -129,7 +129,7 @@ def test_a_hole_is_final_once_it_is_old(cast: Cast) -> None:
 
     with at(NOON) as clock:
         send(cast, cast.owner, "c1")
-        sync_redis().incr(key("seq", cast.room.pk))  # taken by a process that died
+        sync_redis().incr(key("seq", cast.room.pk))  # taken by a process that then died
         send(cast, cast.owner, "c2")
         assert complete_to() == ([1, 3], 1)
         clock.shift(31)

@@ -18,7 +18,7 @@ SECRET = "what only the room may read"
 
 @pytest.fixture(autouse=True)
 def _nobody_else() -> Iterator[None]:
-    """What a test registers is gone after it."""
+    """Removes what a test has registered."""
     before = [list(hook._functions) for hook in (on_stored, on_changed)]
     yield
     for hook, functions in zip((on_stored, on_changed), before, strict=True):
@@ -128,4 +128,4 @@ async def test_what_a_slow_one_cannot_take_is_dropped_and_counted(
 def test_without_functions_nothing_is_prepared() -> None:
     hook = Hook("test")
     assert not hook
-    hook.tell([{}])  # and no event loop is needed
+    hook.tell([{}])  # and needs no event loop

@@ -33,7 +33,7 @@ def submission(client_id: str, user: str = ALICE, room: str = ROOM, data: str = 
 
 
 async def stored(room: str = ROOM) -> list[dict[str, Any]]:
-    """The room's messages, without sealed numbers."""
+    """Returns the room's messages without the numbers that are known to be unused."""
     return [row for row in await taken(room) if row["kind"] != VOID]
 
 
@@ -47,8 +47,8 @@ async def send(journal: Journal, *items: Submission) -> list[Stored]:
 
 @pytest.fixture(autouse=True)
 def _everybody_may_send(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most rooms here have no members. A machine so busy that the hub misses its beats makes the
-    journal look for them."""
+    """Most rooms here have no members. On a machine so busy that the hub misses its beats, the
+    journal looks for them."""
     monkeypatch.setattr(journal_module, "changed_since", lambda room, when: False)
 
 
@@ -115,13 +115,14 @@ async def test_many_repeats_among_new_messages() -> None:
     results = await send(Journal(), *mixed)
     assert [result.duplicate for result in results] == [True, False] * 20
     assert len(await stored()) == 40
-    # No hole that readers would wait for: numbers that were not used are sealed at once.
+    # No gap that readers would wait for: unused numbers are made final at once.
     rows = await taken()
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
 
 
 async def test_processes_that_meet_in_a_room_leave_no_hole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One looks for the head while the other stores: its counter is not wrong for that."""
+    """One process looks for the head while the other stores: that does not make its counter
+    wrong."""
     late, early = Journal(), Journal()
     find_head = sequence.stored_head
 
@@ -137,7 +138,7 @@ async def test_processes_that_meet_in_a_room_leave_no_hole(monkeypatch: pytest.M
 
 
 async def test_a_counter_that_went_back_changes_no_order() -> None:
-    """The first numbers it gives are taken, the later ones are free."""
+    """The first numbers it hands out are taken, the later ones are free."""
     one, another = Journal(), Journal()
     await send(one, submission("first"))
     await send(another, *(submission(f"theirs{number}", BOB) for number in range(5)))
@@ -150,7 +151,8 @@ async def test_a_counter_that_went_back_changes_no_order() -> None:
 
 
 async def test_a_lost_counter_leaves_no_hole() -> None:
-    """It begins at 1 again, and several messages at once take it beyond the newest one."""
+    """The counter begins at 1 again, and several messages at once take it beyond the newest
+    message."""
     journal = Journal()
     await send(journal, submission("a"), submission("b"))
     await async_redis().delete(key("seq", ROOM))
@@ -162,7 +164,8 @@ async def test_a_lost_counter_leaves_no_hole() -> None:
 async def test_a_failed_insert_is_settled_when_the_database_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One of its messages is stored all the same, and announced; the other's number is sealed."""
+    """One of its messages is stored all the same and announced; the other's number is made
+    final."""
     announced: list[int] = []
     numbered = Journal._number
 
@@ -185,7 +188,7 @@ async def test_a_failed_insert_is_settled_when_the_database_is_back(
 
 
 class Held(Journal):
-    """A journal that stores nothing before `gate` is set; `stored` is what it was about to store,
+    """A journal that stores nothing until `gate` is set; `stored` is what it was about to store,
     batch by batch."""
 
     def __init__(self) -> None:
@@ -202,7 +205,7 @@ class Held(Journal):
         return await super()._insert(batch)
 
     async def until_numbered(self, count: int) -> None:
-        """Waits for so many numbered messages behind the batch that is held."""
+        """Waits for so many numbered messages behind the batch that is held up."""
         async with asyncio.timeout(5):
             while not self.batches or sum(map(len, self._numbered)) < count:
                 await asyncio.sleep(0.005)
@@ -221,7 +224,7 @@ async def test_the_next_are_numbered_while_a_batch_is_stored() -> None:
 
 
 async def test_a_room_has_no_second_message_under_way_before_the_first_is_stored() -> None:
-    """Else the first could be refused its number and be stored after the second."""
+    """Otherwise the first could be refused its number and be stored after the second."""
     journal = Held()
     first = journal.submit(submission("a1", ALICE))
     await journal.until_numbered(0)
@@ -315,7 +318,8 @@ async def test_a_counter_lost_under_load_gives_no_seq_twice(repeat: int) -> None
 
 
 async def test_the_drivers_own_second_try_is_no_duplicate() -> None:
-    """The driver repeats an insert whose answer was lost; then our own documents are in the way."""
+    """The driver repeats an insert whose answer was lost, and finds our own documents in the
+    way."""
     journal = Journal()
     number = journal._number
 
@@ -335,7 +339,7 @@ async def test_an_unused_number_is_sealed_and_never_used(cast: Cast) -> None:
     numbers = SequenceAllocator()
     journal = Journal()
     await send(journal, submission("c1", owner, room))
-    assert await numbers.allocate({room: 1}) == {room: 2}  # its process dies here
+    assert await numbers.allocate({room: 1}) == {room: 2}  # the process dies here
     await send(journal, submission("c3", owner, room))
 
     page = await history(user_identity=owner, room_identity=room)

@@ -1,4 +1,4 @@
-"""Links in texts, by the cases that the browser's own rules are checked against too."""
+"""Links in texts, checked against the same cases as the browser's own rules."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which messages a page shows, and which holes are final. No database."""
+"""Which messages a page shows, and which gaps are final. No database."""
 
 from typing import Any
 

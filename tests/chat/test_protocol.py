@@ -1,4 +1,4 @@
-"""Parsing frames: every command, and everything that is none. No database."""
+"""Parsing frames: every command, and whatever is not a command. No database."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""docs/protocol.md is true: its examples are what the code sends and takes."""
+"""docs/protocol.md is true: its examples are what the code sends and accepts."""
 
 import json
 import re
@@ -48,7 +48,7 @@ SENT = [frame for kind, frame in EXAMPLES if kind in {"ready", "event", "error"}
 
 
 def same(frame: dict[str, Any], struct: type[Frame]) -> bool:
-    """Whether the frame is what the server would send, with no field too many at any depth."""
+    """Returns whether the server would send this frame, with no extra field at any depth."""
     text = json.dumps(frame)
     return json.loads(encode(msgspec.json.decode(text, type=struct))) == frame
 
@@ -69,7 +69,7 @@ def test_a_field_too_many_is_refused(frame: dict[str, Any]) -> None:
 
 
 def answered() -> list[tuple[str, dict[str, Any]]]:
-    """The examples of acks, each with the type of the command before it on the page."""
+    """Returns the examples of acks, each with the type of the command before it on the page."""
     found, asked = [], ""
     for kind, frame in EXAMPLES:
         if kind == "command":

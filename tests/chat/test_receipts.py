@@ -1,4 +1,4 @@
-"""Read receipts: told to the others, unless one of the two sides has them off."""
+"""Read receipts: told to the others, unless one of the two sides has switched them off."""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -40,7 +40,7 @@ async def say(cast: Cast, count: int = 1) -> None:
 
 
 async def heard(socket: Socket, kind: str = "room.read") -> list[dict[str, Any]]:
-    """The events of this kind that have reached the socket by now."""
+    """Returns the events of this kind that have reached the socket so far."""
     await socket.say(type="ping", id="end")
     frames = [await socket.hear()]
     while frames[-1].get("id") != "end":
@@ -73,7 +73,7 @@ async def test_who_hears_of_it(cast: Cast, reader_shows: bool, other_shows: bool
         answer = await phone.ask("room.read", room_identity=cast.room.pk, seq=1)
         assert answer["seq"] == 1
         expected = [receipt(cast, cast.member, 1)]
-        # The phone hears its own before the ack, which `ask` has passed over.
+        # The phone receives its own event before the ack, and `ask` has skipped it.
         assert await heard(laptop) == expected
         assert await heard(other) == (expected if reader_shows and other_shows else [])
 
@@ -98,7 +98,7 @@ async def test_a_new_setting_is_in_force_on_open_sockets(cast: Cast, who: str) -
 
 
 async def settled() -> None:
-    """Until the sockets follow the settings of their users."""
+    """Waits until the sockets follow the settings of their users."""
     await current_presence().work(monotonic())
 
 
@@ -173,7 +173,7 @@ async def test_events_about_members_show_no_more(cast: Cast, member_shows: bool)
 
 
 async def test_sockets_that_are_not_ready_get_no_receipts(cast: Cast) -> None:
-    """Their settings are not known yet. What they miss, the list of members has."""
+    """Their settings are not known yet. What they miss is in the list of members."""
     async with socket_of(cast.owner) as socket:
         (connection,) = current_hub().sockets_of(user_topic(cast.owner.pk))
         connection.declines = None

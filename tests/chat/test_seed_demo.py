@@ -23,7 +23,7 @@ SMALL = {"users": 8, "rooms": 2, "messages": 50}
 
 
 def seed(**options: Any) -> dict[str, str]:
-    """Runs the command; {account: password} as printed."""
+    """Runs the command and returns {account: password} as printed."""
     output = StringIO()
     call_command("seed_demo", yes=True, verbosity=0, stdout=output, **{**SMALL, **options})
     header, *rows = output.getvalue().splitlines()

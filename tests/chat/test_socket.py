@@ -119,7 +119,7 @@ async def test_outsiders_neither_hear_nor_send(cast: Cast) -> None:
 
 @pytest.mark.parametrize("kind", ["message.edit", "message.recall", "room.read", "typing", "sync"])
 async def test_strangers_learn_nothing_from_any_command(cast: Cast, kind: str) -> None:
-    """A foreign room or message gives exactly what an absent one gives."""
+    """A room or message of others gives exactly what a missing one gives."""
     async with socket_of(cast.owner) as owner, socket_of(cast.outsider) as outsider:
         message = (await say_hello(owner, cast))["message"]
         answers = []
@@ -210,7 +210,7 @@ async def test_reading_moves_forward_only_and_tells_the_room(cast: Cast) -> None
 
 
 async def test_typing_counts_over_all_devices_of_a_user(cast: Cast) -> None:
-    """Ten at once, not ten for each socket: 45 of them made 9,453 frames a second."""
+    """Ten at once for the user, not for each socket: 45 sockets sent 9,453 frames a second."""
     async with AsyncExitStack() as stack:
         mine = [await stack.enter_async_context(socket_of(cast.owner)) for _ in range(4)]
         member = await stack.enter_async_context(socket_of(cast.member))

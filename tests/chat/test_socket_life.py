@@ -115,7 +115,7 @@ async def test_a_silent_socket_is_closed_with_4408(cast: Cast) -> None:
 
 
 async def test_the_sweep_tells_heads_and_mends_what_was_not_announced(cast: Cast) -> None:
-    """Changes that go past the services stand for announcements that were lost on the way."""
+    """Changes that bypass the services stand for announcements that were lost on the way."""
     heads_too = socket_of(cast.member, hints=["room.heads"])
     async with socket_of(cast.owner) as owner, heads_too as member:
         await say_hello(owner, cast)
@@ -202,7 +202,7 @@ async def test_a_hanging_database_delays_only_its_own_command(
 
 
 async def test_messages_sent_without_waiting_keep_their_order(cast: Cast) -> None:
-    """Also when the first has to look up the membership and the others find it cached."""
+    """Also when the first has to look up the membership and the others find it in the cache."""
     async with socket_of(cast.member) as member:
         for number in range(30):
             await member.say(

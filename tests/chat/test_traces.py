@@ -31,7 +31,8 @@ def traces() -> dict[str, int]:
 
 
 async def _before() -> dict[str, int]:
-    """The fewest of each in half a second: tasks that fixtures have started end meanwhile."""
+    """Returns the fewest of each in half a second, since tasks that fixtures have started end
+    meanwhile."""
     fewest = traces()
     for _ in range(10):
         await asyncio.sleep(0.05)
@@ -40,7 +41,7 @@ async def _before() -> dict[str, int]:
 
 
 async def _left(before: dict[str, int]) -> dict[str, int]:
-    """What there is more of than before, also after five seconds."""
+    """Returns what there is more of than before, also after five seconds."""
     more: dict[str, int] = {}
     for _ in range(100):
         more = {name: count for name, count in traces().items() if count > before[name]}
@@ -61,9 +62,9 @@ async def _come_and_go(token: str, number: int) -> None:
 
 
 async def test_a_hundred_sockets_leave_no_trace(cast: Cast) -> None:
-    """Five hundred: tests/hostile/test_floods.py, from outside."""
+    """Five hundred of them are in tests/hostile/test_floods.py, from outside."""
     token = await run_in_thread(token_of, cast.member)
-    # One user may not connect so often; what is tested is what is left.
+    # One user may not connect that often; the test is about what is left.
     current_admission()._connects_of_user._buckets.clear()
     async with socket_of(cast.owner):  # one stays, and is counted in both
         before = await _before()

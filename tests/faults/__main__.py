@@ -1,6 +1,7 @@
 """The long form of the fault cases: `make chaos ARGS="--case F1,F8 --seeds 20 --seconds 30"`.
 
-Exit code 1 when anything acknowledged was lost, doubled or reordered, or a case failed otherwise.
+The exit code is 1 when anything acknowledged was lost, doubled or reordered, or a case failed
+otherwise.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from tests.faults.registry import Case, Result
 from tests.faults.report import markdown, table
 from tests.faults.run import Scale
 
-# Into a file, wide enough for the table.
+# Writes into a file, wide enough for the table.
 console = Console() if sys.stdout.isatty() else Console(width=160)
 
 
@@ -47,7 +48,7 @@ def arguments() -> argparse.Namespace:
 
 
 def chosen(names: str) -> list[Case]:
-    """The cases of a list like `F1,F8`; `F1` means its variants, too."""
+    """Returns the cases of a list like `F1,F8`; `F1` includes its variants."""
     wanted = [name for name in names.split(",") if name]
     found = [case for case in cases.ALL.values() if not wanted or _matches(case.name, wanted)]
     if not found:
@@ -73,7 +74,8 @@ def scale_of(options: argparse.Namespace) -> Scale:
 
 
 class Chaos:
-    """All runs over several lanes: every case with the first seed, then with the next one."""
+    """Spreads all runs over several lanes: every case with the first seed, then with the next
+    one."""
 
     def __init__(self, options: argparse.Namespace, home: Path) -> None:
         self.options = options
@@ -123,7 +125,9 @@ async def main() -> int:
     with tempfile.TemporaryDirectory(prefix="imsystem-chaos-") as temporary:
         chaos = Chaos(options, options.logs or Path(temporary))
         with Progress(*columns, console=console) as progress, suppress(asyncio.CancelledError):
-            await chaos.run(chosen(options.case), progress)  # Ctrl-C: the table of what there is
+            await chaos.run(
+                chosen(options.case), progress
+            )  # Ctrl-C: print the table of what there is
     console.print(table(chaos.results))
     if options.markdown:
         options.markdown.write_text(markdown(chaos.results), encoding="utf-8")

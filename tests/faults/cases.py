@@ -1,4 +1,4 @@
-"""Every case, in the order of the list of faults."""
+"""Imports every case, in the order of the list of faults."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is around the messages: sign-ins that end, mail, uploads."""
+"""Faults around the messages: sign-ins that end, mail, uploads."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ TOKEN_S = 5.0  # tests.faults.brief_settings
 RENEW_S = 1.5
 # Nobody who asks for a code waits for a mail server.
 CODE_WITHIN_S = 1.0
-# imsystem.jobs tries mail again after 1, 2, 4, 8 s…, and gives a server that says nothing 10 s.
+# imsystem.jobs tries mail again after 1, 2, 4, 8 s…, and gives a silent server 10 s.
 MAIL_WITHIN_S = 20.0
 # More than the log, and less than an upload, which is written to disk from 2.5 MB on.
 FULL_AT_BYTES = 1024 * 1024
@@ -44,7 +44,7 @@ async def _brief_tokens(run: Run) -> None:
     alone=True,
 )
 async def long_lived(run: Run) -> None:
-    """Renewed in time it goes on; who does not renew is told at the end of the token."""
+    """A socket that is renewed in time goes on; one that is not is told when its token ends."""
     await run.open()
     room, speaker = run.rooms[0], run.clients_of(run.rooms[0])[1]
     person = room.members[0]
@@ -66,7 +66,7 @@ async def long_lived(run: Run) -> None:
 
 
 async def _sign_in_at(worker: Worker, person: Person) -> Person:
-    """The same person on another device, with a token of this worker."""
+    """The same user on another device, with a token of this worker."""
     async with http(worker.url) as api:
         body = {"account": person.account, "password": PASSWORD}
         return Person(worker.url, person.account, (await api.post("auth/login/", json=body)).json())
@@ -95,9 +95,10 @@ async def mail_server_hangs(run: Run) -> None:
 
 
 async def _codes_come_later(run: Run, short: float, variant: int) -> None:
-    """Whoever asks for a code is answered as ever, known or not, and gets it in the end."""
+    """Requests for codes are answered as ever, for known and unknown addresses, and the codes
+    arrive in the end."""
     new = f"new-{secrets.token_hex(4)}@example.org"
-    # Somebody else each time: an address gets one code a minute.
+    # A different user each time: an address gets one code a minute.
     known = run.people[(2 * run.seed + variant) % len(run.people)]
     asked = [
         await _ask_for_code(run, new, "register"),
@@ -113,7 +114,7 @@ async def _codes_come_later(run: Run, short: float, variant: int) -> None:
         for address in (new, f"{known.account}@example.org"):
             await _mail_comes(run, address)
     run.note(f"both mails were there {time.monotonic() - began:.1f} s after")
-    run.fault_over()  # of the messages: they never had to wait
+    run.fault_over()  # of the messages: none of them had to wait
 
 
 async def _ask_for_code(run: Run, address: str, purpose: str) -> float:
@@ -138,7 +139,7 @@ async def _mail_comes(run: Run, address: str) -> None:
 
 @case("F21", "no room for uploads on a worker's disk", heals_within=REDIS_S)
 async def no_room_for_uploads(run: Run) -> None:
-    """They are refused, the talk goes on; with room again they work."""
+    """Uploads are refused while messages go on; with room again, uploads work."""
     noise = Image.frombytes("RGB", (SIDE, SIDE), os.urandom(SIDE * SIDE * 3))
     large = saved(noise, "PNG", compress_level=0)
     unlimited = resource.prlimit(run.victim.pid, resource.RLIMIT_FSIZE)
@@ -152,7 +153,7 @@ async def no_room_for_uploads(run: Run) -> None:
 
 
 async def _upload(run: Run, data: bytes) -> int:
-    """The status of the answer."""
+    """Returns the status of the answer."""
     person = run.people[0]
     async with http(run.victim.url, person.token) as api:
         kind = {"Content-Type": "image/png"}

@@ -15,7 +15,7 @@ from tests.system.people import Person, http, sign_in
 
 HERD, SMALL_HERD = 2_000, 200
 BACK_WITHIN_S = 10.0
-# They do not ask for signs of life: 2,000 that do are a load of its own.
+# They do not send pings: 2,000 clients that do would be a load of its own.
 HERDED = Patience(connect=30.0, answer=60.0)
 
 
@@ -27,7 +27,7 @@ def _clock_wrong_by(seconds: int) -> "WrongClock":
 
 
 class WrongClock:
-    """Before the first client comes: the victim's clock is wrong by so many seconds."""
+    """Runs before the first client connects: the victim's clock is wrong by so many seconds."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
@@ -58,7 +58,7 @@ async def clock_behind(run: Run) -> None:
 
 
 async def _sign_in_and_go_everywhere(run: Run) -> None:
-    """A token that one worker has just made is good at the others."""
+    """A token that one worker has just made is valid at the others."""
     fresh = await sign_in(run.people[0])
     for number, worker in enumerate(run.site.workers):
         async with http(worker.url, fresh.token) as api:
@@ -69,7 +69,7 @@ async def _sign_in_and_go_everywhere(run: Run) -> None:
 
 @case("F19", "a client's clock is wrong by a day", heals_within=WEB_S, alone=True)
 async def client_clock(run: Run) -> None:
-    """Whatever times a client tells, the server takes its own."""
+    """Whatever times a client sends, the server uses its own."""
     await run.open()
     room, client = run.rooms[0], next(iter(run.clients.values()))
     tomorrow = int(time.time() * 1000) + 86_400_000
@@ -94,7 +94,7 @@ async def client_clock(run: Run) -> None:
     alone=True,
 )
 async def herd(run: Run) -> None:
-    """A little is said meanwhile, and each of them gets it."""
+    """A few messages are sent meanwhile, and each device gets them."""
     people = await run.site.enlist(run.scale.people)
     run.people = people
     room = await run.open_room(people)
@@ -114,7 +114,8 @@ async def herd(run: Run) -> None:
 
 
 async def _crowd(run: Run) -> list[Client]:
-    """Devices of the people there are, 50 at a time, half on each worker; no proxy between."""
+    """Connects devices of the existing users, 50 at a time, half on each worker, without a proxy
+    between."""
     size = HERD if run.scale.patient else SMALL_HERD
     devices = [f"crowd{number}" for number in range(size)]
     for start in range(0, size, 50):
@@ -157,7 +158,7 @@ async def burst(run: Run) -> None:
 
 
 def _live(client: Client, room: Room) -> int:
-    """How many messages came by themselves, without asking."""
+    """Returns how many messages arrived by themselves, without asking."""
     return len(client.created(room.identity))
 
 
@@ -166,7 +167,7 @@ def _live(client: Client, room: Room) -> int:
 
 @case("F26", "a member is kicked while sending", heals_within=WEB_S, alone=True)
 async def kicked_while_sending(run: Run) -> None:
-    """After the kick was answered, nothing from them and nothing to them."""
+    """Once the kick has been answered, nothing comes from them or reaches them."""
     owner, kicked, watcher = await run.site.enlist(3)
     run.people = [owner, watcher]
     for number, person in enumerate((owner, watcher)):
@@ -183,7 +184,7 @@ async def kicked_while_sending(run: Run) -> None:
 
 
 async def _kick(run: Run, room: Room, theirs: list[Client], worker: Worker) -> int:
-    """How many messages of theirs have a number above that of a message after the kick."""
+    """Returns how many of their messages have a number above that of a message after the kick."""
     owner, kicked, _watcher = room.members
     await until(lambda: all(_is_in(client, room) for client in theirs))
     talking = [asyncio.create_task(_talk(run, client, room)) for client in theirs for _ in range(3)]
@@ -203,7 +204,7 @@ async def _kick(run: Run, room: Room, theirs: list[Client], worker: Worker) -> i
 
 
 async def _talk(run: Run, client: Client, room: Room) -> None:
-    """Talks until told that there is no such room."""
+    """Sends messages until told that there is no such room."""
     while True:
         answer = await client.try_to_send(room.identity, words(run.rng), secrets.token_hex(8))
         if answer.get("code") == "not_found":
@@ -216,7 +217,7 @@ def _is_in(client: Client, room: Room) -> bool:
 
 
 def _removal(client: Client, room: Room) -> int:
-    """Where in the frames the client is told that it is out; 0 when it is not."""
+    """Returns where in the frames the client is told that it is out; 0 when it is not."""
     for number, frame in enumerate(client.frames):
         if frame["type"] == "room.removed" and frame["room_identity"] == room.identity:
             return number
@@ -265,7 +266,7 @@ async def _agree_on_what_was_read(person: Person, room: Room, devices: list[Clie
 
 
 def _read_seq(device: Client, person: Person, room: Room) -> int:
-    """Up to where this device believes its person has read."""
+    """Returns up to where this device believes its user has read."""
     told = [0]
     for frame in device.frames:
         if frame["type"] == "ready":

@@ -16,7 +16,7 @@ from tests.faults.targets import ANSWER_WITHIN_S, DATABASE_S, PING_WITHIN_S, for
 from tests.system.people import http
 
 OURS = "own mongodb"
-# No file may grow beyond it: what a full disk is to a database.
+# No file may grow beyond it: to a database, that is a full disk.
 FULL_AT_BYTES = 4_096
 
 
@@ -33,7 +33,7 @@ async def mongodb_killed(run: Run) -> None:
 
 
 async def _all_at_once(run: Run) -> None:
-    """The last ack is as fresh as can be: what is only in memory is lost for sure."""
+    """The last ack is as fresh as it can be: what is only in memory is certainly lost."""
     sends = (
         client.send(room.identity, words(run.rng))
         for room in run.rooms
@@ -43,7 +43,8 @@ async def _all_at_once(run: Run) -> None:
 
 
 async def _everybody_is_told(run: Run) -> None:
-    """While MongoDB is away: 503 with Retry-After, as a problem document or a page."""
+    """While MongoDB is away, the answer is 503 with Retry-After, as a problem document or a
+    page."""
     url = run.victim.url
     async with http(url, run.people[0].token) as api, httpx.AsyncClient(timeout=30) as browser:
         answers = await asyncio.gather(
@@ -89,7 +90,7 @@ async def power_cut(run: Run) -> None:
 
 @case("F6", "MongoDB hangs (SIGSTOP)", heals_within=DATABASE_S, needs=OURS)
 async def mongodb_hangs(run: Run) -> None:
-    """Nobody is told a lie: senders are refused in time, and what needs no database goes on."""
+    """Nobody is misled: senders are refused in time, and what needs no database goes on."""
     client = next(iter(run.clients.values()))
     run.site.mongodb.freeze()
     try:
@@ -113,7 +114,7 @@ async def _health(run: Run) -> tuple[int, int]:
 
 
 async def slowest_ping(run: Run) -> None:
-    """Asks every socket for a sign of life until it is cancelled."""
+    """Pings every socket until it is cancelled."""
     slowest = 0.0
     try:
         while True:
@@ -139,7 +140,7 @@ def check_answers(run: Run) -> None:
 @case("F20", "no room on MongoDB's volume", heals_within=DATABASE_S, needs=OURS)
 async def volume_full(run: Run) -> None:
     """Nothing is acknowledged that is not stored. The embedded MongoDB gives up for good when it
-    cannot write (WT_PANIC), as a mongod does: with room again it has to be started anew."""
+    cannot write (WT_PANIC), as a mongod does, and has to be started again when there is room."""
     mongodb = run.site.mongodb
     unlimited = resource.prlimit(mongodb.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(mongodb.pid, resource.RLIMIT_FSIZE, (FULL_AT_BYTES, unlimited[1]))
@@ -193,7 +194,7 @@ async def one_worker_cut_off(run: Run) -> None:
     needs=OURS,
 )
 async def connections_forgotten(run: Run) -> None:
-    """As a firewall does that was restarted: packets vanish, new connections work."""
+    """As with a firewall that was restarted: packets vanish, new connections work."""
     await asyncio.gather(*(_can_read(run) for _ in range(10)))  # so many connections are open
     run.victim.mongodb.forget()
     run.fault_over()
@@ -212,7 +213,7 @@ async def _can_read(run: Run) -> bool:
     "F6e", "answers of MongoDB do not arrive", heals_within=DATABASE_S, long_only=True, needs=OURS
 )
 async def answers_lost(run: Run) -> None:
-    """What was written nobody knows; then the connection breaks."""
+    """Nobody knows what was written; then the connection breaks."""
     proxy = run.victim.mongodb
     proxy.hold(up=False)
     await run.lasts(1.0, 8.0)
@@ -241,7 +242,7 @@ async def slow_database(run: Run) -> None:
 @case("F7", "the primary of the replica set steps down", heals_within=DATABASE_S, needs="mongod")
 async def primary_steps_down(run: Run) -> None:
     client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(run.site.mongodb_url)
-    with suppress(AutoReconnect):  # it hangs up on everybody
+    with suppress(AutoReconnect):  # it closes all connections
         await client.admin.command({"replSetStepDown": 5, "force": True})
     await client.close()
     run.fault_over()

@@ -43,7 +43,7 @@ async def cut(run: Run) -> None:
 
 @case("F13b", "the network forgets the connections of clients", heals_within=WEB_S)
 async def forgotten(run: Run) -> None:
-    """Clients notice by the silence; the server, too, after a while."""
+    """Clients notice by the silence; so does the server, after a while."""
     run.victim.front.forget()
     run.fault_over()
     if run.scale.patient:
@@ -53,7 +53,7 @@ async def forgotten(run: Run) -> None:
 
 
 async def _reaped(run: Run) -> None:
-    """The server has as many sockets as there are clients, after at most a minute."""
+    """Within a minute the server has as many sockets as there are clients."""
     worker = run.victim
 
     def only_the_living() -> bool:
@@ -64,7 +64,7 @@ async def _reaped(run: Run) -> None:
 
 
 def established(worker: Worker) -> int:
-    """How many connections the worker's port has."""
+    """Returns how many connections the worker's port has."""
     ends = f":{worker.port:04X}"
     lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
     fields = (line.split() for line in lines)
@@ -73,7 +73,7 @@ def established(worker: Worker) -> int:
 
 @case("F14", "half open: what the server sends vanishes", heals_within=WEB_S)
 async def half_open(run: Run) -> None:
-    """Messages are stored and their acks lost: the same messages come again."""
+    """Messages are stored and their acks lost: the same messages are sent again."""
     front = run.victim.front
     front.hold(up=False)
     await run.lasts(1.0, 8.0)
@@ -113,7 +113,7 @@ async def thin_line(run: Run) -> None:
 
 @case("F15c", "a handshake, byte by byte", heals_within=WEB_S, long_only=True, alone=True)
 async def slow_handshake(run: Run) -> None:
-    """Whoever does not get to the point is not waited for."""
+    """A client that does not finish its handshake is not waited for."""
     reader, writer = await asyncio.open_connection("127.0.0.1", run.victim.port)
     started = time.monotonic()
     request = b"GET /ws/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Padding: " + b"x" * 1_000
@@ -142,11 +142,11 @@ async def slow_handshake(run: Run) -> None:
 
 @case("F16", "a client that never reads, in a busy room", heals_within=WEB_S, alone=True)
 async def never_reads(run: Run) -> None:
-    """It is cut, the worker does not grow, and the others do not notice."""
+    """The deaf client is cut, the worker does not grow, and the others notice nothing."""
     await run.open()
     room = run.rooms[0]
     writers = run.clients_of(room)
-    for _ in run.times(WARMING_UP, ROUNDS):  # a busy room takes memory also without the deaf one
+    for _ in run.times(WARMING_UP, ROUNDS):  # a busy room takes memory even without the deaf client
         await _busy(room, writers)
     deaf = await _deaf_socket(run.victim.port, room.members[0].token)
     before = _memory(run.victim.pid)
@@ -170,7 +170,7 @@ async def _busy(room: Room, writers: list[Client]) -> None:
 
 
 async def _deaf_socket(port: int, token: str) -> ClientConnection:
-    """A socket of which nothing is read after `ready`; its own buffers are small."""
+    """A socket from which nothing is read after `ready`, with small buffers of its own."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     raw.connect(("127.0.0.1", port))
@@ -201,6 +201,6 @@ async def _read_to_the_end(deaf: ClientConnection) -> int:
 
 
 def _memory(pid: int) -> int:
-    """Resident, in bytes."""
+    """Returns resident memory in bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * 4_096

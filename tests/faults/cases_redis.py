@@ -23,7 +23,7 @@ async def _redis(run: Run) -> AsyncIterator["redis.asyncio.Redis"]:
 
 
 async def _ask_for_nothing(run: Run) -> None:
-    """What a device lacks it learns from `room.heads` alone: no gap may stay silent."""
+    """A device learns what it lacks from `room.heads` alone: no gap may stay silent."""
     run.heads_only = True
 
 
@@ -68,7 +68,7 @@ async def redis_flushed(run: Run) -> None:
 
 @case("F10b", "Redis goes back in time (an old copy is restored)", heals_within=REDIS_S)
 async def redis_goes_back(run: Run) -> None:
-    """Every counter gives numbers that are taken."""
+    """Every counter hands out numbers that are taken."""
     async with _redis(run) as client:
         for _ in run.times(1, 3):
             for key in await client.keys("im:*:seq:*"):
@@ -79,7 +79,7 @@ async def redis_goes_back(run: Run) -> None:
 
 @case("F10c", "the counters of Redis jump ahead", heals_within=REDIS_S, long_only=True)
 async def counters_jump(run: Run) -> None:
-    """Numbers nobody uses: holes, which are final once the message after them is 3 s old."""
+    """Numbers nobody uses: gaps, which are final once the message after them is 3 s old."""
     async with _redis(run) as client:
         for key in await client.keys("im:*:seq:*"):
             await client.incrby(key, run.rng.choice((1, 3, 300)))
@@ -108,7 +108,8 @@ async def redis_read_only(run: Run) -> None:
 
 @case("F12", "Redis is away when a worker starts", heals_within=REDIS_S, alone=True)
 async def redis_absent_at_start(run: Run) -> None:
-    """The worker that prepares says so and ends; one that has only to serve does, and recovers."""
+    """The worker that prepares says so and ends; one that only has to serve does so, and
+    recovers."""
     await run.victim.terminate()
     await asyncio.to_thread(run.site.redis.kill)
     await _refuses_to_prepare(run)
@@ -168,14 +169,14 @@ async def packets_vanish(run: Run) -> None:
 
 @case("F8e", "the network forgets the connections to Redis", heals_within=REDIS_S, long_only=True)
 async def connections_forgotten(run: Run) -> None:
-    """As a firewall does that was restarted: packets vanish, new connections work."""
+    """As with a firewall that was restarted: packets vanish, new connections work."""
     run.victim.redis.forget()
     run.fault_over()
 
 
 @case("F8f", "answers of Redis do not arrive", heals_within=REDIS_S, long_only=True)
 async def answers_lost(run: Run) -> None:
-    """Which numbers were given out nobody knows; then the connection breaks."""
+    """Nobody knows which numbers were handed out; then the connection breaks."""
     proxy = run.victim.redis
     proxy.hold(up=False)
     await run.lasts(1.0, 8.0)

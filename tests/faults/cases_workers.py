@@ -43,7 +43,7 @@ async def all_killed(run: Run) -> None:
 
 @case("F1c", "a web worker hangs (SIGSTOP)", heals_within=WEB_S, long_only=True)
 async def worker_hangs(run: Run) -> None:
-    """Clients notice by themselves; what it was doing it goes on doing later."""
+    """Clients notice by themselves; the worker later goes on with what it was doing."""
     run.victim.freeze()
     await run.lasts(2.0, 10.0)
     run.victim.thaw()
@@ -58,7 +58,7 @@ def _armed(*failpoints: str) -> "Arm":
 
 
 class Arm:
-    """Before the first client comes: the victim runs with these failpoints, NAME=ACTION each."""
+    """Runs before the first client connects: the victim gets these failpoints, NAME=ACTION each."""
 
     def __init__(self, failpoints: tuple[str, ...]) -> None:
         self.failpoints = failpoints
@@ -141,7 +141,7 @@ async def killed_before_announce_in_silence(run: Run) -> None:
 
 @case("F23", "graceful restart (SIGTERM)", heals_within=WEB_S)
 async def graceful_restart(run: Run) -> None:
-    """One of them in the short form, each after the other in the long one."""
+    """One of them in the short form, each of them in turn in the long one."""
     for worker in run.breakable if run.scale.patient else [run.victim]:
         there = run.clients_at(worker)
         closes = {client: len(client.closes) for client in there}
@@ -206,7 +206,7 @@ async def descriptors_used_up(run: Run) -> None:
     prepare=_armed("commands.run=raise"),
 )
 async def error_in_a_command(run: Run) -> None:
-    """It is answered with `internal`; no socket is closed for it."""
+    """The command is answered with `internal`; no socket is closed for it."""
     there = run.clients_at(run.victim)
     codes = [await _sync(client) for _ in range(8) for client in there]
     assert codes.count("internal") <= 1, codes
@@ -228,7 +228,7 @@ async def _sync(client: Client) -> str:
     prepare=_armed("journal.before_insert=raise", "journal.after_insert=raise"),
 )
 async def error_in_the_journal(run: Run) -> None:
-    """Whoever waits is told to try again, whether the message is stored or not."""
+    """A client that waits is told to try again, whether the message is stored or not."""
     await until(lambda: "FailpointError: journal.after_insert" in run.victim.output(), 20)
     assert not any(client.closed_on_us for client in run.clients_at(run.victim))
     run.fault_over()

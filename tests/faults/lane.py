@@ -1,4 +1,4 @@
-"""Carries out cases one after the other on one site, and on a new one when it cannot be mended."""
+"""Carries out cases one after another on one site, and on a new one when it cannot be repaired."""
 
 import tempfile
 import time
@@ -13,7 +13,7 @@ RENEW_S = 600.0
 
 
 class Lane:
-    """`home`: where its sites keep data and logs. The rest as for Site."""
+    """`home` is where its sites keep data and logs. The rest is as for Site."""
 
     def __init__(self, home: Path, *, mongodb_url: str = "", careless: bool = False) -> None:
         self._home = home
@@ -23,7 +23,7 @@ class Lane:
         self._signed_in = 0.0
 
     async def once(self, case: Case, seed: int, scale: Scale) -> Result:
-        """One run. That the system did not come back is a finding, too."""
+        """Carries out one run. A system that does not come back is a finding, too."""
         try:
             site = await self._healthy_site()
             return await perform(case, site, seed, scale)

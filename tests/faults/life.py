@@ -1,5 +1,5 @@
-"""What people do besides talking, as background of a soak: nobody keeps a record of it, but no
-answer may be an error nobody expects."""
+"""What users do besides talking, as the background of a soak: nobody keeps a record of it, but no
+answer may be an error that nobody expects."""
 
 import asyncio
 import random
@@ -23,8 +23,8 @@ PASSING = {"unavailable", "rate_limited", "disconnected", "timeout"}
 
 
 class Life:
-    """Goes on inside `async with`. `outcomes` counts what came of everything, `wrong` has what
-    should not have come."""
+    """Runs inside `async with`. `outcomes` counts the results of everything, `wrong` has the
+    unexpected ones."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -68,7 +68,7 @@ class Life:
     async def _ask(
         self, api: httpx.AsyncClient, method: str, path: str, **options: object
     ) -> httpx.Response | None:
-        """The answer if it is a good one. 429 and 503 may come, and broken connections."""
+        """Returns the answer if it is a good one. 429, 503 and broken connections are tolerated."""
         try:
             answer = await api.request(method, path, **options)  # type: ignore[arg-type]
         except httpx.HTTPError:
@@ -122,7 +122,7 @@ class Life:
             await self._ask_socket(client, "room.read", room_identity=room, seq=seq)
 
     async def _visit(self) -> None:
-        """Somebody looks in on another device, for a moment."""
+        """A user looks in on another device for a moment."""
         person = self.rng.choice(self.run.people)
         urls = [worker.front_url for worker in self.run.site.workers]
         visitor = Client(self.rng.sample(urls, len(urls)), person.token, patience=CLIENT)
@@ -137,7 +137,7 @@ class Life:
             self.outcomes["no answer"] += 1
 
     async def _change_one_s_mind(self) -> None:
-        """A message is sent, edited and recalled, in a room of its own."""
+        """A message is sent, edited and recalled in a room of its own."""
         owner = self.run.site.people[-1]  # none of those whose devices are watched
         async with self._somewhere(owner.token) as api:
             if not self._own_room:

@@ -1,4 +1,4 @@
-"""People who talk: all at once, each message sent again until it is acknowledged."""
+"""Users who talk: all at once, each message sent again until it is acknowledged."""
 
 import asyncio
 import random
@@ -10,24 +10,24 @@ from typing import Self
 
 from tests.system.clients import Client, until
 
-# Conversations of one person at the same time: a message that hangs must not silence them.
+# Conversations of one user at the same time: a message that hangs must not silence them.
 VOICES = 3
 IN_A_ROW = 4
-# A quarter of what is said is four messages.
+# A quarter of the sends are bursts of four messages.
 MEAN = 1 + (IN_A_ROW - 1) / IN_A_ROW
 LONGEST = 200  # characters
 
 
 @dataclass(frozen=True)
 class Talker:
-    """A connected client, and the rooms it speaks in."""
+    """A connected client, and the rooms it talks in."""
 
     client: Client
     rooms: Sequence[str]
 
 
 class Load:
-    """About `rate` messages a second, from all talkers together, until it is told to stop."""
+    """Sends about `rate` messages a second, from all talkers together, until it is told to stop."""
 
     def __init__(self, talkers: Sequence[Talker], rate: float, rng: random.Random) -> None:
         self._talkers = talkers
@@ -63,7 +63,7 @@ class Load:
                 await self._say(talker.client, self._rng.choice(talker.rooms))
 
     async def _say(self, client: Client, room: str) -> None:
-        """One message; or, now and then, several without waiting for the acks between them."""
+        """Sends one message or, now and then, several without waiting for the acks between them."""
         count = IN_A_ROW if self._rng.random() < 1 / IN_A_ROW else 1
         await asyncio.gather(*(client.send(room, words(self._rng)) for _ in range(count)))
 
@@ -72,17 +72,17 @@ class Load:
         return sum(len(talker.client.acked) for talker in self._talkers)
 
     async def until_acked(self, count: int, within: float = 30.0) -> None:
-        """Until so many more messages are acknowledged."""
+        """Waits until so many more messages are acknowledged."""
         enough = self.acked + count
         await until(lambda: self.acked >= enough, within)
 
     async def finish(self, within: float = 40.0) -> None:
-        """Nobody begins another message; every one that was begun gets its ack."""
+        """Begins no more messages; every one that was begun gets its ack."""
         self._over.set()
         async with asyncio.timeout(within):
             await asyncio.gather(*self._voices)
 
 
 def words(rng: random.Random) -> str:
-    """Text that no other message has."""
+    """Returns a text that no other message has."""
     return secrets.token_hex(4) + "x" * rng.randrange(LONGEST)

@@ -33,7 +33,7 @@ TEXT = st.text("abc 你好😀\n", min_size=1, max_size=20).filter(str.strip)
 
 @dataclass
 class Said:
-    """A message as it has to be."""
+    """Returns a message as it has to be."""
 
     identity: str
     client_id: str
@@ -105,7 +105,7 @@ class Room(RuleBasedStateMachine):
     @precondition(lambda self: self.said)
     @rule(which=ANY, text=TEXT)
     def say_again(self, which: int, text: str) -> None:
-        """A device that has not seen its ack; whatever it sends now, the first one counts."""
+        """A device that has not seen its ack; whatever it sends now, the first message counts."""
         said = self.said[which % len(self.said)]
         answer = self._ask(said.by, "message.send", **self._fields(said.client_id, text))
         if said.by not in self.members:
@@ -132,7 +132,8 @@ class Room(RuleBasedStateMachine):
     @precondition(lambda self: self.said)
     @rule(who=ANYBODY, which=ANY)
     def recall(self, who: int, which: int) -> None:
-        """Own messages, as often as one likes; the owner those of everybody, once."""
+        """Authors recall their own messages as often as they like; the owner recalls anybody's,
+        once."""
         said = self.said[which % len(self.said)]
         answer = self._ask(who, "message.recall", message_identity=said.identity)
         if who not in self.members:
@@ -167,13 +168,13 @@ class Room(RuleBasedStateMachine):
     @precondition(lambda self: len(self.members) < PEOPLE)
     @rule()
     def add(self) -> None:
-        """The owner takes somebody back; a kick has force until then."""
+        """The owner lets somebody in again; a kick applies until then."""
         who = min(set(range(PEOPLE)) - self.members)
         path = f"rooms/{self.identity}/members/"
         added = {"user_identity": self.people[who].identity}
         self.do(self.people[0].call("POST", path, **added))
         self.members.add(who)
-        self.read[who] = self.said[-1].seq if self.said else 0  # what was before is not news
+        self.read[who] = self.said[-1].seq if self.said else 0  # what was there before is not news
         self.devices[who].hang_up()  # `ready` tells it of its rooms
 
     # --- what goes wrong -------------------------------------------------------------------
@@ -184,7 +185,7 @@ class Room(RuleBasedStateMachine):
 
     @rule(who=ANYBODY)
     def another_device(self, who: int) -> None:
-        """It has nothing and gets everything."""
+        """The device has nothing and gets everything."""
         self.do(self._replace(who))
 
     async def _replace(self, who: int) -> None:
@@ -237,7 +238,7 @@ async def _ask_until_answered(client: Client, kind: str, fields: Json) -> Json:
 
 @case("M1", "anything in any order, against a list", heals_within=WEB_S, alone=True)
 async def any_order(run: Run) -> None:
-    """Hypothesis chooses; it runs in a thread, and everything it does on this event loop."""
+    """Hypothesis chooses; it runs in a thread, and everything it does runs on this event loop."""
     loop = asyncio.get_running_loop()
     await run.site.enlist(PEOPLE)
 

@@ -17,7 +17,7 @@ from imsystem.embedded.network import free_port
 CHUNK = 65_536
 # SO_LINGER with a time of zero: close() sends RST.
 RESET = struct.pack("ii", 1, 0)
-# What TCP waits before it sends a lost packet again, at least.
+# What TCP waits at least before it sends a lost packet again.
 RETRANSMIT_S = 0.2
 
 
@@ -27,9 +27,9 @@ async def _chunk(reader: asyncio.StreamReader) -> bytes:
 
 @dataclass
 class Way:
-    """One direction. `delay`, `jitter` in seconds; `loss`: the share of chunks that come late, as
-    a lost packet does; `rate` in bytes per second, 0 for as fast as it
-    goes; `read` takes the next bytes of the stream."""
+    """One direction. `delay`, `jitter` in seconds; `loss`: the share of chunks that come late, as a
+    lost packet does; `rate` in bytes per second, 0 for as fast as possible; `read` takes the next
+    bytes of the stream."""
 
     delay: float = 0.0
     jitter: float = 0.0
@@ -46,7 +46,7 @@ class Way:
         return self.delay + rng.random() * self.jitter + lost
 
     def pieces(self, data: bytes) -> Sequence[bytes]:
-        """The data as it goes onto a slow line, a twentieth of a second at a time."""
+        """Yields the data as it goes onto a slow line, a twentieth of a second at a time."""
         if not self.rate:
             return [data]
         size = max(1, self.rate // 20)
@@ -55,7 +55,7 @@ class Way:
 
 @dataclass(eq=False)
 class Link:
-    """One connection through the proxy: the two streams, once the second one is there."""
+    """One connection through the proxy: its two streams, once the second one exists."""
 
     writers: list[asyncio.StreamWriter]
     forgotten: bool = False
@@ -69,7 +69,7 @@ class Link:
 
 
 class Proxy:
-    """`127.0.0.1:port` in front of `127.0.0.1:target`. `up` is the way to the target."""
+    """`127.0.0.1:port` in front of `127.0.0.1:target`. `up` is the direction to the target."""
 
     def __init__(self, target: int, seed: int = 0) -> None:
         self.target = target
@@ -87,7 +87,7 @@ class Proxy:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
-        """Hangs up on everybody and listens no more."""
+        """Closes all connections and stops listening."""
         self.refuse()
         self.reset()
         for task in list(self._tasks):
@@ -97,30 +97,30 @@ class Proxy:
     # --- faults ----------------------------------------------------------------------------
 
     def hold(self, *, up: bool = True, down: bool = True) -> None:
-        """No packet arrives any more, in both directions or in one."""
+        """Stops all packets, in both directions or in one."""
         for way, held in ((self.up, up), (self.down, down)):
             if held:
                 way.open.clear()
 
     def forget(self) -> None:
-        """The connections of now are dead and nobody is told; new ones work."""
+        """Kills the present connections without telling anybody; new ones work."""
         for link in self._links:
             link.forgotten = True
 
     def reset(self, *, forgotten: bool = False) -> None:
-        """RST to both ends of every connection, or only of those that were forgotten."""
+        """Sends RST to both ends of every connection, or only of those that were forgotten."""
         for link in list(self._links):
             if link.forgotten or not forgotten:
                 link.reset()
 
     def refuse(self) -> None:
-        """Nobody listens on the port any more."""
+        """Stops listening on the port."""
         if self._server is not None:
             self._server.close()
             self._server = None
 
     async def heal(self) -> None:
-        """A good network again. What was held arrives now; forgotten connections stay dead."""
+        """Restores a good network. What was held arrives now; forgotten connections stay dead."""
         for way in (self.up, self.down):
             way.delay = way.jitter = way.loss = way.rate = 0
             way.open.set()
@@ -129,7 +129,7 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """Those that still carry something."""
+        """Returns the connections that still carry something."""
         return sum(not link.forgotten for link in self._links)
 
     # --- streams ---------------------------------------------------------------------------

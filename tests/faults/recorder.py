@@ -70,7 +70,7 @@ class Sent:
 
 @dataclass
 class Counts:
-    """What came of a run. All from `lost` to `phantom` have to be zero."""
+    """The outcome of a run. All counts from `lost` to `phantom` have to be zero."""
 
     sent: int = 0
     acked: int = 0
@@ -93,7 +93,7 @@ class Counts:
 
 
 class Recorder:
-    """Keeps everything; `judge` looks at it after healing."""
+    """Records everything; `judge` looks at it after healing."""
 
     def __init__(self) -> None:
         self.sent: dict[str, Sent] = {}  # by client_id: they are unique in a run
@@ -104,7 +104,7 @@ class Recorder:
         return DeviceLog(self, name)
 
     def clear(self) -> None:
-        """Begins anew, for the same devices."""
+        """Starts afresh, for the same devices."""
         self.sent.clear()
         self.acks.clear()
         self.received.clear()
@@ -114,7 +114,7 @@ class Recorder:
     def judge(
         self, histories: Histories, screens: Screens, known: Mapping[str, int] | None = None
     ) -> tuple[Counts, list[str]]:
-        """The counts, and a line for each thing that is wrong.
+        """Returns the counts, and a line for each thing that is wrong.
 
         `screens` has every device that is in a room to the end and every room it is in. `known`:
         the numbers after which histories and screens begin, of {room: number}; 0 without.
@@ -156,7 +156,8 @@ class Recorder:
                 yield "lost", f"{client_id}, acked as {ack.seq} of {ack.room}"
 
     def _order_of_acks(self) -> "Iterator[Wrong]":
-        """What is sent after an ack came has a higher number than what was acked, whoever sent."""
+        """A message that is sent after an ack has a higher number than the acknowledged one,
+        whoever sends it."""
         rooms: defaultdict[str, list[Ack]] = defaultdict(list)
         for ack in self.acks:
             rooms[ack.room].append(ack)
@@ -172,8 +173,8 @@ class Recorder:
                     yield "reordered", f"{ack.client_id} is {ack.seq}, begun after {highest}"
 
     def _order_of_sends(self) -> "Iterator[Wrong]":
-        """What a device sends has numbers in the order of sending, also when it does not wait for
-        the acks. Not what it had to send again: that may come after what it sent later."""
+        """A device's messages have numbers in the order of sending, even when it does not wait for
+        the acks. This excludes messages that were sent again: they may come after later ones."""
         seqs = {ack.client_id: ack.seq for ack in self.acks}
         highest: defaultdict[tuple[str, str], int] = defaultdict(int)
         for client_id, sent in self.sent.items():  # in order of the first attempt
@@ -230,7 +231,7 @@ def _screens(screens: Screens, truth: Mapping[str, Sequence[Json]]) -> Iterator[
 def _compare(
     who: str, room: str, shown: Sequence[Json], messages: Sequence[Json]
 ) -> Iterator[Wrong]:
-    """A list against the history: what it lacks, has twice, or has in another order."""
+    """Compares a list with the history: what it lacks, has twice, or has in another order."""
     position = {message["identity"]: number for number, message in enumerate(messages)}
     times = Counter(message["identity"] for message in shown)
     for message in messages:
@@ -249,7 +250,7 @@ def _compare(
 
 
 class DeviceLog:
-    """One device's hand on the recorder (tests.system.clients.Log)."""
+    """One device's access to the recorder (tests.system.clients.Log)."""
 
     def __init__(self, recorder: Recorder, name: str) -> None:
         self.recorder = recorder

@@ -16,8 +16,8 @@ Work = Callable[[Run], Awaitable[None]]
 @dataclass(frozen=True)
 class Case:
     """`heals_within`: seconds from the end of the fault, by the contract. `prepare`: what comes
-    before the first client connects. `alone`: it brings its own people and load. `needs`: what
-    the machine must have, "" for nothing special."""
+    before the first client connects. `alone`: it brings its own users and load. `needs`: what the
+    machine must have, "" for nothing special."""
 
     name: str
     title: str
@@ -68,7 +68,7 @@ def case(
 
 
 def lacking(case: Case, site: Site) -> str:
-    """Why the case cannot run here; "" when it can."""
+    """Returns why the case cannot run here; "" when it can."""
     if case.needs == "mongod" and not site.external:
         return "needs a real mongod (MONGODB_URL)"
     if case.needs == "own mongodb" and site.external:

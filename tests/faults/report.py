@@ -44,7 +44,7 @@ class Line:
 
     @property
     def heal(self) -> str:
-        """`median (longest)`, of those that healed."""
+        """`median (longest)` of those that healed."""
         times = [result.heal_s for result in self.results if result.heal_s is not None]
         return f"{statistics.median(times):.1f} ({max(times):.1f})" if times else ""
 

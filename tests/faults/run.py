@@ -19,14 +19,14 @@ from tests.faults.targets import forgiven
 from tests.system.clients import Client, Patience, until
 from tests.system.people import Person
 
-# A number that nobody knows to be unused is a hole after 3 s (chat.gaps.SETTLE_MS).
+# A number that nobody knows to be unused is a gap after 3 s (chat.gaps.SETTLE_MS).
 SETTLED_WITHIN_S = forgiven(10.0)
 CLIENT = Patience(connect=3.0, answer=20.0, pulse=1.0, silence=2.0)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything. `seconds`: the load without a fault, before and after it, together;
+    """The amounts of a run. `seconds`: the load without a fault, before and after it, together;
     `patient`: the long form, in which faults last as long as the contract names."""
 
     people: int = 6
@@ -44,7 +44,7 @@ class Room:
 
 
 class Run:
-    """What a case has in its hands."""
+    """The tools of a case."""
 
     def __init__(self, site: Site, seed: int, scale: Scale) -> None:
         self.site = site
@@ -66,27 +66,27 @@ class Run:
         self._stack = AsyncExitStack()
 
     def note(self, text: str) -> None:
-        """Something measured, for the report."""
+        """Records a measurement for the report."""
         self.notes.append(text)
 
     def fault_over(self) -> None:
         self._over_at = time.monotonic()
 
     async def lasts(self, short: float, long: float) -> None:
-        """The time of a fault in the short and in the long form, a little longer or shorter."""
+        """Returns the time of a fault in the short or the long form, a little longer or shorter."""
         await asyncio.sleep((long if self.scale.patient else short) * self.rng.uniform(0.8, 1.2))
 
     def times(self, short: int, long: int) -> range:
         return range(long if self.scale.patient else short)
 
     async def calm(self) -> None:
-        """Load without a fault, half of the run's."""
+        """Runs load without a fault, half of the run's."""
         await asyncio.sleep(self.scale.seconds / 2 * self.rng.uniform(0.7, 1.3))
 
     # --- people, rooms, devices ------------------------------------------------------------
 
     async def open(self) -> None:
-        """New rooms, and a device for everybody, in turn on each worker."""
+        """Creates rooms, and a device for everybody, in turn on each worker."""
         scale = self.scale
         self.people = await self.site.enlist(scale.people)
         for number in range(scale.rooms):
@@ -115,8 +115,8 @@ class Run:
         direct: bool = False,
         heads_only: bool = False,
     ) -> Client:
-        """A device that records. It goes to worker number `first`, and on to the next when that
-        one is away; `direct`: not through the proxies; `heads_only`: see Client."""
+        """Returns a device that records. It connects to worker number `first`, and to the next when
+        that one is away; `direct`: not through the proxies; `heads_only`: see Client."""
         start = first % len(self.site.workers)
         workers = [*self.site.workers[start:], *self.site.workers[:start]]
         urls = [worker.url if direct else worker.front_url for worker in workers]
@@ -136,12 +136,12 @@ class Run:
         ]
 
     def clients_at(self, worker: Worker) -> list[Client]:
-        """Those that are connected there now."""
+        """Returns the devices that are connected there now."""
         return [client for client in self.clients.values() if client.url == worker.front_url]
 
     @property
     def survivor(self) -> Worker:
-        """A worker that is not the victim."""
+        """Returns a worker that is not the victim."""
         return next(worker for worker in self.site.workers if worker is not self.victim)
 
     @asynccontextmanager
@@ -158,7 +158,7 @@ class Run:
     # --- after the fault -------------------------------------------------------------------
 
     async def heal(self, within: float) -> None:
-        """Until every device of every room has a message that was sent after the fault.
+        """Waits until every device of every room has a message that was sent after the fault.
 
         Sets `heal_s`. Raises AssertionError when it takes longer than `within`.
         """
@@ -177,14 +177,14 @@ class Run:
         await until(lambda: all(c.rooms[room.identity].seq >= seq for c in clients), forgiven(30))
 
     def heads(self) -> dict[str, int]:
-        """The highest number that was acknowledged, of each room."""
+        """Returns the highest acknowledged number of each room."""
         heads = {room.identity: 0 for room in self.rooms}
         for ack in self.recorder.acks:
             heads[ack.room] = max(heads[ack.room], ack.seq)
         return heads
 
     def state(self) -> str:
-        """Who is behind, and by what."""
+        """Returns who is behind, and by what."""
         heads = self.heads()
         return "; ".join(
             f"{device} of {client.url} {'on' if client.connected else 'off'}: {room}"
@@ -195,7 +195,7 @@ class Run:
         )
 
     async def settle(self) -> None:
-        """Until every device shows everything that was acknowledged."""
+        """Waits until every device shows everything that was acknowledged."""
         heads = self.heads()
 
         def complete() -> bool:
@@ -210,12 +210,14 @@ class Run:
         assert complete(), f"not settled within {SETTLED_WITHIN_S} s: {self.state()}"
 
     async def judge(self) -> tuple[Counts, list[str]]:
-        """The recorder's judgement over all histories and screens, those of new devices too."""
+        """Returns the recorder's judgement over all histories and screens, including those of new
+        devices."""
         await self._look_afresh()
         return await self.judge_since({room.identity: 0 for room in self.rooms})
 
     async def judge_since(self, known: Mapping[str, int]) -> tuple[Counts, list[str]]:
-        """The same over what came after these numbers, of {room: number}, without new devices."""
+        """Returns the same over what came after these numbers, of {room: number}, without new
+        devices."""
         histories: dict[str, dict[str, Sequence[Json]]] = {}
         for room in self.rooms:
             reading = (p.history(room.identity, known[room.identity]) for p in room.members)
@@ -229,7 +231,7 @@ class Run:
         return self.recorder.judge(histories, screens, known)
 
     async def _look_afresh(self) -> None:
-        """A new device for everybody: it has nothing and gets all by `sync`."""
+        """Connects a new device for everybody, which has nothing and gets everything by `sync`."""
         known = len(self.clients)
         for number, person in enumerate(self.people):
             if self.rooms_of(person):
@@ -238,7 +240,7 @@ class Run:
         await until(lambda: all(client.settled for client in new), SETTLED_WITHIN_S)
 
     async def close(self) -> None:
-        """Everybody hangs up, and the rooms are deleted: the next run begins with none."""
+        """Closes all connections and deletes the rooms: the next run begins with none."""
         await self._stack.aclose()
         for room in self.rooms:
             await room.members[0].api.delete(f"rooms/{room.identity}/")

@@ -28,7 +28,7 @@ from tests.up import ROOT, clean_environment, eventually, runs
 
 READY_WITHIN_S = 60.0
 WEB = "imsystem.embedded.web"
-# Registrations at the same time: each hashes a password.
+# Simultaneous registrations: each hashes a password.
 AT_ONCE = 8
 
 
@@ -59,12 +59,12 @@ class Worker:
 
     @property
     def url(self) -> str:
-        """Its own address."""
+        """Returns its own address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def front_url(self) -> str:
-        """Where clients go: through the proxy."""
+        """Returns where clients go: through the proxy."""
         return f"http://127.0.0.1:{self.front.port}"
 
     @property
@@ -77,7 +77,7 @@ class Worker:
         return self.child is not None and self.child.runs()
 
     def output(self) -> str:
-        """What it logged, over all its lives."""
+        """Returns what it has logged, over all its lives."""
         return "".join(log.read_text(errors="replace") for log in self._logs)
 
     async def start(
@@ -88,8 +88,8 @@ class Worker:
         log: Path | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Starts it and waits until it serves. `variables` go into its environment; `program` is
-        another one than it was made with."""
+        """Starts it and waits until it serves. `variables` go into its environment; `program`
+        replaces the one it was made with."""
         self.special = bool(variables or program or log)
         if self.child is not None:
             self.child.control.close()
@@ -114,11 +114,11 @@ class Worker:
                 await asyncio.sleep(0.02)
 
     async def kill(self) -> None:
-        """SIGKILL, and waits for the end."""
+        """Sends SIGKILL and waits for the end."""
         await self._end(signal.SIGKILL)
 
     async def terminate(self) -> None:
-        """SIGTERM: it closes its sockets with 1012, and ends."""
+        """Sends SIGTERM: it closes its sockets with 1012 and ends."""
         await self._end(signal.SIGTERM)
 
     async def ended(self, within: float = 30.0) -> None:
@@ -130,7 +130,7 @@ class Worker:
     async def restart(
         self, *, program: str = "", log: Path | None = None, **variables: str
     ) -> None:
-        """Another process in its place, while nobody is connected."""
+        """Replaces it by another process, while nobody is connected."""
         if self.runs:
             await self.kill()
         await self.start(program=program, log=log, variables=variables)
@@ -147,7 +147,7 @@ class Worker:
         await self.ended()
 
     async def mend(self) -> None:
-        """As it was in the beginning."""
+        """Restores it to how it was in the beginning."""
         self.thaw()
         for proxy in (self.front, self.mongodb, self.redis):
             proxy.reset(forgotten=True)
@@ -239,7 +239,7 @@ class Site:
         return [self.redis] if self.external else [self.mongodb, self.redis]
 
     async def enlist(self, count: int) -> list[Person]:
-        """So many people with an account; they are kept, and their tokens stay fresh."""
+        """Returns so many users with an account; they are kept, and their tokens stay fresh."""
         while len(self.people) < count:
             some = range(len(self.people), min(count, len(self.people) + AT_ONCE))
             new = (register(self.workers[0].url, self.home / "mail", f"p{n}") for n in some)
@@ -247,13 +247,13 @@ class Site:
         return self.people[:count]
 
     async def renew(self) -> None:
-        """New tokens for everybody: they last for a quarter of an hour."""
+        """Gets new tokens for everybody: they last for a quarter of an hour."""
         for number, person in enumerate(self.people):
             await person.api.aclose()
             self.people[number] = await sign_in(person)
 
     async def mend(self) -> None:
-        """Everything runs and everything is connected, as if nothing had happened."""
+        """Makes sure that everything runs and is connected, as if nothing had happened."""
         for engine in self.engines:
             engine.thaw()
             if not engine.runs:

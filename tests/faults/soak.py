@@ -1,9 +1,9 @@
 """Hours of ordinary life with a fault in every minute: `make soak ARGS="--minutes 30"`.
 
-The same people stay connected all the time; one web worker is never touched and must not grow. Each
-minute ends with a moment of silence in which everything that was said in it is judged. Exit code 1
-when something acknowledged was lost, doubled or reordered, an answer was an error nobody expects,
-or memory, file descriptors or tasks grew faster than the limits below.
+The same users stay connected all the time; one web worker is never touched and must not grow. Each
+minute ends with a moment of silence in which everything that was said in it is judged. The exit
+code is 1 when something acknowledged was lost, doubled or reordered, when an answer was an error
+nobody expects, or when memory, file descriptors or tasks grew faster than the limits below.
 """
 
 import argparse
@@ -42,7 +42,7 @@ RENEW_S = 480.0
 # recent ones (20,000, chat/journal.py) takes 13 minutes to fill up: 0.75 MiB in each of them.
 WARM_AFTER = 13
 WARM = {"RSS, MiB": 0.5, "file descriptors": 0.5, "tasks": 0.5}
-# In a short run. A pool of connections grows by some when a database is slow (to 100 at most).
+# In a short run. A connection pool grows a little when a database is slow (to 100 at most).
 WARMING = {"RSS, MiB": 1.5, "file descriptors": 4.0, "tasks": 1.0}
 MIN_FOR_SLOPE = 5  # minutes that are looked at
 MEDIAN, P99 = 0.5, 0.99
@@ -51,7 +51,7 @@ console = Console() if sys.stdout.isatty() else Console(width=130)
 
 @dataclass
 class Minute:
-    """What was measured in one minute. Times in seconds; `vitals` of {part: Vitals}."""
+    """The measurements of one minute. Times in seconds; `vitals` of {part: Vitals}."""
 
     number: int
     case: Case
@@ -134,7 +134,7 @@ class Soak:
         return minute
 
     async def _eventful(self, minute: Minute, end: float) -> None:
-        """People talk and do other things; in the middle of it something breaks."""
+        """Users talk and do other things; in the middle of it something breaks."""
         run = self.run
         run.heal_s = None
         async with run.talking() as load, Life(run) as life:
@@ -149,7 +149,7 @@ class Soak:
         return await self.run.judge_since(self._known)
 
     async def _vitals(self) -> dict[str, Vitals]:
-        """In the silence after everything is whole again."""
+        """Runs in the silence after everything is whole again."""
         await asyncio.sleep(1)
         found = {worker.name: await look_at_worker(worker) for worker in self.site.workers}
         found["MongoDB"] = look_at(self.site.mongodb.pid)
@@ -157,8 +157,8 @@ class Soak:
         return found
 
     async def _turn_the_page(self) -> None:
-        """Nothing of this minute is needed any more; everybody is where they belong, or no fault
-        of a worker would meet anybody; tokens are renewed when it is time."""
+        """Nothing of this minute is needed any more. Moves everybody back to their worker (or no
+        fault of a worker would affect anybody), and renews tokens when it is time."""
         clients = list(self.run.clients.values())
         for number, client in enumerate(clients):
             client.move(self.site.workers[number % 2].front_url)
@@ -181,11 +181,12 @@ class Soak:
 
     @property
     def settled(self) -> list[Minute]:
-        """Those in which nothing has to warm up any more; of a short run the second half."""
+        """Returns the minutes in which nothing has to warm up any more; of a short run the second
+        half."""
         return self.minutes[min(WARM_AFTER, len(self.minutes) // 2) :]
 
     def growth(self) -> dict[str, float]:
-        """Per minute, of the worker that was never touched."""
+        """Returns growth per minute of the worker that was never touched."""
         seen = [minute.vitals[self.steady.name] for minute in self.settled if minute.vitals]
         return {
             "RSS, MiB": slope([each.rss for each in seen]),
@@ -194,7 +195,7 @@ class Soak:
         }
 
     def complaints(self) -> list[str]:
-        """What makes the run a failed one."""
+        """Returns what makes the run a failed one."""
         found = [self.broke] if self.broke else []
         found += [wrong for minute in self.minutes for wrong in minute.wrong]
         if len({m.vitals[self.steady.name].pid for m in self.minutes if m.vitals}) > 1:
@@ -208,7 +209,7 @@ class Soak:
 
 
 def share(waits: Sequence[float], part: float) -> float:
-    """A percentile of sorted values; 0 of none."""
+    """Returns a percentile of sorted values; 0 of none."""
     return waits[math.ceil(part * len(waits)) - 1] if waits else 0.0
 
 
@@ -219,7 +220,7 @@ HEAD = (
 
 
 def line(minute: Minute) -> str:
-    """A line of the table; memory and the rest are those of the steady worker."""
+    """Returns a line of the table; memory and the rest are those of the steady worker."""
     counts, vitals = minute.counts, minute.vitals["worker0"]
     what = f"{minute.case.name} {minute.case.title}"[:48]
     heal = "-" if minute.heal_s is None else f"{minute.heal_s:.1f}"

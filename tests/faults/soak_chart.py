@@ -40,7 +40,7 @@ class Row:
     logarithmic: bool = False
 
     def share(self, value: float) -> float:
-        """Where between the bottom (0) and the top (1)."""
+        """Returns the position between the bottom (0) and the top (1)."""
         low, high = self.ticks[0], self.ticks[-1]
         if self.logarithmic:
             low, high, value = math.log(low), math.log(high), math.log(max(value, low))
@@ -48,7 +48,7 @@ class Row:
 
 
 def chart(minutes: "Sequence[Minute]") -> str:
-    """The whole picture."""
+    """Returns the whole picture."""
     rows = _rows(minutes)
     height = TOP + len(rows) * (ROW + GAP) + BELOW - GAP
     parts = [
@@ -116,7 +116,7 @@ def _rows(minutes: "Sequence[Minute]") -> list[Row]:
 
 
 def _ticks(series: Sequence[Series]) -> Sequence[float]:
-    """Zero and some round numbers, the last of them above everything."""
+    """Returns zero and some round numbers, the last of them above everything."""
     highest = max([v for each in series for v in each.values if v is not None], default=0) or 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     step = next(power * m for m in (0.5, 1, 2, 5) if highest / (power * m) <= 4)
@@ -169,7 +169,8 @@ def _bars(series: Series, xs: Sequence[float], y: Scale) -> list[str]:
 
 
 def _names(series: Sequence[Series], top: float, y: Scale) -> list[str]:
-    """Each beside the end of its line, but not over another; those of bars from the top."""
+    """Each label stands beside the end of its line without covering another; those of bars stand at
+    the top."""
     last = {
         each.name: top + 8 if each.bars else y(next((v for v in reversed(each.values) if v), 0)) + 4
         for each in series

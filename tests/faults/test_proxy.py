@@ -26,7 +26,7 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @pytest.fixture
 async def proxy() -> AsyncIterator[Proxy]:
-    """In front of a server that says everything back."""
+    """A proxy in front of an echo server."""
     port = free_port()
     server = await asyncio.start_server(_echo, "127.0.0.1", port)
     proxy = Proxy(port)
@@ -38,7 +38,7 @@ async def proxy() -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def dial(proxy: Proxy) -> AsyncIterator[Dial]:
-    """Makes connections through the proxy; hangs up at the end."""
+    """Makes connections through the proxy, and closes them at the end."""
     writers: list[asyncio.StreamWriter] = []
 
     async def connect() -> Ends:
@@ -54,7 +54,7 @@ async def dial(proxy: Proxy) -> AsyncIterator[Dial]:
 
 
 async def says_back(ends: Ends, text: bytes, within: float = 5.0) -> float:
-    """After how many seconds the text came back. Raises TimeoutError."""
+    """Returns after how many seconds the text came back. Raises TimeoutError."""
     reader, writer = ends
     started = time.monotonic()
     async with asyncio.timeout(within):
@@ -125,7 +125,7 @@ async def test_a_refusing_proxy_listens_again_on_the_same_port(proxy: Proxy, dia
 async def test_latency_delays_and_does_not_slow_down(proxy: Proxy, dial: Dial) -> None:
     ends = await dial()
     proxy.up.delay = proxy.down.delay = 0.1
-    assert 0.2 <= await says_back(ends, b"x" * 500_000) < 1.2  # 1.6 s, were it for each chunk
+    assert 0.2 <= await says_back(ends, b"x" * 500_000) < 1.2  # 1.6 s, if it applied to each chunk
 
 
 async def test_a_thin_line_takes_its_time(proxy: Proxy, dial: Dial) -> None:

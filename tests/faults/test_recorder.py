@@ -21,7 +21,8 @@ def message(seq: int, client_id: str = "", data: str = "") -> dict[str, Any]:
 
 
 class Chat:
-    """Three messages, sent by Alice, acked, heard by Bob, all as it should be; until it is bent."""
+    """Three messages, sent by Alice, acknowledged, received by Bob, all as it should be, until a
+    test bends it."""
 
     def __init__(self) -> None:
         self.recorder = Recorder()
@@ -107,7 +108,8 @@ def test_a_history_that_goes_back(chat: Chat) -> None:
 
 
 def test_a_message_below_one_that_was_acked_before_it_was_sent(chat: Chat) -> None:
-    """By another device too: what they agreed on in words is the order of the numbers."""
+    """This includes another device: what two people agreed on in words follows the order of the
+    numbers."""
     late = message(2, "late", "late")
     chat.history[1] = late
     chat.shown = {}

@@ -25,7 +25,7 @@ def minute(number: int, rss: float = 200.0, fds: int = 90, tasks: int = 40, pid:
 
 @pytest.fixture
 def soak(tmp_path: Path) -> Soak:
-    """One that has not been started."""
+    """A run that has not been started."""
     options = Namespace(people=2, rooms=1, rate=1.0, seed=1, minutes=LONG, minute=60.0)
     return Soak(options, tmp_path)
 

@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Vitals:
-    """`rss` in MiB; `tasks` 0 for what is no web worker."""
+    """`rss` in MiB; `tasks` is 0 for anything but a web worker."""
 
     pid: int
     rss: float
@@ -31,7 +31,7 @@ def look_at(pid: int, tasks: int = 0) -> Vitals:
 
 
 async def look_at_worker(worker: Worker) -> Vitals:
-    """Of a worker that runs tests.faults.watched_web."""
+    """Returns the number of tasks of a worker that runs tests.faults.watched_web."""
     told = Path(worker.environment["VITALS"])
     told.write_text("")  # noqa: ASYNC240 -- a byte
     os.kill(worker.pid, signal.SIGUSR2)
@@ -44,8 +44,8 @@ def _number_in(file: Path) -> int:
 
 
 def slope(values: Sequence[float]) -> float:
-    """By how much a value grows from each to the next: the median over all pairs (Theil-Sen), so
-    that one odd minute does not count."""
+    """Returns how much a value grows from each to the next: the median over all pairs (Theil-Sen),
+    so that one odd minute does not count."""
     pairs = combinations(enumerate(values), 2)
     rises = [(later - earlier) / (j - i) for (i, earlier), (j, later) in pairs]
     return statistics.median(rises) if rises else 0.0

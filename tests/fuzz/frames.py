@@ -1,8 +1,9 @@
 """Coverage-guided fuzzing of the frame parser.
 
-    python -m tests.fuzz.frames [--seconds 60] [options of libFuzzer]
+python -m tests.fuzz.frames [--seconds 60] [options of libFuzzer]
 
-Ends with 0 when nothing was found; else libFuzzer prints the input and writes it to var/crash-….
+The exit code is 0 when nothing was found; otherwise libFuzzer prints the input and writes it to
+var/crash-….
 """
 
 import argparse
@@ -18,7 +19,7 @@ import atheris
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.no_database")
 os.environ.setdefault("DEBUG", "on")
-# msgspec is C and tells nothing of its branches. Those of the model are what guides.
+# msgspec is C and reports nothing about its branches. Those of the model guide the fuzzer.
 with atheris.instrument_imports(include=["imsystem.realtime.commands", "tests.fuzz.model"]):
     import django
 
@@ -44,7 +45,7 @@ SAMPLES = [
 
 
 def frame(data: bytes) -> None:
-    """One input, a text or a recipe for one: the parser and the model must agree on it."""
+    """Runs one input, a text or a recipe for one: the parser and the model must agree on it."""
     recipe = data[:1] == b"\x01"
     text = built(data[1:]) if recipe else data[1:].decode("utf-8", "replace")
     said = verdict(text)
@@ -53,8 +54,8 @@ def frame(data: bytes) -> None:
     except (ValueError, RecursionError):
         assert said != "ok", "taken, but no JSON"
         return
-    # Python's json reads some things more generously, and of a key that is there twice it sees the
-    # last value only: then a refusal is all that is asked for.
+    # Python's json is more generous in some places, and of a repeated key it sees the last value
+    # only: then only a refusal is demanded.
     if said == "ok" or not (said == "bad_frame" or model.says_twice(text)):
         assert said == model.expected(value), (said, model.expected(value))
 
@@ -72,7 +73,7 @@ def verdict(text: str) -> str:
 
 
 def built(data: bytes) -> str:
-    """A command in which anything may be wrong."""
+    """Returns a command in which anything may be wrong."""
     given = atheris.FuzzedDataProvider(data)
     kind = given.PickValueInList(sorted(model.COMMANDS))
     fields = {name: field(given, check) for name, (check, _) in model.COMMANDS[kind].items()}

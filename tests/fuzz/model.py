@@ -44,7 +44,7 @@ GOOD: dict[str, Any] = {
     "token": "t",
     "rooms": {ROOM: {"seq": 0, "revision": 1}},
 }
-# On both sides of every limit.
+# Values on both sides of every limit.
 EDGES: dict[str, list[Any]] = {
     "id": ["x" * 64, "x" * 65, "", 1],
     "identity": [ROOM[1:], ROOM + "0", ROOM + "\n", ROOM.upper(), "０" * 24, None],
@@ -70,7 +70,7 @@ FIELDS = sorted({field for fields in COMMANDS.values() for field in fields})
 
 
 def expected(frame: object) -> str:
-    """What the parser must say of a JSON value: "ok", or the code of its refusal."""
+    """Returns what the parser must say of a JSON value: "ok", or the code of its refusal."""
     if not isinstance(frame, dict):
         return "bad_frame"
     kind = frame.get("type")
@@ -108,19 +108,20 @@ def _room(pair: tuple[str, Any]) -> bool:
 
 
 def no_json(text: str) -> Any:
-    """Raises ValueError: NaN and Infinity are no JSON, though Python reads them."""
+    """Raises ValueError: NaN and Infinity are not JSON, though Python reads them."""
     raise ValueError(text)
 
 
 def strict_json(text: str) -> Any:
-    """The value; ValueError or RecursionError where the text is no JSON that can be stored."""
+    """Returns the value. Raises ValueError or RecursionError where the text is not JSON that can be
+    stored."""
     value = json.loads(text, parse_constant=no_json)
     json.dumps(value, ensure_ascii=False).encode()  # lone surrogates
     return value
 
 
 def says_twice(text: str) -> bool:
-    """Whether some object in the JSON has a key more than once."""
+    """Returns whether some object in the JSON has a key more than once."""
     twice = False
 
     def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

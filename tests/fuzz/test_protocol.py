@@ -1,4 +1,4 @@
-"""Whatever comes as a frame: a command that docs/protocol.md knows, or one refusal."""
+"""Whatever arrives as a frame is a command that docs/protocol.md knows, or gets one refusal."""
 
 import json
 from typing import Any
@@ -52,7 +52,7 @@ RIGHT: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def frames(draw: st.DrawFn) -> dict[str, Any]:
-    """A right command, a field of it at its limit, and up to two things wrong or missing."""
+    """A correct command, a field of it at its limit, and up to two things wrong or missing."""
     kind = draw(st.sampled_from(sorted(COMMANDS)))
     fields = {name: draw(RIGHT[check]) for name, (check, _required) in COMMANDS[kind].items()}
     frame = {"type": kind, **fields}
@@ -69,7 +69,8 @@ def frames(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def verdict(text: str) -> str:
-    """What the parser says; a refusal becomes a frame that names the right id and no more."""
+    """Returns what the parser says; a refusal becomes a frame that names the right id and no
+    more."""
     try:
         command = commands.parse(text)
     except commands.Rejected as exc:
@@ -110,7 +111,7 @@ def test_any_json(value: Any) -> None:
     st.binary(max_size=300), st.sampled_from(["strict", "surrogateescape", "replace", "latin-1"])
 )
 def test_any_bytes(data: bytes, how: str) -> None:
-    """As text in whatever way; the server itself refuses what is no UTF-8."""
+    """Decodes text in any way; the server itself refuses what is not UTF-8."""
     try:
         text = data.decode("latin-1") if how == "latin-1" else data.decode("utf-8", how)
     except UnicodeDecodeError:
@@ -122,7 +123,7 @@ def test_any_bytes(data: bytes, how: str) -> None:
 @given(st.sampled_from(EXAMPLES), st.data())
 @example("[" * 100_000, None)
 def test_damaged_examples(text: str, data: Any) -> None:
-    """A good frame with a piece cut out, doubled or overwritten."""
+    """Returns a good frame with a piece cut out, doubled or overwritten."""
     if data is not None:
         start, size = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 40))
         piece = data.draw(
@@ -134,7 +135,7 @@ def test_damaged_examples(text: str, data: Any) -> None:
 
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_every_limit(kind: str) -> None:
-    """The two sides of each, with nothing else wrong."""
+    """The two sides of each limit, with nothing else wrong."""
     good = {"type": kind} | {name: GOOD[check] for name, (check, _) in COMMANDS[kind].items()}
     assert verdict(json.dumps(good)) == "ok"
     for name, (check, _required) in COMMANDS[kind].items():
@@ -144,7 +145,7 @@ def test_every_limit(kind: str) -> None:
 
 
 def test_the_model_knows_every_command() -> None:
-    """And takes every example of the document."""
+    """The parser also accepts every example of the document."""
     assert set(COMMANDS) == set(commands.commands)
     for kind, known in commands.commands.items():
         assert set(COMMANDS[kind]) == set(known.struct.__struct_fields__)

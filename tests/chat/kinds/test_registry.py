@@ -25,7 +25,7 @@ ROOM, USER = "a" * 24, "b" * 24
 
 
 def check_dice(content: Content) -> Content:
-    """The dice fall here: what is stored is not what was sent."""
+    """The dice are thrown here: what is stored differs from what was sent."""
     if content.data not in ("", "6"):
         raise BadRequest(errors={"data": ["A dice is thrown without a text."]})
     return Content(kind="dice", data="6", reply_to=content.reply_to)
@@ -171,8 +171,8 @@ def test_what_is_searched_is_up_to_the_kind(dice: Kind) -> None:
 
 
 def test_a_field_of_the_content_is_named_where_it_is_declared_and_nowhere_else() -> None:
-    """`reply_to` stood in eight modules. The service that looks the quoted message up is the only
-    one that needs it beside the declaration, the payload and the columns of the admin."""
+    """`reply_to` used to be named in eight modules. The service that looks up the quoted message is
+    the only one that needs it beside the declaration, the payload and the columns of the admin."""
     root = Path(__file__).parents[3] / "chat"
     naming = {
         path.relative_to(root).as_posix()

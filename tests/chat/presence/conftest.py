@@ -1,4 +1,4 @@
-"""What tests of presence have in common: two who talk with each other."""
+"""Shared by tests of presence: two users who talk to each other."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.conftest import new_user
 
 @pytest.fixture(autouse=True)
 async def _on_time() -> None:
-    """Other tests have let this process work in the future."""
+    """Other tests have moved this process's clock into the future."""
     current_presence()._renew_at = 0.0
 
 
@@ -27,6 +27,6 @@ async def bob() -> User:
 
 @pytest.fixture
 async def room(alice: User, bob: User) -> str:
-    """The conversation of the two."""
+    """The conversation of the two users."""
     made, _created = await run_in_thread(services.open_direct, user=alice, peer_identity=bob.pk)
     return made.pk

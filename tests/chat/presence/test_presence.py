@@ -1,4 +1,5 @@
-"""Who is online: told to the people one talks with, as far as one allows, and never in the way."""
+"""Who is online: told to the users one talks to, as far as one allows it, and never in the way of
+messages."""
 
 import pytest
 
@@ -65,7 +66,7 @@ def shown_by_rest(user: User, room: str) -> tuple[bool | None, list[bool | None]
 @pytest.mark.parametrize("hers", ["everyone", "contacts", "nobody"])
 @pytest.mark.parametrize("his", ["everyone", "contacts", "nobody"])
 async def test_settings(alice: User, bob: User, room: str, hers: str, his: str) -> None:
-    """Mutual: who hides from everybody sees nobody."""
+    """Mutual: a user who hides from everybody sees nobody."""
     await set_privacy(alice, who_sees_online=hers)
     await set_privacy(bob, who_sees_online=his)
     seen = "nobody" not in (hers, his)
@@ -97,7 +98,7 @@ async def test_hiding_and_showing_while_online(alice: User, bob: User, room: str
 
 
 async def test_hiding_between_two_pages(alice: User, bob: User, room: str) -> None:
-    """The page with the settings has no socket; the others still think one is there."""
+    """The settings page has no socket, and the others still think that one is there."""
     async with watching(bob) as his:
         async with watching(alice):
             assert await heard(his) == [(alice.pk, True)]

@@ -1,4 +1,4 @@
-"""Presence over several processes, without Redis, and of very many."""
+"""Presence across several processes, without Redis, and for very many users."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from tests.sockets import Socket, socket_of
 
 @pytest.fixture
 async def elsewhere() -> AsyncIterator[Presence]:
-    """Another process: a hub of its own, on the same Redis."""
+    """Another process: a hub of its own on the same Redis."""
     hub = Hub()
     hub.start()
     other = Presence(hub)
@@ -34,7 +34,7 @@ async def elsewhere() -> AsyncIterator[Presence]:
 
 
 async def through_the_layer(socket: Socket) -> list[tuple[str, bool]]:
-    """What comes from another process takes a moment."""
+    """News from another process takes a moment."""
     await asyncio.sleep(0.15)
     return await heard(socket)
 
@@ -93,12 +93,12 @@ async def test_of_many_processes_one_tells_of_a_dead_one(alice: User) -> None:
 async def test_that_one_is_back_wins_over_that_one_has_gone(
     alice: User, bob: User, room: str, elsewhere: Presence
 ) -> None:
-    """The news of two processes may cross: who told the bad one looks again."""
+    """News of two processes may cross: a process that told the wrong state looks again."""
     async with watching(bob) as his:
         async with watching(alice):
             assert await heard(his) == [(alice.pk, True)]
         await later(GRACE_S + 0.5)
-        await online.enter(elsewhere._hub.identity, [alice.pk])  # told before, and overtaken
+        await online.enter(elsewhere._hub.identity, [alice.pk])  # told before, and out of date
         assert await heard(his) == [(alice.pk, False)]
         await later(GRACE_S + 0.5 + LOOK_AGAIN_S)
         assert await heard(his) == [(alice.pk, True)]
@@ -106,7 +106,7 @@ async def test_that_one_is_back_wins_over_that_one_has_gone(
 
 @pytest.mark.parametrize("repeat", range(20))
 async def test_two_processes_at_once_agree_at_last(repeat: int) -> None:
-    """One enters while the other leaves: whoever ends it sees how it ends."""
+    """One user comes while the other goes: whichever way it ends, both learn how."""
     user = f"{repeat:024x}"
     await online.enter("a", [user])
     entered, left = await asyncio.gather(online.enter("b", [user]), online.leave("a", [user]))

@@ -1,4 +1,4 @@
-"""Watches who is said to be online, and lets time pass."""
+"""Watches who is said to be online, and moves the clock."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ async def watching(user: User) -> AsyncIterator[Socket]:
 
 
 async def later(seconds: float) -> None:
-    """Lets the process do all it has to do in so many seconds from now."""
+    """Lets the process do everything that is due within so many seconds."""
     await current_presence().work(monotonic() + seconds)
 
 
@@ -30,7 +30,7 @@ async def set_privacy(user: User, **settings: Any) -> None:
 
 
 async def heard(socket: Socket) -> list[tuple[str, bool]]:
-    """Whom the socket has heard of by now."""
+    """Returns the users that the socket has been told of so far."""
     await socket.say(type="ping", id="end")
     frames = [await socket.hear()]
     while frames[-1].get("id") != "end":
