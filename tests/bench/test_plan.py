@@ -35,7 +35,7 @@ def test_names_are_unique_and_leads_point_to_rows() -> None:
 
 def test_every_kind_of_workload_can_be_measured() -> None:
     for workload in WORKLOADS:
-        # A peer that is not IMSystem gets as far as the choice of the function.
+        # A peer other than IMSystem gets as far as the choice of the function.
         error = AttributeError if workload.kind in ("room", "pairs") else AssertionError
         with pytest.raises(error):
             measure(workload, Limit(), QUICK)

@@ -131,7 +131,8 @@ ALL = sorted({*range(1, 99), *TESTED})
 
 
 def summary() -> str:
-    """`107 of 110 bad inputs of the test plan are tested`, and a line for each that is not."""
+    """Returns `107 of 110 bad inputs of the test plan are tested`, and a line for each that is
+    not."""
     later = "".join(f"\n{number}: {why}" for number, why in sorted(LATER.items()))
     return f"{len(TESTED)} of {len(ALL)} bad inputs of the test plan are tested{later}"
 

@@ -14,7 +14,7 @@ from tests.notes import note
 
 @pytest.fixture(autouse=True)
 def clean() -> None:
-    """In place of the suite's own: these tests never touch its databases."""
+    """Replaces the suite's own: these tests never touch its databases."""
 
 
 Start = Callable[..., Target]
@@ -25,7 +25,7 @@ def start(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Start]:
     """Starts a system with these variables in its environment; at the end of the module it is
-    looked at once more and stopped."""
+    checked once more and stopped."""
 
     def started(kind: type[Target] = Target, **variables: str) -> Target:
         running = stack.enter_context(kind(tmp_path_factory.mktemp("hostile"), **variables))
@@ -45,8 +45,8 @@ def target(scene: Scene) -> Target:
 
 @pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """One system with people and rooms for all (to start and stop one takes 6 s), without limits:
-    they would answer in place of what is tested."""
+    """One system with users and rooms for all (to start and stop one takes 6 s), without limits:
+    they would answer instead of what is tested."""
     with Target(tmp_path_factory.mktemp("scene"), RATE_LIMITS="off") as running:
         made = Scene(running)
         yield made

@@ -22,7 +22,7 @@ Message = dict[str, Any]
 async def echo(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[..., Awaitable[None]]
 ) -> None:
-    """Accepts every socket and says back what it hears."""
+    """Accepts every socket and echoes what it receives."""
     if scope["type"] != "websocket":
         return
     await receive()

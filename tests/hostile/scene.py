@@ -1,4 +1,4 @@
-"""Who is there when hostile input comes: a room, people in it, things that are not for Eve."""
+"""The scene for hostile input: a room, its members, and things that are not for Eve."""
 
 import json
 import secrets
@@ -24,11 +24,11 @@ def case(number: int, name: str, *values: Any) -> Any:
 
 class Scene:
     """Alice has a kitchen with Bob and Eve in it, a cellar with Bob only, and an attic from which
-    Eve was removed; Eve has a room of her own, with Bob. Eve, who may be there, attacks."""
+    Eve was removed; Eve has a room of her own, with Bob. Eve, a legitimate user, attacks."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.slow = SlowHandshakes(target)  # ten seconds pass with other cases
+        self.slow = SlowHandshakes(target)  # other cases run for ten seconds
         self._state: State | None = None
         self._unlooked: list[str] = []
         self._eve: ClientConnection | None = None
@@ -68,7 +68,7 @@ class Scene:
         self.as_person(self.eve, "DELETE", f"messages/{self.names[name]}/")
 
     def as_person(self, person: Person, method: str, path: str, body: Any = None) -> Json:
-        """One request that must succeed; its answer."""
+        """Sends one request that must succeed, and returns its answer."""
         self.changes()
         options = {} if body is None else {"json": body}
         answer = self.target.ask(method, f"/api/v1/{path}", headers=person.headers, **options)
@@ -76,7 +76,7 @@ class Scene:
         return answer.json() if answer.content else {}
 
     def filled(self, text: str) -> str:
-        """`@kitchen` and so on replaced by the identities."""
+        """Replaces `@kitchen` and the like by the identities."""
         for name, identity in self.names.items():
             text = text.replace(f"@{name}", identity)
         return text
@@ -85,14 +85,14 @@ class Scene:
 
     @contextmanager
     def socket(self, person: Person) -> Iterator[ClientConnection]:
-        """An open socket, `ready` heard."""
+        """Returns an open socket whose `ready` has arrived."""
         with self.target.socket(person.headers) as socket:
             assert json.loads(socket.recv(timeout=WITHIN_S))["type"] == "ready"
             yield socket
 
     @contextmanager
     def eves(self) -> Iterator[ClientConnection]:
-        """Eve's socket, which several cases share: opening one takes 15 ms."""
+        """Returns Eve's socket, which several cases share: opening one takes 15 ms."""
         if self._eve is None or self._used == SHARED_BY:
             self.hang_up()
             self._eve, self._used = self._open.enter_context(self.socket(self.eve)), 0
@@ -104,12 +104,12 @@ class Scene:
             raise
 
     def hang_up(self) -> None:
-        """Eve's socket, if it is open."""
+        """Returns Eve's socket, if it is open."""
         self._eve = None
         self._open.close()
 
     def ask(self, socket: ClientConnection, frame: str | bytes | Json) -> Json:
-        """The ack or error that comes next. It must come in time and tell nothing it should not."""
+        """Returns the ack or error that comes next. It must come in time and reveal nothing."""
         text = self.filled(json.dumps(frame)) if isinstance(frame, dict) else frame
         with self.target.timed(f"frame {text[:60]!r}", WITHIN_S):
             socket.send(text)
@@ -156,7 +156,7 @@ class Scene:
         self._state = None
 
     def look(self) -> None:
-        """Whether one of the last cases has changed anything."""
+        """Returns whether one of the last cases has changed anything."""
         cases, self._unlooked = self._unlooked, []
         if not cases:
             return
@@ -170,7 +170,7 @@ class Scene:
         assert not found, (cases, found)
 
     def delivers(self) -> None:
-        """A message of Bob's still reaches Alice."""
+        """Checks that a message of Bob's still reaches Alice."""
         said = self.say(self.bob, "kitchen", secrets.token_hex(4))
         with self.socket(self.alice) as socket:
             frame = {"type": "sync", "id": "s", "rooms": {"@kitchen": {"seq": 0}}}

@@ -1,4 +1,4 @@
-"""The system under attack: a real `manage.py up`, who uses it, and what may not change."""
+"""The system under attack: a real `manage.py up`, its users, and what must not change."""
 
 import json
 import re
@@ -30,11 +30,12 @@ State = dict[str, list[bytes]]  # collection -> its documents
 PASSWORD = "correct horse battery staple"
 # What an answer may take. It is measured; the slowest of each module is in the test report.
 ANSWER_S = 3.0
-# Made once: reading the certificates of authorities takes 20 ms, and httpx does it for each client.
+# Created once: reading the certificates of authorities takes 20 ms, and httpx does it for each
+# client.
 NO_TLS = ssl.create_default_context()
-HEARTBEAT_S = 5.0  # a fifth of what the server asks for
-# What no answer may show: tracebacks, files, versions, settings.
-# Nothing that a token or a nonce of random letters can be: one had "h11".
+HEARTBEAT_S = 5.0  # a fifth of what the server demands
+# What no answer may show: tracebacks, files, versions, settings. Nothing that can occur in a token
+# or a nonce of random letters: one had "h11".
 LEAK = re.compile(
     r"Traceback|site-packages|/imsystem/|\.py\b|Django[ /]\d|Python[ /]\d|uvicorn|h11[. ]|MongoDB"
     r"|SECRET_KEY|MONGODB_URL|INSTALLED_APPS|DEBUG = "
@@ -45,7 +46,7 @@ class Visitor(httpx.Client):
     """A browser that keeps cookies; forms are sent with their CSRF token."""
 
     def form(self, path: str, **fields: str) -> httpx.Response:
-        """Opens the page, fills in its form, sends it."""
+        """Opens the page, fills in its form and sends it."""
         return self.post(path, data=fields | {"csrfmiddlewaretoken": self.token(path)})
 
     def token(self, path: str) -> str:
@@ -55,7 +56,7 @@ class Visitor(httpx.Client):
 
 
 class Person:
-    """Somebody with an account and one device session."""
+    """A user with an account and one device session."""
 
     def __init__(self, account: str, signed_in: Json) -> None:
         self.account, self.email = account, f"{account}@example.org"
@@ -116,14 +117,15 @@ class Target:
                 self.log_is_clean()
 
     def _beat(self) -> None:
-        """What a client does all the time. The end of the connection is for the tests to notice."""
+        """Does what a client does all the time. The end of the connection is for the tests to
+        notice."""
         with suppress(ConnectionClosed):
             while not self._over.wait(HEARTBEAT_S):
                 with self._turn:
                     self._ping()
 
     def _ping(self) -> Json:
-        """The answer to a ping on the open socket; what else has come is passed over."""
+        """Returns the answer to a ping on the open socket, skipping whatever else has come."""
         self.bystander.send(json.dumps({"type": "ping", "id": "still-here"}))
         while True:
             frame: Json = json.loads(self.bystander.recv(timeout=ANSWER_S))
@@ -133,7 +135,7 @@ class Target:
     # --- what may not happen ---------------------------------------------------------------
 
     def bystander_is_unharmed(self) -> None:
-        """The socket that was open all the time still gets its answers."""
+        """Checks that the socket that was open all the time still gets its answers."""
         with self._turn:
             assert self._ping() == {"type": "ack", "id": "still-here"}
 
@@ -144,7 +146,8 @@ class Target:
         assert all(line.isprintable() for line in text.splitlines()), "control characters"
 
     def state(self) -> State:
-        """Every document of the database; but for how far rooms are, which is written later."""
+        """Returns every document of the database, without the heads of rooms, which are written
+        later."""
         names = self.database.list_collection_names()
         hidden = {"last_seq": False}
         return {name: sorted(map(encode, self.database[name].find({}, hidden))) for name in names}
@@ -173,12 +176,12 @@ class Target:
         return f"127.0.0.1:{self.port}"
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request without cookies, held to the rules for answers."""
+        """Sends one request without cookies; the answer is held to the rules for answers."""
         with self.browser() as visitor, self.timed(f"{method} {path[:60]}"):
             return self.judged(visitor.request(method, path, **options))
 
     def api(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
-        """A POST to the API; as somebody, with `headers=person.headers`."""
+        """Sends a POST to the API; for a user, with `headers=person.headers`."""
         return self.ask("POST", f"/api/v1/{path}", json=body, **options)
 
     def judged(self, answer: httpx.Response) -> httpx.Response:
@@ -191,14 +194,17 @@ class Target:
         return answer
 
     def raw(self, data: bytes) -> bytes:
-        """Bytes as they are, on a connection of their own; all that comes back until it ends."""
+        """Sends bytes as they are, on a connection of their own, and returns everything that comes
+        back until it ends."""
         with (
             self.timed(repr(data[:60])),
             socket.create_connection(("127.0.0.1", self.port), ANSWER_S) as connection,
         ):
             connection.settimeout(ANSWER_S)
             answer = b""
-            with suppress(ConnectionError):  # it need not wait for the end of what it refuses
+            with suppress(
+                ConnectionError
+            ):  # the server need not wait for the end of what it refuses
                 connection.sendall(data)
                 while piece := connection.recv(65_536):
                     answer += piece
@@ -215,7 +221,7 @@ class Target:
 
     @contextmanager
     def socket(self, headers: dict[str, str], origin: Any = None) -> Iterator[ClientConnection]:
-        """A chat socket, whatever the server thinks of it."""
+        """Opens a chat socket, whatever the server thinks of it."""
         with connect(
             f"ws://{self.host}/ws/",
             sock=socket.create_connection(("127.0.0.1", self.port), ANSWER_S),
@@ -225,7 +231,7 @@ class Target:
             compression=None,
             proxy=None,
             max_size=None,
-            close_timeout=1,  # whoever has not read everything does not see the close frame
+            close_timeout=1,  # a client that has not read everything does not see the close frame
         ) as opened:
             yield opened
 
@@ -242,7 +248,7 @@ class Target:
         return found[1]
 
     def mails_to(self, email: str) -> list[str]:
-        """The mails whose only recipient is this address, oldest first."""
+        """Returns the mails whose only recipient is this address, oldest first."""
         return [mail for mail in self.all_mails() if f"\nTo: {email}\n" in mail]
 
     def all_mails(self) -> list[str]:
@@ -258,7 +264,7 @@ class Target:
         return self.remember(Person(account, answer.json()))
 
     def sign_in(self, person: Person, password: str = PASSWORD) -> Person:
-        """The same person on another device."""
+        """The same user on another device."""
         answer = self.api("auth/login/", {"account": person.account, "password": password})
         assert answer.status_code == 200, answer.text
         return self.remember(Person(person.account, answer.json()))
@@ -268,7 +274,7 @@ class Target:
         return person
 
     def superuser(self) -> str:
-        """The account name of one; it has everybody's PASSWORD."""
+        """Returns the username of a new user, who has everybody's PASSWORD."""
         account = f"root-{secrets.token_hex(3)}"
         made = manage(
             *("createsuperuser", "--noinput", "--account", account),

@@ -13,8 +13,8 @@ from tests.up import ROOT, clean_environment
 
 # Compression is not negotiated (test_wire_sockets.py), and these are about nothing else.
 COMPRESSION = ["12.*", "13.*"]
-# A close frame in the middle of a message, which the message then goes on after. websockets
-# answers 1002 (the message is incomplete) where 1000 is expected; the socket ends either way.
+# A close frame in the middle of a message, which the message then goes on after. websockets answers
+# 1002 (the message is incomplete) where 1000 is expected; the socket ends either way.
 KNOWN_FAILURES = {"7.1.5"}
 CASES = 301
 

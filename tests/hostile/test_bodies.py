@@ -1,4 +1,4 @@
-"""Bodies of the account routes that mean harm (46-50, 52-55): 400, and nothing has changed."""
+"""Malicious bodies of the account routes (46-50, 52-55): 400, and nothing has changed."""
 
 import json
 import re
@@ -59,7 +59,7 @@ class TestForms:
                      ("password", "wrong"), ("csrfmiddlewaretoken", token)]  # fmt: skip
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = visitor.post("/accounts/login/", content=urlencode(pairs), headers=kind)
-            assert answer.status_code == 200  # the last one is what counts, everywhere
+            assert answer.status_code == 200  # the last one counts, everywhere
             assert visitor.get("/chat/").status_code == 302
 
     def test_a_body_that_is_too_large(self, target: Target) -> None:
@@ -139,7 +139,7 @@ class TestAddresses:
 
     def test_spellings_are_one_address_with_one_recipient(self, target: Target) -> None:
         name, _, domain = target.alice.email.upper().partition("@")
-        spelling = f"  {name}\u200b＠{domain}\u202e "  # as phones and tables leave it
+        spelling = f"  {name}\u200b＠{domain}\u202e "  # as phones and spreadsheets leave it
         answer = target.api("auth/code/", {"email": spelling, "purpose": "reset"})
         assert answer.status_code == 202
         again = target.api("auth/code/", {"email": target.alice.email, "purpose": "reset"})
@@ -156,7 +156,7 @@ class TestAddresses:
 
 
 def test_no_second_account(target: Target) -> None:
-    """Who has an account is told so by mail, with no code in it."""
+    """The owner of an account is told so by mail, with no code in it."""
     email = target.register("carol").email
     with target.unchanged():
         for key in target.redis.keys("im:*:code-sent:*"):
@@ -201,7 +201,7 @@ class TestCodes:
 
 
 class TestGoodCodes:
-    """50: good once."""
+    """50: valid once."""
 
     def test_only_the_right_one_and_only_once(self, target: Target) -> None:
         email, other = "dora@example.org", "erin@example.org"
@@ -252,7 +252,7 @@ def test_fields_nobody_may_set(target: Target) -> None:
 
 @pytest.mark.usefixtures("all_untouched")
 class TestPasswords:
-    """53: judged before the code is, so that what is at fault shows in the answer."""
+    """53: checked before the code, so that the answer shows what is wrong."""
 
     def at_fault(self, target: Target, **changes: str) -> list[str]:
         answer = target.api("auth/register/", GOOD | {"email": "new@example.org"} | changes)
@@ -265,7 +265,8 @@ class TestPasswords:
          "qwertyuiop", "somebody", "SOMEBODY", "new@example.org", "ﷺ" * 129],
     )  # fmt: skip
     def test_refused(self, target: Target, password: str) -> None:
-        """Those that are too long at once: hashing a megabyte would be work for free."""
+        """Overlong passwords are refused at once: hashing a megabyte would be free work for an
+        attacker."""
         assert self.at_fault(target, password=password) == ["password"]
 
     def test_nul(self, target: Target) -> None:
@@ -296,7 +297,7 @@ class TestAccounts:
         assert list(answer.json()["errors"]) == ["account"]
 
     def test_twins_of_a_name_that_is_taken(self, target: Target) -> None:
-        """They are that name: told apart from a free one only to somebody with the right code."""
+        """The username is taken: only somebody with the right code can tell it from a free one."""
         name, code = target.alice.account, target.code(email := "twin@example.org")
         wide = "".join(chr(ord(c) + 0xFEE0) if c.isalnum() else c for c in name)
         for twin in (name, name.upper(), f" {name} ", wide):

@@ -15,7 +15,7 @@ from tests.hostile.target import PASSWORD, Target
 from tests.routes import filled, routes
 from tests.system.browser import Visitor, chromium, launched, visit
 
-# Not for browsers, or not pages: what is behind them is data, or a file.
+# Not for browsers, or not pages: the answer is data or a file.
 NO_PAGES = ("/api/v1/", "/u/", "/jsi18n/", "/admin/jsi18n/", "/avatars/", "/healthz", "/readyz",
             "/login", "/register", "/send/", "/admin/autocomplete/", "/accounts/data/",
             "/i18n/setlang/", "/static/", "/api/schema/")  # fmt: skip
@@ -29,13 +29,13 @@ def _browser() -> None:
 
 @pytest.fixture(scope="module")
 def target(start: Start) -> Target:
-    """One of its own: Alice becomes a superuser."""
+    """A system of its own: Alice becomes a superuser."""
     return start(RATE_LIMITS="off")
 
 
 @pytest.fixture(scope="module")
 def names(target: Target) -> dict[str, str]:
-    """A value for what varies in addresses: Alice's own things."""
+    """Returns a value for the variable parts of addresses: Alice's own things."""
     room = target.ask(
         "POST", "/api/v1/rooms/", json={"name": "Kitchen"}, headers=target.alice.headers
     ).json()
@@ -56,7 +56,7 @@ async def visitor(target: Target, names: dict[str, str]) -> AsyncIterator[Visito
 
 
 def pages(names: dict[str, str]) -> Iterator[str]:
-    """All addresses that show a page. What is in the admin is reached by its links."""
+    """Returns all addresses that show a page. Pages of the admin are reached by its links."""
     for route in sorted(set(routes())):
         if not route.startswith(NO_PAGES) and "object_id" not in route and "{url}" not in route:
             yield filled(route, names | {"app_label": "accounts"})
@@ -66,10 +66,10 @@ looked_at: set[str] = set()
 
 
 async def look(visitor: Visitor, path: str) -> list[str]:
-    """What the console says of a page. That it does not exist is for other tests to judge."""
+    """Returns what the console says about a page. Other tests judge missing pages."""
     visitor.problems.clear()
     answer = await visitor.context.request.get(f"{visitor.url}{path}")
-    # For forms only: an answer without a page. Or it leads to a page that is looked at itself.
+    # For forms only: an answer without a page, or one that leads to a page that is checked itself.
     if answer.status == 405 or answer.url.partition("?")[0] != f"{visitor.url}{path}":
         return []
     await visitor.page.goto(f"{visitor.url}{path}")
@@ -114,7 +114,7 @@ async def test_pages_for_people(target: Target, visitor: Visitor, names: dict[st
 
 
 async def test_what_is_in_the_admin(target: Target, visitor: Visitor) -> None:
-    """The first object of each list: its change, history and delete pages."""
+    """Returns the first object of each list: its change, history and delete pages."""
     await sign_in(visitor, target.alice.account)
     problems, changed = await look(visitor, "/admin/"), 0
     for changelist in await first_links(visitor.page, "#content-main th a"):
@@ -129,7 +129,7 @@ async def test_what_is_in_the_admin(target: Target, visitor: Visitor) -> None:
 
 
 async def test_the_documentation_of_the_api(target: Target, visitor: Visitor) -> None:
-    """It is there (a blocked script would leave an empty page), and can be tried out."""
+    """The document is there (a blocked script would leave an empty page) and can be tried out."""
     problems = await look(visitor, "/api/docs/")
     operations = visitor.page.locator(".opblock")
     await operations.first.wait_for()
@@ -141,7 +141,7 @@ async def test_the_documentation_of_the_api(target: Target, visitor: Visitor) ->
 
 
 async def test_a_conversation(target: Target, visitor: Visitor, names: dict[str, str]) -> None:
-    """Writing, menus and the socket too, not only the page as it comes."""
+    """Includes writing, menus and the socket, not only the page as it loads."""
     await sign_in(visitor, target.alice.account)
     problems = await look(visitor, f"/chat/{names['identity']}/")
     await visitor.say("Hello again")

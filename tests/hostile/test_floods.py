@@ -1,6 +1,6 @@
 """Too much of everything (15, 31-34, 80, F16): a system with its limits on.
 
-Alice's socket is open all the time and hears of none of it.
+Alice's socket is open all the time and notices none of it.
 """
 
 import json
@@ -37,8 +37,8 @@ MIB = 1024 * 1024
 
 
 class Crowd:
-    """A kitchen with Alice, Bob and Eve in it, and Mallory, who is not. One flood needs one of
-    them only, so that none uses up what another test needs."""
+    """A kitchen with Alice, Bob and Eve in it, and Mallory, who is not. One flood needs one of them
+    only, so that none uses up what another test needs."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -57,7 +57,7 @@ class Crowd:
 
 @contextmanager
 def ready(target: Target, person: Person) -> Iterator[Wire]:
-    """An open socket, `ready` heard."""
+    """Returns an open socket whose `ready` has arrived."""
     with Wire(target, bearer(person.access)) as wire:
         told = json.loads(wire.hear())
         assert told["type"] == "ready", told
@@ -183,11 +183,14 @@ def test_34_the_newest_fifty_stay(crowd: Crowd) -> None:
 
 
 def test_one_address_has_so_many(crowd: Crowd) -> None:
-    """Told in HTTP, before anybody is asked who it is; when some are closed there is room again."""
+    """The refusal is in HTTP, before anybody is asked who it is; when some are closed there is room
+    again."""
     left = int(LOW["SOCKETS_PER_IP"]) - 1  # Alice's
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(crowd.target)) for _ in range(2)]
-        assert all(wire.close_code() == 4401 for wire in wires)  # not signed in: not counted long
+        assert all(
+            wire.close_code() == 4401 for wire in wires
+        )  # not signed in: not counted for long
         for person in (crowd.bob, crowd.mallory):
             for _ in range(min(left, SOCKETS - 10)):
                 stack.enter_context(crowd.socket(person))
@@ -205,7 +208,7 @@ def test_coming_and_going_all_the_time(crowd: Crowd) -> None:
     """Mallory may connect 70 times."""
     allowed = int(LOW["CONNECTS_PER_USER"].partition("/")[0])
     told = [_first_frame(crowd, crowd.mallory) for _ in range(allowed + 1)]
-    refused = told.index("error")  # others of these tests have used some of hers
+    refused = told.index("error")  # other tests of this module have used some of hers
     assert set(told[:refused]) == {"ready"}
     with Wire(crowd.target, bearer(crowd.mallory.access)) as wire:
         error = json.loads(wire.hear())
@@ -228,7 +231,7 @@ def new_room(crowd: Crowd, person: Person) -> tuple[int, str]:
 
 
 def enter(crowd: Crowd, person: Person, room: str) -> int:
-    """By the number of a room, which somebody who is in it tells."""
+    """Joining by the number of a room, which a member passes on."""
     found = crowd.target.database["room_basic"].find_one({"_id": room})
     assert found is not None
     body = {"number": found["number"]}
@@ -236,7 +239,7 @@ def enter(crowd: Crowd, person: Person, room: str) -> int:
 
 
 def test_33_rooms_without_end(crowd: Crowd) -> None:
-    """Five for each; three people in each; six new ones in an hour."""
+    """Five rooms for each user, three members in each, six new ones in an hour."""
     alice = crowd.target.alice
     made = [new_room(crowd, alice) for _ in range(4)]
     assert [status for status, _ in made] == [201] * 4
@@ -248,7 +251,7 @@ def test_33_rooms_without_end(crowd: Crowd) -> None:
     added = crowd.target.api(f"rooms/{bobs}/members/", add, headers=crowd.bob.headers)
     assert (added.status_code, added.json()["code"]) == (403, "forbidden")
     assert enter(crowd, crowd.mallory, crowd.kitchen) == 403  # it is full
-    assert enter(crowd, crowd.eve, crowd.kitchen) == 200  # who is in it stays in it
+    assert enter(crowd, crowd.eve, crowd.kitchen) == 200  # members stay members
     for _ in range(2):
         gone = f"/api/v1/rooms/{made.pop()[1]}/"
         assert crowd.target.ask("DELETE", gone, headers=alice.headers).status_code == 204
@@ -276,7 +279,7 @@ def test_80_files_without_end(crowd: Crowd) -> None:
 
 @pytest.fixture
 def room(scene: Scene) -> Iterator[str]:
-    """Of Bob and Eve only: Alice reads now and then, and would be cut."""
+    """Messages of Bob and Eve only: Alice reads now and then, and would be cut off."""
     scene.changes()
     made = scene.room("busy", [scene.eve.identity], scene.bob)
     yield made
@@ -286,10 +289,10 @@ def room(scene: Scene) -> Iterator[str]:
 
 def test_who_never_reads_is_cut_and_nobody_notices(scene: Scene, room: str) -> None:
     """F16, with a bare TCP connection that takes 4 KiB and no more; without limits, for this is
-    about what comes out."""
+    about what is sent out."""
     target, worker = scene.target, scene.target.up.parts()["web"]
     with ready(target, scene.bob) as bob:
-        alone = _talk(room, bob, "alone")  # a busy room takes memory also without the deaf one
+        alone = _talk(room, bob, "alone")  # a busy room takes memory even without the deaf client
         before = _memory(worker)
         with _deaf(target, scene.eve) as deaf:
             beside, rounds = 0.0, 0
@@ -306,7 +309,7 @@ def test_who_never_reads_is_cut_and_nobody_notices(scene: Scene, room: str) -> N
 
 @contextmanager
 def _deaf(target: Target, person: Person) -> Iterator[Wire]:
-    """Whose buffer is full at once, and stays full until it is asked what it has heard."""
+    """The buffer is full at once, and stays full until it is asked what it has received."""
     small = socket.socket()
     small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     with Wire(target, bearer(person.access), over=small) as wire:
@@ -314,7 +317,8 @@ def _deaf(target: Target, person: Person) -> Iterator[Wire]:
 
 
 def _talk(room: str, sender: Wire, name: str) -> float:
-    """500 messages, ten at a time: 2 MB, and half of it again. The slowest ack but 2 %."""
+    """500 messages, ten at a time: 2 MB, and half of it again. The slowest 2 % of the acks do not
+    count."""
     took = []
     message = {"type": "message.send", "room_identity": room, "data": "x" * 4_900}
     for turn in range(50):
@@ -327,7 +331,7 @@ def _talk(room: str, sender: Wire, name: str) -> float:
 
 
 def _memory(pid: int) -> int:
-    """Resident, in bytes."""
+    """Returns resident memory in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4_096
 
 
@@ -335,7 +339,7 @@ def _memory(pid: int) -> int:
 
 
 def test_idle_connections_make_room(scene: Scene) -> None:
-    """F22: who is connected stays connected, others come in, and databases can be reached."""
+    """F22: connected clients stay connected, others come in, and databases can be reached."""
     target, worker = scene.target, scene.target.up.parts()["web"]
     soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (256, hard))
@@ -355,7 +359,7 @@ def test_idle_connections_make_room(scene: Scene) -> None:
 
 
 def test_five_hundred_who_come_and_go_leave_nothing(scene: Scene) -> None:
-    """Of tasks and subscriptions tells tests/chat/test_traces.py."""
+    """tests/chat/test_traces.py checks tasks and subscriptions."""
     worker = scene.target.up.parts()["web"]
     _come_and_go(scene, 60)
     descriptors, memory = _descriptors(worker), _memory(worker)

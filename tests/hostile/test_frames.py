@@ -139,7 +139,7 @@ def test_a_bad_field(scene: Scene, fields: Fields) -> None:
     with scene.eves() as socket:
         answer = scene.ask(socket, fields)
         assert (answer["type"], answer["code"], answer["id"]) == ("error", "bad_request", "7")
-        assert len(answer["detail"]) < 200  # it does not say back what was sent
+        assert len(answer["detail"]) < 200  # the error does not echo what was sent
         scene.still_answers(socket)
 
 
@@ -248,7 +248,7 @@ def test_19_a_second_sign_in_is_no_command(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("unharmed")
 def test_the_twentieth_bad_frame_is_the_last(scene: Scene) -> None:
-    """1: one is a bug, twenty are none of ours."""
+    """1: one may be a bug, twenty are not the client's accident."""
     with scene.socket(scene.eve) as socket:
         for _ in range(20):
             assert scene.ask(socket, "{{")["code"] == "bad_frame"

@@ -1,7 +1,6 @@
-"""Who takes and does not let go: bodies that do not come, answers nobody reads, connections without
-end (99-106). A system with low limits; the attacker comes from one address of this machine, the
-others from another one.
-"""
+"""Clients that take and do not let go: bodies that do not come, answers nobody reads, connections
+without end (99-106). A system with low limits; the attacker comes from one address of this machine,
+the others from another one."""
 
 import json
 import os
@@ -57,7 +56,7 @@ def worker(target: Target) -> int:
 def connection(
     target: Target, *, ip: str = "127.0.0.1", window: int = 0
 ) -> Iterator[socket.socket]:
-    """`window`: how much it takes before it is read from."""
+    """`window`: how much it takes before anything is read from it."""
     line = socket.socket()
     with line:
         if window:
@@ -74,7 +73,7 @@ def head(target: Target, method: str, path: str, *more: str) -> bytes:
 
 
 def rest(line: socket.socket, within: float = ANSWER_S) -> bytes:
-    """What comes until the server hangs up."""
+    """Returns what comes until the server hangs up."""
     line.settimeout(within)
     heard = b""
     with suppress(ConnectionError):
@@ -121,7 +120,7 @@ def test_99_a_silent_body_ends(target: Target, path: str, kind: str) -> None:
 
 
 def test_99_a_body_byte_by_byte_ends(target: Target) -> None:
-    """Less than a KiB each second, but something all the time."""
+    """Sends less than a KiB each second, but something all the time."""
     with connection(target) as line:
         line.sendall(head(target, "PUT", UPLOADS, "Content-Length: 100000"))
         line.settimeout(0.1)
@@ -149,7 +148,7 @@ def test_100_large_bodies_only_where_uploads_go(target: Target, path: str, annou
 
 
 def _files(target: Target) -> set[str]:
-    """Temporary files the web worker has open."""
+    """Returns the temporary files that the web worker has open."""
     folder, found = f"/proc/{worker(target)}/fd", set()
     for name in os.listdir(folder):
         with suppress(FileNotFoundError):
@@ -200,7 +199,7 @@ def test_102_downloads_nobody_reads(target: Target) -> None:
 
 
 def test_102_short_answers_nobody_reads(target: Target) -> None:
-    """What fits into a buffer is no exception: they ask again and again."""
+    """Answers that fit into a buffer are no exception: the client asks again and again."""
     before = _descriptors(worker(target))
     asked = head(target, "GET", "/static/js/chat.js") * 150
     with ExitStack() as stack:
@@ -229,7 +228,7 @@ def test_102_who_reads_slowly_gets_all_of_it(target: Target) -> None:
 
 
 def test_103_one_address_has_so_many_connections(target: Target) -> None:
-    """Those on which nothing happens make room; the others do not."""
+    """Connections on which nothing happens make room; the others do not."""
     allowed, alices = int(LOW["CONNECTIONS_PER_IP"]), 1
     with ExitStack() as stack:
         idle = [stack.enter_context(connection(target)) for _ in range(allowed)]
@@ -250,7 +249,7 @@ def _ask(target: Target, line: socket.socket) -> bytes:
 
 
 def test_104_at_the_limit_of_descriptors_others_get_in(target: Target) -> None:
-    """1,100 connections at a limit of 1,024: the half of what is left without the reserve."""
+    """1,100 connections at a limit of 1,024: half of what is left without the reserve."""
     own = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(own[1], 4_096), own[1]))
     soft, hard = resource.prlimit(worker(target), resource.RLIMIT_NOFILE)
@@ -258,7 +257,7 @@ def test_104_at_the_limit_of_descriptors_others_get_in(target: Target) -> None:
     try:
         with ExitStack() as stack:
             for number in range(1_100):
-                # From many addresses, so that only the number of all of them counts.
+                # From many addresses, so that only the total counts.
                 stack.enter_context(connection(target, ip=f"127.0.1.{number % 40 + 1}"))
             assert _descriptors(worker(target)) < 1_024 - 100
             others_are_served(target)

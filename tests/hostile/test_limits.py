@@ -24,7 +24,7 @@ def _nothing_used_up(target: Target) -> None:
 
 
 def spoofed(number: int) -> dict[str, str]:
-    """Another address with each request, in every header there is for it."""
+    """Returns another address with each request, in every header there is for it."""
     address = f"198.51.100.{number}"
     return {name: f"for={address}" if name == "Forwarded" else address for name in SPOOFED}
 
@@ -81,7 +81,8 @@ def test_twenty_addresses_from_one_ip(target: Target) -> None:
 
 @pytest.mark.parametrize("door", ["api", "page", "admin"])
 def test_guessing_a_password_leaves_its_owner_alone(target: Target, door: str) -> None:
-    """94: whoever guesses is kept out; who is signed in goes on, by token, cookie and socket."""
+    """94: somebody who guesses is kept out; a signed-in user goes on, by token, cookie and
+    socket."""
     with target.browser() as own, target.browser() as eve:
         fields = {"account": target.alice.account, "password": PASSWORD}
         assert own.form("/accounts/login/", **fields).status_code == 302

@@ -1,4 +1,4 @@
-"""Odd frames that are taken (24-28, 30): stored as they came, and nothing else with them."""
+"""Odd frames that are accepted (24-28, 30): stored as they came, and nothing else with them."""
 
 import secrets
 from typing import Any
@@ -65,7 +65,7 @@ def test_a_text_is_stored_as_it_came(scene: Scene, text: str) -> None:
 
 
 def test_25_pages_and_admin_show_them_as_text(scene: Scene) -> None:
-    """Names too: of a person and of a room. What a browser makes of it: tests/pages, tests/js."""
+    """Names too: of a user and of a room. What a browser makes of it: tests/pages, tests/js."""
     evil = "<script>alert(7)</script>{{7*7}}"
     person = scene.target.register("mallory")
     scene.as_person(person, "PATCH", "users/me/", {"nickname": "<b onclick=x>{{7*7}}"})

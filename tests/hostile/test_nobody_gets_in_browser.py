@@ -15,7 +15,7 @@ from tests.hostile.target import PASSWORD, Person
 from tests.system.browser import chromium, launched, visit
 
 EVIL = "\"'><img src=x onerror=pwned()>"
-# Elements that came out of a text, and what such an element would have called.
+# Returns elements that came out of a text, and what such an element would have called.
 FOREIGN = """() => ({
   pwned: Boolean(window.pwnedBy),
   images: document.querySelectorAll('img[src="x"]').length,

@@ -26,7 +26,7 @@ ELSEWHERE = [
 
 @contextmanager
 def signed_in(target: Target, account: str) -> Iterator[Visitor]:
-    """A browser somebody has signed in with."""
+    """Returns a browser that somebody has signed in with."""
     with target.browser() as visitor:
         answer = visitor.form("/accounts/login/", account=account, password=PASSWORD)
         assert answer.status_code == 302
@@ -46,7 +46,7 @@ class TestRedirects:
         page = target.ask("GET", f"/accounts/login/?next={quote(where)}")
         assert page.status_code == 200
         kept = re.findall(r'name="next" value="([^"]*)"', page.text)
-        # The form's own, and that of the choice of languages: this page once more.
+        # The form's own, and that of the language menu: this page once more.
         assert "/chat/" in kept
         assert [path for path in kept if not re.match(r"/(chat/$|accounts/login/)", path)] == []
 
@@ -110,7 +110,7 @@ class TestCsrf:
 
     @pytest.mark.usefixtures("untouched")
     def test_signing_in_needs_a_token_too(self, target: Target) -> None:
-        """Otherwise a stranger's page could sign a visitor in, as the stranger."""
+        """Otherwise a stranger's page could sign a visitor in as the stranger."""
         data = {"account": target.alice.account, "password": PASSWORD}
         assert target.ask("POST", "/accounts/login/", data=data).status_code == 403
 
@@ -209,7 +209,7 @@ class TestAdmin:
 
 
 class TestLogs:
-    """95: one event, one line, whatever a client puts into it. (Target.log_is_clean looks at all
+    """95: one event, one line, whatever a client puts into it. (Target.log_is_clean checks all
     lines of the module's log once more.)"""
 
     def test_line_breaks_and_colours_in_addresses(self, target: Target) -> None:
@@ -226,7 +226,7 @@ class TestLogs:
         assert target.ask("GET", "/accounts/login/", headers=headers).status_code == 400
 
     def test_messages_and_devices_leave_no_trace(self, target: Target) -> None:
-        """What is written and who writes it is nobody's business."""
+        """What is written, and by whom, is nobody's business."""
         text = "Zitronenkuchen\r\nERROR forged \x1b[31m"
         person = target.register("rita")
         room = target.ask("POST", "/api/v1/rooms/", json={"name": "x"}, headers=person.headers)
@@ -239,11 +239,11 @@ class TestLogs:
         target.log_is_clean()
 
     def test_tickets_leave_no_trace(self, target: Target) -> None:
-        """The one secret that goes into an address, where logs are looked for such things (96)."""
+        """The one secret that goes into an address, which is what logs record (96)."""
         ticket = target.api("auth/ticket/", headers=target.alice.headers).json()["ticket"]
         target.secrets.add(ticket)
         uri = f"ws://{target.host}/ws/?ticket={ticket}"
-        for expected in ("ready", None):  # it is good once
+        for expected in ("ready", None):  # it is valid once
             with (
                 connect(uri, subprotocols=IM, proxy=None) as socket,
                 suppress(ConnectionClosed),

@@ -1,4 +1,5 @@
-"""A system as people use it: HTTPS by a proxy in front. Whom it believes, and what it refuses."""
+"""A system in production: HTTPS by a proxy in front. Which proxies it trusts, and what it
+refuses."""
 
 import json
 import re
@@ -16,12 +17,12 @@ from tests.up import Up, manage
 
 HOST = "chat.example.org"
 PUBLIC = {"ALLOWED_HOSTS": HOST, "CSRF_TRUSTED_ORIGINS": f"https://{HOST}"}
-# What a proxy in front of it sends along.
+# The headers that a proxy in front of it sends.
 PROXIED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
 
 
 class Public(Target):
-    """Its people come through a proxy on this machine, which is trusted by default."""
+    """Users come through a proxy on this machine, which is trusted by default."""
 
     host = HOST
     through = PROXIED
@@ -36,7 +37,7 @@ def target(start: Start) -> Target:
 
 
 def cookies(answer: httpx.Response) -> dict[str, "Morsel[str]"]:
-    """The cookies as they were sent: name -> value and attributes."""
+    """Returns the cookies as they were sent: name -> value and attributes."""
     found: dict[str, Morsel[str]] = {}
     for header in answer.headers.get_list("Set-Cookie"):
         found |= SimpleCookie(header)
@@ -45,7 +46,8 @@ def cookies(answer: httpx.Response) -> dict[str, "Morsel[str]"]:
 
 @pytest.fixture(scope="module")
 def seen(target: Target) -> dict[str, "Morsel[str]"]:
-    """All cookies from the first page to the first notice: CSRF, session, language, notices."""
+    """Returns all cookies from the first page to the first notice: CSRF, session, language,
+    notices."""
     seen: dict[str, Morsel[str]] = {}
 
     def send(path: str, **fields: str) -> httpx.Response:
@@ -114,7 +116,7 @@ class TestHttps:
 
     @pytest.mark.parametrize("proto", ["", "http", "HTTPS", "wss://", "https, http", "x"])
     def test_what_did_not(self, target: Target, proto: str) -> None:
-        """Redirected, unless the header says both: then a redirect might come back for ever."""
+        """Redirected, unless the header says both: then a redirect might loop for ever."""
         plain = httpx.Client(base_url=target.url, trust_env=False, headers={"Host": HOST})
         with plain:
             headers = {"X-Forwarded-Proto": proto} if proto else {}
@@ -182,9 +184,10 @@ def test_an_unknown_proxy_is_told_and_not_sent_around_in_circles(tmp_path: Path)
 
 
 class TestRefusals:
-    """97: what would be open to everybody does not start at all.
+    """97: a system that would be open to everybody does not start at all.
 
-    tests/imsystem/ops/test_checks.py has all that is refused."""
+    tests/imsystem/ops/test_checks.py has everything that is refused.
+    """
 
     @pytest.mark.parametrize(
         ("changes", "reason"),

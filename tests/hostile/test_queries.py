@@ -18,7 +18,7 @@ def get(scene: Scene, path: str) -> httpx.Response:
         return scene.target.ask("GET", path, headers=scene.eve.headers)
 
 
-# 61, 62: values that are no number here.
+# 61, 62: values that are not numbers here.
 NUMBERS = ["-1", "1e3", "abc", "", " 1", "1 ", "+1", "0x10", "1.0", "1_000", "１", "٣", "NaN",
            "null", "true", "9" * 5_000, str(2**70), "-9223372036854775809", "1%00", "%ff", "%0a1",
            "%7B%22$gt%22:0%7D", "@own", "1&{}=2"]  # fmt: skip
@@ -89,7 +89,7 @@ PATTERNS = [".*", "(a+)+$", "\\", "[", "$regex", "x" * 200, "%", "_", "*", "?", 
 
 @pytest.mark.parametrize("text", PATTERNS, ids=lambda text: f"64-{ascii(text)[:12]}")
 def test_patterns_are_text(scene: Scene, text: str) -> None:
-    """Nobody has such an account, and no room such a number."""
+    """No user has such a name, and no room such a number."""
     found = get(scene, f"users/?account={quote(text, safe='')}")
     assert (found.status_code, found.json()) == (200, {"results": []})
     assert get(scene, f"rooms/lookup/?number={quote(text[:32], safe='')}").status_code == 404
@@ -106,7 +106,7 @@ TOKENS = ["token", "access_token", "access", "jwt", "ticket", "sessionid", "Auth
 
 @pytest.mark.parametrize("name", TOKENS, ids=lambda name: f"66-{name}")
 def test_tokens_in_addresses(scene: Scene, name: str) -> None:
-    """Refused, and not in the log (the target's end looks for all tokens there)."""
+    """Refused, and not in the log (at its end the target looks for all tokens there)."""
     for path in ("users/me/", "rooms/"):
         answer = scene.target.ask("GET", f"/api/v1/{path}?{name}={scene.eve.access}")
         assert answer.status_code == 401

@@ -15,7 +15,7 @@ from tests.hostile.scene import WITHIN_S, Scene, case
 from tests.hostile.target import Person
 
 JSON = "application/json"
-# All routes that take a body from her, and what is in it.
+# Returns all routes that take a body from her, and their bodies.
 ROUTES = {
     ("POST", "rooms/"): ["name", "info", "members"],
     ("POST", "rooms/direct/"): ["user_identity"],
@@ -80,7 +80,7 @@ def test_bodies_that_are_none(
         headers["Content-Encoding"] = "gzip"
     for method, path in ROUTES:
         if not body and method == "PATCH":
-            continue  # changes nothing, as asked
+            continue  # changes nothing, as requested
         content: Any = iter(body) if isinstance(body, list) else body
         answer = ask(scene, method, path, content=content, headers=headers)
         assert answer.status_code == status, (method, path)
@@ -88,7 +88,7 @@ def test_bodies_that_are_none(
 
 @pytest.mark.usefixtures("nothing_changed")
 def test_45_20_megabytes(scene: Scene) -> None:
-    """Over what any route takes: cut off while it comes."""
+    """Larger than any route takes: cut off while it arrives."""
     for content in (b"x" * 20_000_000, iter([b"x" * 1_000_000] * 20)):
         answer = ask(scene, "POST", "rooms/", content=content, headers={"Content-Type": JSON})
         assert answer.status_code == 413
@@ -142,7 +142,7 @@ def test_names_of_rooms(scene: Scene, name: Any) -> None:
 
 @pytest.mark.usefixtures("unharmed")
 def test_56_the_owner_is_who_asks(scene: Scene) -> None:
-    """Twice the same person, oneself, or another as the owner: one member each, and Eve owns it."""
+    """Twice the same user, oneself, or another as the owner: one member each, and Eve owns it."""
     bob, eve = scene.bob.identity, scene.eve.identity
     body = {"name": "x", "members": [bob, bob, eve], "user_identity": bob, "owner": bob,
             "role": "admin", "identity": "0" * 24, "number": "1", "kind": "direct"}  # fmt: skip
@@ -179,7 +179,7 @@ def test_57_a_conversation_with_oneself_or_nobody(scene: Scene) -> None:
 
 
 def test_58_what_nobody_may_set(scene: Scene) -> None:
-    """Nor may Eve set, in the kitchen, what its owner may."""
+    """In the kitchen, Eve cannot set what its owner may set."""
     more = {"user_identity": "@eve", "owner": "@eve", "role": "owner", "created_at": 1, "kind": "x",
             "number": "1", "identity": "0" * 24, "_id": "0" * 24, "last_seq": 99, "revision": 9,
             "deleted_at": 1}  # fmt: skip

@@ -1,7 +1,7 @@
 """What the OpenAPI document says is what the API does: schemathesis against the running system.
 
-For each operation requests of all kinds, right and wrong, by a member and by nobody. More of them:
-FUZZ_EXAMPLES=50 (make fuzz).
+For each operation requests of all kinds, right and wrong, by a member and by a stranger. More of
+them: FUZZ_EXAMPLES=50 (make fuzz).
 """
 
 import os
@@ -45,8 +45,8 @@ FUZZ = settings(
 
 
 def documented() -> Any:
-    """The document with a word in place of each identity in a path: which are good there, and
-    which are not, test_queries.py knows. Here they are always good."""
+    """The document with a word in place of each identity in a path: test_queries.py tests which
+    ones are valid there. Here they always are."""
     document: Any = SchemaGenerator().get_schema(request=None, public=True)
     paths = {}
     for path, methods in document["paths"].items():

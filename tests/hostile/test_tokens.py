@@ -1,4 +1,4 @@
-"""Forged and stale tokens at both doors (20). tests/accounts/test_tokens.py has the fine print."""
+"""Forged and stale tokens at both doors (20). tests/accounts/test_tokens.py has the details."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from tests.hostile.target import ANSWER_S, Target
 
 @pytest.fixture(scope="module")
 def forged(target: Target) -> dict[str, str]:
-    """Tokens that are not good, each for one reason."""
+    """Tokens that are invalid, each for one reason."""
     secrets = json.loads((target.up.data_dir / "secrets.json").read_text())
     key, other = secrets["JWT_SIGNING_KEY"], secrets["SECRET_KEY"]
     good = jwt.decode(target.alice.access, key, algorithms=["HS256"])

@@ -1,4 +1,4 @@
-"""Pictures that mean harm (70-79, 81, 82), sent by Eve as her own. What the drawing of pictures
+"""Malicious pictures (70-79, 81, 82), sent by Eve as her own. What the decoding of pictures
 refuses, byte for byte: tests/accounts/test_pictures.py; floods: test_floods.py."""
 
 import io
@@ -28,7 +28,7 @@ UPLOAD_WITHIN_S = 2.0  # 5 MB on the way, and a decoder
 def part(
     data: bytes, name: str = "avatar", filename: str = "a.png", kind: str = "image/png"
 ) -> bytes:
-    """One file of a form, as its bytes."""
+    """Returns one file of a form, as its bytes."""
     head = f'--edge\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n'
     return f"{head}Content-Type: {kind}\r\n\r\n".encode("utf-8", "surrogateescape") + data + b"\r\n"
 
@@ -47,7 +47,7 @@ def padded(size: int) -> bytes:
 
 
 def zipped(*names: str) -> bytes:
-    """An archive with 10 MB of nothing in each of these files."""
+    """Returns an archive with 10 MB of zeros in each of these files."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
@@ -125,7 +125,7 @@ def test_too_large(scene: Scene, body: bytes | list[bytes], kind: str) -> None:
 
 
 def files(scene: Scene) -> set[str]:
-    """What the web worker has open, deleted or not, but sockets and the like."""
+    """Returns what the web worker has open, deleted or not, without sockets and the like."""
     opened = Path(f"/proc/{scene.target.up.parts()['web']}/fd")
     found = set()
     for each in opened.iterdir():

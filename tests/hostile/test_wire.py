@@ -1,7 +1,7 @@
-"""Requests that are no HTTP, or HTTP that proxies and servers may read differently (85-90).
+"""Requests that are not HTTP, or HTTP that proxies and servers may read differently (85-90).
 
 What h11 answers before any of our code runs is written down here too: another server, or a later
-version of this one, has to do no worse.
+version of this one, must not do worse.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ END = b"Connection: close\r\n\r\n"
 
 @pytest.fixture(scope="module", autouse=True)
 def _untouched(target: Target) -> Iterator[None]:
-    """By the whole module: none of this may get as far as the database."""
+    """For the whole module: none of this may get as far as the database."""
     with target.unchanged():
         yield
 
@@ -28,7 +28,7 @@ def host(target: Target) -> bytes:
 
 
 def status(answer: bytes) -> int:
-    """The status of the first answer; there must be no second one."""
+    """Returns the status of the first answer; there must be no second one."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 "), answer
     assert b"HTTP/1.1 " not in body, answer
@@ -98,7 +98,7 @@ def test_authorization_that_is_none(target: Target, host: bytes, value: bytes) -
 
 
 def test_two_authorizations(target: Target, host: bytes) -> None:
-    """Also when one of them is good: which of the two a proxy has looked at, nobody knows."""
+    """Even when one of them is good: nobody knows which of the two a proxy has looked at."""
     good = b"Authorization: Bearer " + target.alice.access.encode() + b"\r\n"
     line = b"GET /api/v1/users/me/ HTTP/1.1\r\n"
     for other in (good, b"Authorization: Bearer x\r\n"):

@@ -1,6 +1,6 @@
-"""Bytes that are no WebSocket, or more of it than is good (4, 11-18, 27, 35-38).
+"""Bytes that are not WebSocket, or more of it than is good (4, 11-18, 27, 35-38).
 
-Written by hand: no client library sends them. What Autobahn's cases say is in test_autobahn.py.
+Written by hand: no client library sends them. Autobahn's cases are in test_autobahn.py.
 """
 
 import json
@@ -22,7 +22,7 @@ GROWTH_BYTES = 4 * 1024 * 1024
 
 
 def eves(scene: Scene, extra: bytes = b"") -> Wire:
-    """An open socket of Eve's, `ready` heard."""
+    """Returns an open socket of Eve's whose `ready` has arrived."""
     wire = Wire(scene.target, bearer(scene.eve.access) + extra)
     assert wire.head.startswith(b"HTTP/1.1 101 "), wire.head
     assert json.loads(wire.hear())["type"] == "ready"
@@ -30,7 +30,7 @@ def eves(scene: Scene, extra: bytes = b"") -> Wire:
 
 
 def padded(size: int) -> bytes:
-    """A `ping` of so many bytes."""
+    """Returns a `ping` of so many bytes."""
     empty = len(PING_COMMAND) + len(b',"a":""')
     return PING_COMMAND[:-1] + b',"a":"' + b"x" * (size - empty) + b'"}'
 
@@ -113,7 +113,7 @@ def test_what_does_not(scene: Scene, data: bytes) -> None:
 
 
 def memory(scene: Scene) -> int:
-    """What the web worker holds, in bytes."""
+    """Returns what the web worker holds, in bytes."""
     pages = Path(f"/proc/{scene.target.up.parts()['web']}/statm").read_text().split()[1]
     return int(pages) * 4_096
 
@@ -127,12 +127,14 @@ FLOODS = [
 
 @pytest.mark.parametrize("data", FLOODS)
 def test_floods_fill_no_memory(scene: Scene, data: bytes) -> None:
-    """100,000 fragments that never end a message are over when they are larger than one may be;
-    so often as they come, nothing adds up."""
+    """100,000 fragments that never end a message are refused when they exceed the size of one;
+    however often they come, nothing adds up."""
     for _ in range(3):
         flood(scene, data)  # what is allocated once
     before = memory(scene)
-    for _ in range(10):  # a mebibyte each stayed while a parser and its error held one another
+    for _ in range(
+        10
+    ):  # a mebibyte each stayed while a parser and its error referred to each other
         flood(scene, data)
     assert memory(scene) - before < GROWTH_BYTES
 
@@ -195,8 +197,8 @@ def test_frames_of_nobody_get_no_answer(scene: Scene, data: bytes) -> None:
 
 
 def test_17_a_handshake_byte_by_byte_is_hung_up_on(scene: Scene) -> None:
-    """So are those that stop in the middle of it, or never begin. They began with the scene; some
-    may have had to make room for others since."""
+    """The same goes for handshakes that stop in the middle, or never begin. They began with the
+    scene; some may have had to make room for others since."""
     assert max(scene.slow.seconds()) < settings.HEAD_WITHIN_S + 2
 
 
@@ -221,7 +223,7 @@ ORIGINS = [
 
 @pytest.mark.parametrize(("origin", "code"), ORIGINS)
 def test_pages_of_other_sites(scene: Scene, cookie: bytes, origin: str | None, code: int) -> None:
-    """They get a browser's cookie along, and nothing for it."""
+    """They carry a browser's cookie, and gain nothing by it."""
     extra = cookie
     if origin is not None:
         extra += b"Origin: " + origin.format(host=scene.target.host).encode() + b"\r\n"
@@ -255,7 +257,7 @@ PATHS = [b"/ws/../admin/", b"/ws", b"/ws/x", b"/ws//", b"//ws/", b"/WS/", b"/", 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: f"37-{path[:20].decode()}")
 def test_other_paths(scene: Scene, path: bytes) -> None:
-    """Refused before there is a socket, also for who is signed in."""
+    """Refused before there is a socket, even for a signed-in user."""
     with Wire(scene.target, bearer(scene.eve.access), path=path) as wire:
         assert wire.head.split()[1] in {b"403", b"404"}
 
@@ -287,7 +289,7 @@ PROTOCOLS = [
 
 @pytest.mark.parametrize(("value", "status"), PROTOCOLS)
 def test_subprotocols(scene: Scene, value: bytes, status: int) -> None:
-    """Ours is chosen when it is there; otherwise none is, and the client decides."""
+    """Our subprotocol is chosen when it is offered; otherwise none is, and the client decides."""
     extra = b"Sec-WebSocket-Protocol: " + value + b"\r\n"
     bare = bearer(scene.eve.access).split(b"\r\n", 1)[1]
     with Wire(scene.target, bare + extra) as wire, scene.target.timed("subprotocol", WITHIN_S):

@@ -29,7 +29,7 @@ def frame(
     masked: bool = True,
     claimed: int | None = None,
 ) -> bytes:
-    """A frame as it goes over the wire; `claimed`: the length it says it has."""
+    """Returns a frame as it goes over the wire; `claimed`: the length it says it has."""
     size = len(payload) if claimed is None else claimed
     head = bytes([fin << 7 | rsv << 4 | opcode])
     bit = masked << 7
@@ -54,8 +54,8 @@ class Wire:
         change: tuple[bytes, bytes] = (b"", b""),
         over: socket.socket | None = None,
     ) -> None:
-        """With more header lines, another path, or something in the handshake changed; `over` a
-        socket with options of its own."""
+        """Opens one with more header lines, another path, or something in the handshake changed;
+        `over` a socket with options of its own."""
         self._socket = over or socket.socket()
         self._socket.settimeout(ANSWER_S)
         self._socket.connect(("127.0.0.1", target.port))
@@ -81,7 +81,7 @@ class Wire:
             self._socket.sendall(data)
 
     def next(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame; EOFError when there is none."""
+        """Returns opcode and payload of the next frame; EOFError when there is none."""
         first, second = self._take(2)
         size = second & 127
         if size == 126:
@@ -91,21 +91,21 @@ class Wire:
         return first & 15, self._take(size)
 
     def hear(self, opcode: int = TEXT) -> bytes:
-        """The payload of the next frame of this kind."""
+        """Returns the payload of the next frame of this kind."""
         while True:
             kind, payload = self.next()
             if kind == opcode:
                 return payload
 
     def answer(self) -> Any:
-        """The next ack or error."""
+        """Returns the next ack or error."""
         while True:
             heard = json.loads(self.hear())
             if heard["type"] in {"ack", "error"}:
                 return heard
 
     def close_code(self) -> int:
-        """Waits for the end; 0 when the server hung up without a word."""
+        """Waits for the end and returns the close code; 0 when the server hung up without one."""
         with suppress(EOFError, ConnectionError):
             payload = self.hear(CLOSE)
             return int.from_bytes(payload[:2], "big")
@@ -135,7 +135,7 @@ def bearer(token: str) -> bytes:
 
 
 def masked_randomly(payload: bytes, opcode: int = TEXT) -> bytes:
-    """As a browser does."""
+    """Closes as a browser does."""
     mask = os.urandom(4)
     plain = frame(payload, opcode)
     head = plain[: len(plain) - len(payload) - 4]
@@ -153,7 +153,7 @@ class SlowHandshakes:
         self._ended = [self._pool.submit(self._crawl, target, start) for start in starts]
 
     def seconds(self) -> list[float]:
-        """How long the server kept each of them; waits for the last one's end."""
+        """Returns how long the server kept each of them; waits for the last one's end."""
         with self._pool:
             return [future.result() for future in self._ended]
 

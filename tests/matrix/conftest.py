@@ -13,7 +13,7 @@ from tests.matrix.world import known_places
 
 @pytest.fixture(autouse=True)
 def clean() -> None:
-    """In place of the emptying after each test."""
+    """Replaces the emptying after each test."""
 
 
 @pytest.fixture(scope="module", autouse=True)

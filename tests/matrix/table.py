@@ -58,11 +58,11 @@ CELLS = {
     for cells in [[cell.strip() for cell in row if cell.strip()]]
     for role, outcome in zip(ROLES, cells[1:], strict=True)
 }
-# Who tries the room of others: those with the most power elsewhere, and nobody.
+# Outsiders who try the room of others: those with the most power elsewhere, and strangers.
 VISITORS = ["anonymous", "staff", "owner"]
 # These need no membership: knowing the room is enough.
 FOR_ALL = {"look up the number", "join"}
-# Allowed, these leave a place in which the table no longer holds.
+# Where these are allowed, they leave a place in which the table no longer holds.
 LASTING = {
     "join", "recall own", "recall another's", "add a member", "mute a member", "mute an admin",
     "kick a member", "kick an admin", "ban a member", "ban an admin", "ban a stranger",
@@ -168,7 +168,7 @@ SEED: dict[str, Call] = {"read history": ("GET", "/u/chat/list?room_identity={ro
 
 
 def filled(template: Any, names: dict[str, str]) -> Any:
-    """The template with its placeholders replaced, in texts, lists and keys."""
+    """Returns the template with its placeholders replaced, in texts, lists and keys."""
     if isinstance(template, str):
         return template.format(**names)
     if isinstance(template, dict):

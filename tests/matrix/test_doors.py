@@ -1,8 +1,8 @@
-"""Every route that is not about a room: who gets in. And a look whether a route was forgotten.
+"""Every route that is not about a room: who gets in, and whether a route was forgotten.
 
-`open` anybody; `sign in` who is not signed in is sent to do that; 401 the API's word for it; `own`
-it is about whoever asks, and shows nothing of others; 404 what belongs to others does not exist;
-`seed` the original's way of saying 401. Bodies are empty: 400 is an answer to who was let in.
+`open` anybody; `sign in` visitors are sent to sign in; 401 the API's word for it; `own` it is about
+the caller, and shows nothing of others; 404 what belongs to others does not exist; `seed` the
+original's way of saying 401. Bodies are empty: 400 is an answer to somebody who was let in.
 """
 
 from collections.abc import Iterator
@@ -120,7 +120,7 @@ DOORS = [(method, path, " ".join(words)) for method, path, *words in ROWS]
 
 
 def words_of(words: str) -> tuple[str, str]:
-    """The outcomes for who is not signed in, and for who is."""
+    """The outcomes for visitors and for signed-in users."""
     for word in ("sign in", "401", "404", "open", "seed"):
         if words.startswith(word):
             return word, words.removeprefix(word).strip()
@@ -129,7 +129,7 @@ def words_of(words: str) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def other(_migrated: None, django_db_blocker: Any) -> Iterator[tuple[User, str]]:
-    """Somebody else, and the identity of their device session."""
+    """Another user, and the identity of their device session."""
     with django_db_blocker.unblock():
         user = new_user("victim")
         session = sign_in_user(user=user, ip="10.9.9.9", device="of the victim").session
@@ -175,7 +175,7 @@ def test_who_is_not_signed_in(method: str, path: str, words: str, other: tuple[U
 
 @pytest.mark.parametrize(("method", "path", "words"), DOORS)
 def test_somebody_else(method: str, path: str, words: str, other: tuple[User, str]) -> None:
-    """Never shown of others: their address and their devices; in one's own pages nothing."""
+    """Never shown of others: their address and their devices; on pages of one's own, nothing."""
     user, victim = new_user("mallory"), other[0]
     client = Client() if path.startswith("/api/") else browser(user)
     headers = {"Authorization": Api(user).headers["Authorization"], "token": seed_token(user)}
@@ -223,7 +223,7 @@ def leaves(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPatt
 
 ROUTES = dict(leaves(get_resolver().url_patterns))
 ADMIN = [route for route in ROUTES if route.startswith("admin/")]
-# Its own doors, "view on site", which is nothing here, and what leads to our own page.
+# Its own doors, "view on site", which leads nowhere here, and the link to our own page.
 ADMIN_DOORS = {
     "admin/login/", "admin/logout/", "admin/password_change/", "admin/r/<path:rest>",
     "admin/r/<path:content_type_id>/<path:object_id>/",
@@ -257,7 +257,7 @@ def visitors(_migrated: None, django_db_blocker: Any) -> Iterator[Visitors]:
 def test_the_administration_is_closed(
     route: str, method: str, other: tuple[User, str], visitors: Visitors
 ) -> None:
-    """To visitors, to users, with cookie or token, and to staff without a permission for it."""
+    """For visitors, for users, with cookie or token, and for staff without a permission for it."""
     path, victim = address(route, other[0].pk), other[0]
     for client, headers in visitors.strangers:
         response = ask(client, method, path, **headers)
@@ -275,7 +275,7 @@ def test_the_administration_is_closed(
 
 
 def test_metrics_are_for_staff(visitors: Visitors) -> None:
-    """In a browser; a token of the API is none for this, whoever has it."""
+    """Only in a browser: a token of the API does not open it, whoever has it."""
     assert visitors.clerk.get("/metrics").status_code == 200
     clerk = Api(User.objects.get(account__startswith="clerk-", is_staff=True))
     assert ask(Client(), "GET", "/metrics", **clerk.headers).status_code == 401
@@ -312,7 +312,7 @@ def route_of(path: str) -> str:
 
 
 def covered() -> set[tuple[str, str]]:
-    """Method and route of every line of the tables."""
+    """Returns method and route of every line of the tables."""
     found = {(method, route_of(path)) for method, path, _words in DOORS}
     found |= {(method, route_of(f"/api/v1/{path}")) for method, path, _body in REST.values()}
     calls = [*PAGES.values(), *SEED.values()]
@@ -320,7 +320,7 @@ def covered() -> set[tuple[str, str]]:
 
 
 def methods_of(pattern: URLPattern) -> set[str]:
-    """Those an API view has; of other views nobody knows."""
+    """Returns the methods that an API view has; other views do not tell theirs."""
     view = getattr(pattern.callback, "cls", None)
     return {m.upper() for m in ("get", "post", "put", "patch", "delete") if hasattr(view, m)}
 

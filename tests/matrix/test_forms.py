@@ -1,4 +1,4 @@
-"""Every page that changes something wants its own form's token, and a POST."""
+"""Every page that changes something demands its own form's token, and a POST."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,8 @@ from tests.matrix.test_doors import ADMIN, ADMIN_DOORS, DOORS, address
 from tests.matrix.world import place, stored
 from tests.pages.conftest import browser
 
-# Whoever posts there must be one of our own pages; the API and the original's routes look at
-# headers that no page of another site can set (tests/hostile/test_pages.py).
+# Only pages of ours may post there; the API and the original's routes look at headers that no page
+# of another site can set (tests/hostile/test_pages.py).
 FORMS = sorted(
     {path for method, path, _words in DOORS if method == "POST" and path.startswith("/accounts/")}
     | {"/i18n/setlang/", "/rooms/new/", "/rooms/direct/", "/admin/login/", "/admin/logout/"}

@@ -1,7 +1,7 @@
 """An operator where a value belongs, in every field there is: of bodies, frames and forms.
 
-The fields come from the API's own document and from the commands' types, so that a new one is
-tried without a word. Whatever is allowed to hold text is text in the end, never a condition.
+The fields come from the API's own document and from the commands' types, so that a new one is tried
+without further ado. Whatever is allowed to hold text is text in the end, never a condition.
 """
 
 import json
@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
 
 
 def fields() -> Iterator[Field]:
-    """Method, path and name of every scalar in a JSON body."""
+    """Returns method, path and name of every scalar in a JSON body."""
     components = document()["components"]["schemas"]
     for path, item in document()["paths"].items():
         for method, operation in item.items():
@@ -52,7 +52,7 @@ FIELDS = sorted(fields())
 
 
 def own(path: str) -> str:
-    """The address with what belongs to the owner of the home in it."""
+    """Returns the address, filled with what belongs to the owner of the home."""
     home = place("home")
     names = home.names("owner")
     known = {

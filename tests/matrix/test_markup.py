@@ -1,7 +1,7 @@
-"""What people write is text, on every page, in the admin and in mails.
+"""What users write is text, on every page, in the admin and in mails.
 
 tests/hostile/test_messages.py looks at messages in a running system; this at everything else that
-somebody can choose (names of people, rooms and devices), wherever a page shows it.
+somebody can choose (names of users, rooms and devices), wherever a page shows it.
 """
 
 import re
@@ -51,7 +51,7 @@ class Elements(HTMLParser):
 
 
 def inert(client: Client, path: str) -> int:
-    """How often the evil name is on the page, as text."""
+    """Returns how often the evil name is on the page, as text."""
     response = client.get(path)
     shown = response.content.decode()
     elements = Elements()
@@ -63,7 +63,7 @@ def inert(client: Client, path: str) -> int:
 
 @pytest.fixture(scope="module")
 def names(_migrated: None, django_db_blocker: Any) -> Iterator[dict[str, str]]:
-    """Mallory, who has chosen such names, owns a room in which an administrator is."""
+    """Mallory, who has chosen such names, owns a room that an administrator is a member of."""
     with django_db_blocker.unblock():
         mallory, root = new_user("mallory"), new_user("root")
         User.objects.filter(pk=root.pk).update(is_staff=True, is_superuser=True)
@@ -112,7 +112,7 @@ def test_the_administration(names: dict[str, str], root: Client) -> None:
 
 
 def test_what_is_said_about_what_was_typed(root: Client) -> None:
-    """Forms come back with what is in them."""
+    """Forms come back with their contents."""
     for path in ("/rooms/new/", "/rooms/join/", "/rooms/direct/", "/accounts/profile/",
                  "/accounts/email/", "/accounts/devices/"):  # fmt: skip
         fields = ("name", "info", "number", "account", "nickname", "email", "identity", "action")

@@ -12,7 +12,7 @@ from tests.matrix.table import CELLS, LASTING, PAGES, ROLES, VISITORS, filled
 from tests.matrix.world import Place, forget, places, stored
 from tests.pages.conftest import browser
 
-# What a page has anew in each answer: the form's token, and the address that was asked for.
+# What a page has anew in each answer: the form's token, and the requested address.
 OWN_TO_EACH = re.compile(r'name="csrfmiddlewaretoken" value="\w+"|nonce="[^"]+"')
 
 
@@ -27,7 +27,8 @@ def carry_out(client: Client, action: str, names: dict[str, str]) -> HttpRespons
 
 
 def outcome_of(response: HttpResponse, action: str) -> str:
-    """In the words of the table. A page says in a notice what it refuses, and goes on."""
+    """Returns the outcome in the words of the table. A page says in a notice what it refuses, and
+    goes on."""
     if response.status_code == 404:
         return "404"
     if response.headers.get("Location", "").startswith("/accounts/login/?next="):
@@ -54,7 +55,7 @@ def client_of(home: Place, role: str) -> Client:
     return home.browsers[role]
 
 
-# Who is in the room joins it without a change.
+# A member joins it without a change.
 OWN_CELLS = [
     (action, role)
     for action in PAGES
@@ -91,7 +92,7 @@ def test_people_of_other_rooms_are_not_reached_through_the_own_one(action: str) 
 
 @pytest.mark.parametrize("action", [action for action in PAGES if "{room}" in PAGES[action][1]])
 def test_foreign_and_absent_rooms_give_the_same_page(action: str) -> None:
-    """To the byte, but for the address that was asked for and the tokens of forms."""
+    """Equal to the byte, except for the requested address and the tokens of forms."""
     home, foreign = places()
     client, pages = client_of(home, "owner"), []
     for room in (foreign.room.pk, "0" * 24, "none", "$ne", "../x"):

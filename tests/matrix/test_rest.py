@@ -65,7 +65,7 @@ def test_people_of_other_rooms_are_not_reached_through_the_own_one(action: str) 
 
 
 def test_a_message_of_another_room_cannot_be_quoted() -> None:
-    """It is told as one that does not exist, to the byte."""
+    """The answer is, to the byte, that for a room that does not exist."""
     home, foreign = places()
     before = stored()
     answers = []

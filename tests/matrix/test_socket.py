@@ -15,19 +15,19 @@ from tests.sockets import Socket, communicator_of, socket_of
 
 
 async def outcome_of(socket: Socket, action: str, names: dict[str, str]) -> str:
-    """What the socket answers, in the words of the table."""
+    """Returns what the socket answers, in the words of the table."""
     kind, fields = SOCKET[action]
     answer = await socket.ask(kind, **filled(fields, names))
     if answer["type"] == "error":
         return WORDS[answer["code"]]
-    if answer.get("removed"):  # how sync says that a room is not there for the user
+    if answer.get("removed"):  # how sync says that a room does not exist for the user
         assert answer == {"type": "ack", "id": "x", "rooms": {}, "removed": [names["room"]]}
         return "404"
     return "ok"
 
 
 async def check_typing(socket: Socket, user: User, where: Place, expected: str) -> None:
-    """It has no id and is not acknowledged: a member hears it, or the typist an error."""
+    """It has no id and is not acknowledged: either a member receives it, or the typist an error."""
     heard = {"type": "typing", "room_identity": where.room.pk, "user_identity": user.pk}
     async with socket_of(where.people["peer"]) as other:
         await socket.say(type="typing", room_identity=where.room.pk)
@@ -36,7 +36,7 @@ async def check_typing(socket: Socket, user: User, where: Place, expected: str) 
             return
         error = await socket.hear_until("error")
         assert (error.get("id"), WORDS[error["code"]]) == (None, expected)
-        # Whatever else there was to hear comes before the answer to this.
+        # Whatever else was on its way comes before the answer to this.
         await other.say(type="ping", id="later")
         while (frame := await other.hear()).get("id") != "later":
             assert frame != heard
@@ -93,7 +93,7 @@ async def test_a_message_of_another_room_cannot_be_quoted() -> None:
 
 
 async def test_foreign_and_absent_rooms_and_messages_give_the_same_frames() -> None:
-    """To the byte, but for the identity that was asked for."""
+    """Equal to the byte, except for the requested identity."""
     home, foreign = await run_in_thread(places)
     theirs = foreign.names("peer")
     absent = dict.fromkeys(theirs, "0" * 24)
@@ -178,7 +178,7 @@ async def test_a_change_is_in_force_on_open_sockets(change: str) -> None:
             if action == "typing":
                 continue  # it is not acknowledged: see below
             if before == "outsider" and action.endswith("own"):
-                continue  # who has just come has written nothing
+                continue  # a newcomer has written nothing
             assert await outcome_of(socket, action, names) == CELLS[action, after], action
         if change != "has no room any more":
             await check_typing(socket, where.people[before], where, CELLS["typing", after])

@@ -1,4 +1,4 @@
-"""Access that ends while it is in use: on open sockets, at every door, in the same moment."""
+"""Access that ends while it is in use: on open sockets, at every door, at the same moment."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Act = Callable[[], Any]
 
 
 def _deactivate(user: User) -> None:
-    """As the form of the admin does (tests/accounts/test_admin.py)."""
+    """Does what the form of the admin does (tests/accounts/test_admin.py)."""
     root = new_user("root")
     User.objects.filter(pk=root.pk).update(is_staff=True, is_superuser=True)
     root.refresh_from_db()
@@ -53,10 +53,10 @@ def _reset_the_password(user: User) -> None:
 
 
 def keys_of(user: User) -> tuple[Api, Client, Seed, str]:
-    """Everything that lets in: tokens, a cookie, a token of the original, a ticket."""
+    """Everything that opens a door: tokens, a cookie, a token of the original, a ticket."""
     api = Api(user)
     page = browser(user)
-    page.get("/chat/")  # its device session is made by the first page
+    page.get("/chat/")  # its device session is created by the first page
     return api, page, Seed(user), api.post("auth/ticket/").json()["ticket"]
 
 
@@ -93,7 +93,7 @@ async def test_the_end_of_access_is_one_at_every_door(end: Callable[[User], None
 
 
 async def together(*acts: Act) -> list[Any]:
-    """All at once; results, or the errors of those that were refused."""
+    """Runs all at once and returns the results, or the errors of those that were refused."""
     return await asyncio.gather(*(run_in_thread(act) for act in acts), return_exceptions=True)
 
 
@@ -106,7 +106,7 @@ def call(api: Api, method: str, path: str, body: Any = None) -> Act:
 
 
 async def test_what_is_sent_during_a_kick_is_stored_or_refused() -> None:
-    """And afterwards nothing is: neither by request nor by socket."""
+    """And afterwards nothing is let in: neither by request nor by socket."""
     cast = await run_in_thread(make_cast)
     owner, member = await run_in_thread(lambda: (Api(cast.owner), Api(cast.member)))
     path, sent = f"rooms/{cast.room.pk}/", {200, 201}
@@ -150,7 +150,7 @@ async def test_an_admin_demoted_while_kicking_has_kicked_or_has_not() -> None:
 
 
 async def test_two_hand_overs_at_once_leave_one_owner() -> None:
-    """To two people, and to the same one twice."""
+    """To two users, and to the same one twice."""
     cast = await run_in_thread(make_cast)
     for repeat in range(REPEATS):
         people = await run_in_thread(members_of, cast)
@@ -173,7 +173,7 @@ def change(user: User, cast: Cast, peer: str, **changes: Any) -> Act:
 
 @pytest.mark.parametrize("meanwhile", ["mute", "kick", "leave"])
 async def test_who_is_made_owner_stays_it(meanwhile: str) -> None:
-    """What was judged about a member is not done to an owner: a room always has one."""
+    """A decision about a member is not carried out on an owner: a room always has one."""
     cast = await run_in_thread(make_cast)
     where, heir = {"room_identity": cast.room.pk}, cast.member
     other: Act = {
@@ -197,7 +197,7 @@ async def test_who_is_made_owner_stays_it(meanwhile: str) -> None:
 
 
 async def test_a_revoked_device_buys_no_new_tokens_in_the_same_moment() -> None:
-    """Whatever a refresh or a ticket won, it is worth nothing after the end of the session."""
+    """Whatever a refresh or a ticket won is worth nothing after the end of the session."""
     cast = await run_in_thread(make_cast)
     for _repeat in range(REPEATS):
         api = await run_in_thread(Api, cast.member)

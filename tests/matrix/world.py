@@ -23,7 +23,7 @@ INSIDERS = ["owner", "admin", "deputy", "member", "muted", "kicked", "left", "pe
 
 @dataclass
 class Place:
-    """A group, its people by role, a message of each, and their clients."""
+    """A group, its users by role, a message of each, and their clients."""
 
     room: Room
     people: dict[str, User]
@@ -38,7 +38,7 @@ class Place:
         return self.clients[role]
 
     def names(self, role: str) -> dict[str, str]:
-        """What the placeholders of the tables stand for, as `role` sees it."""
+        """Returns what the placeholders of the tables stand for, as `role` sees it."""
         return {
             "room": self.room.pk,
             "number": self.room.number,
@@ -105,7 +105,8 @@ def forget(name: str) -> None:
 
 
 def stored() -> list[Any]:
-    """All that a refused request may not touch (but the checkpoint, which is written later)."""
+    """Returns everything that a refused request must not touch (except the checkpoint, which is
+    written later)."""
     rooms = {"$in": [made.room.pk for made in known_places.values()]}
     found = []
     of_room = [(model, "room_identity") for model in (Member, Message, Ban)]

@@ -1,4 +1,4 @@
-"""People with a browser: what they do on the pages, and what their console says meanwhile."""
+"""Users with a browser: what they do on the pages, and what their console says meanwhile."""
 
 import os
 import re
@@ -40,7 +40,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 def chromium() -> str:
-    """Where Chromium is. Skips the test without it, fails it with REQUIRE_BROWSER=1."""
+    """Returns where Chromium is. Skips the test without it, fails it with REQUIRE_BROWSER=1."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
         reason = "Chromium is not installed (chromium or google-chrome on the PATH)"
@@ -61,7 +61,7 @@ async def launched() -> AsyncIterator[Browser]:
 
 
 class Visitor:
-    """Somebody at a browser of their own."""
+    """A user at a browser of their own."""
 
     def __init__(self, context: BrowserContext, page: Page, url: str) -> None:
         self.context = context
@@ -89,12 +89,12 @@ class Visitor:
         return self._away and FAILED_CONNECTION.search(text) is not None
 
     def expects(self, status: str) -> None:
-        """Answers with this status are what is to be expected from now on."""
+        """From now on, answers with this status are expected."""
         self._statuses.add(status)
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Inside, failed connections are what is to be expected."""
+        """Inside, failed connections are expected."""
         self._away = True
         yield
         self._away = False
@@ -102,7 +102,7 @@ class Visitor:
     # --- accounts and rooms ----------------------------------------------------------------
 
     async def register(self, mails: Path, name: str) -> None:
-        """Through the page, with the code from the mail."""
+        """Registers through the page, with the code from the mail."""
         self.account = unique(name)
         address = f"{self.account}@example.org"
         await self.page.goto(f"{self.url}/accounts/register/")
@@ -195,7 +195,7 @@ class Visitor:
         await self.message(text).locator(f"[data-role={action}]").click()
 
     async def seqs(self) -> list[int]:
-        """The seq of every message on the page, from the top."""
+        """Returns the seq of every message on the page, from the top."""
         elements = await self.log.locator("[data-message-id]").all()
         return [int(await element.get_attribute("data-seq") or 0) for element in elements]
 

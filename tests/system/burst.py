@@ -11,7 +11,7 @@ from typing import Self
 from tests.system.clients import Client, until
 from tests.system.people import Person
 
-# A number that was taken when nobody could hear the answer is a hole for chat.gaps.SETTLE_MS.
+# A number that was taken when nobody could hear the answer is a gap for chat.gaps.SETTLE_MS.
 SETTLED_WITHIN_S = 30.0
 
 
@@ -59,7 +59,7 @@ class Burst:
             await asyncio.gather(*self._talking)
 
     async def until_acked(self, count: int) -> None:
-        """Until so many more messages are acknowledged."""
+        """Waits until so many more messages are acknowledged."""
         enough = self.acked + count
         await until(lambda: self.acked >= enough)
 
@@ -69,11 +69,11 @@ class Burst:
 
     @property
     def head(self) -> int:
-        """The newest message that was acknowledged."""
+        """Returns the newest message that was acknowledged."""
         return max(int(message["seq"]) for c in self.clients for message in c.acked.values())
 
     def complete(self, seq: int) -> bool:
-        """True when every client shows everything up to here."""
+        """Returns whether every client shows everything up to here."""
         return all(client.rooms[self.room].seq >= seq for client in self.clients)
 
     def slowest(self) -> float:
@@ -84,7 +84,8 @@ class Burst:
 
 
 async def stored_is_what_was_acked(person: Person, burst: Burst) -> None:
-    """No acked message is lost or doubled or moved; all that was begun is acked by now."""
+    """No acknowledged message is lost, doubled or moved; all that was begun is acknowledged by
+    now."""
     stored = await person.history(burst.room)
     by_client_id = {message["client_id"]: message for message in stored}
     assert len(by_client_id) == len(stored), "stored twice"

@@ -1,4 +1,4 @@
-"""A client that keeps its promise (docs/protocol.md), and records everything it hears."""
+"""A client that keeps its promise (docs/protocol.md), and records everything it receives."""
 
 import asyncio
 import json
@@ -29,8 +29,8 @@ PASSING = {"unavailable", "internal", "rate_limited", "disconnected", "timeout"}
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a client waits, in seconds. `pulse`: it asks for a sign of life so often, and hangs
-    up when none comes within `silence`; 0 for never."""
+    """How long a client waits, in seconds. `pulse`: it pings that often, and hangs up when no
+    answer comes within `silence`; 0 for never."""
 
     connect: float = 10.0
     answer: float = 20.0
@@ -43,7 +43,7 @@ PATIENT = Patience()
 
 
 class Log(Protocol):
-    """Is told what a client does and hears (tests/faults/recorder.py)."""
+    """Is told what a client does and receives (tests/faults/recorder.py)."""
 
     def attempt(self, room: str, client_id: str, data: str) -> None: ...
 
@@ -67,7 +67,7 @@ class NoLog:
 class Client:
     """One device: connections come and go, timelines and unsent messages stay.
 
-    `heads_only`: a gap in what it hears is no reason to ask, only `room.heads` is. With several
+    `heads_only`: a gap in what it receives is no reason to ask, only `room.heads` is. With several
     `urls` it goes to the next one when one is lost.
     """
 
@@ -126,13 +126,13 @@ class Client:
 
     @property
     def port(self) -> int:
-        """Our end of the connection."""
+        """Returns our end of the connection."""
         assert self._socket is not None
         return int(self._socket.local_address[1])
 
     @property
     def url(self) -> str:
-        """The server it is connected to, or tries to reach."""
+        """Returns the server it is connected to, or tries to reach."""
         return self._urls[0]
 
     @property
@@ -141,12 +141,12 @@ class Client:
 
     @property
     def closed_on_us(self) -> bool:
-        """True when a connection ended that we did not end ourselves."""
+        """Returns whether a connection ended that we did not end ourselves."""
         return len(self.closes) > self.hang_ups
 
     @property
     def settled(self) -> bool:
-        """True when it lacks nothing and asks for nothing."""
+        """Returns whether it lacks nothing and asks for nothing."""
         return not self._syncing and not any(line.lacking for line in self.rooms.values())
 
     async def _stay_connected(self) -> None:
@@ -173,7 +173,7 @@ class Client:
                 self._lost(socket.close_code or 0)
 
     async def _feel_pulse(self, socket: ClientConnection) -> None:
-        """Hangs up without a word when nothing is heard: whoever is gone does not answer.
+        """Hangs up without a word when nothing arrives: a server that is gone does not answer.
 
         Counts what it has waited for, not what the clock says: when this process did not get the
         processor, the answers are there and not read yet.
@@ -247,7 +247,7 @@ class Client:
             self._syncing = False
 
     async def _sync_once(self) -> bool:
-        """True when there is more to ask for."""
+        """Returns whether there is more to ask for."""
         self._news = False
         lacking = {room: line for room, line in self.rooms.items() if line.lacking}
         known = {room: (line.seq, line.revision) for room, line in lacking.items()}
@@ -271,7 +271,8 @@ class Client:
     # --- commands --------------------------------------------------------------------------
 
     async def ask(self, kind: str, **fields: object) -> Json:
-        """One command and its ack or error; codes `disconnected` and `timeout` are our own."""
+        """Sends one command and returns its ack or error; codes `disconnected` and `timeout` are
+        our own."""
         if self._socket is None or not self.connected:
             return {"type": "error", "code": "disconnected"}
         self._counter += 1
@@ -288,7 +289,7 @@ class Client:
             return {"type": "error", "code": "timeout"}
 
     async def try_to_send(self, room: str, data: str, client_id: str) -> Json:
-        """One attempt; its outcome and how long it took are kept in `answers`."""
+        """Makes one attempt; its outcome and how long it took are kept in `answers`."""
         self.sent.add(client_id)
         said(data)
         self._log.attempt(room, client_id, data)
@@ -325,12 +326,12 @@ class Client:
     # --- what was heard --------------------------------------------------------------------
 
     def know(self, other: "Client") -> None:
-        """Begins where another device of the same person is now."""
+        """Begins where another device of the same user is now."""
         for room, line in other.rooms.items():
             self.rooms[room].seq, self.rooms[room].revision = line.seq, line.revision
 
     def forget(self) -> None:
-        """Drops what it sent and heard so far; what it shows goes on from there."""
+        """Drops what it sent and received so far; what it shows goes on from there."""
         for heard in (self.frames, self.acked, self.sent, self.answers, self.closes):
             heard.clear()
         self.hang_ups = 0
@@ -338,7 +339,7 @@ class Client:
             timeline.forget()
 
     def created(self, room: str) -> list[int]:
-        """The seq of every `message.created` of a room, as they came."""
+        """Returns the seq of every `message.created` of a room, as they came."""
         return [
             frame["message"]["seq"]
             for frame in self.frames
@@ -358,7 +359,7 @@ class Client:
         """Reconnects, to this one of its servers."""
         if url != self.url:
             self._urls.remove(url)
-            self._urls.insert(1, url)  # whoever loses a server goes to the next
+            self._urls.insert(1, url)  # a client that loses a server goes to the next
             self.hang_up()
 
     def _spawn(self, work: Any) -> None:
@@ -368,7 +369,7 @@ class Client:
 
 
 async def until(true: Callable[[], bool], seconds: float = 10.0) -> float:
-    """Polls until `true()`; returns after how many seconds. Fails after `seconds`."""
+    """Polls until `true()` and returns after how many seconds. Fails after `seconds`."""
     started = time.monotonic()
     while not true():
         assert time.monotonic() - started < seconds, f"not within {seconds} s"

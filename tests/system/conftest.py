@@ -21,7 +21,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request 
 
 @pytest.fixture(autouse=True)
 def clean() -> None:
-    """In place of the suite's own: these tests never touch its databases."""
+    """Replaces the suite's own: these tests never touch its databases."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""People of the system under test, registered with the code from their mail, and what they do."""
+"""Users of the system under test, registered with the code from their mail, and what they do."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ MAIL_WITHIN_S = 10.0
 
 
 def unique(name: str) -> str:
-    """An account name nobody has."""
+    """Returns a username that nobody has."""
     return f"{name}-{secrets.token_hex(3)}"
 
 
@@ -32,7 +32,7 @@ def _newest_code(mails: Path, address: str) -> str | None:
 
 
 async def mailed_code(mails: Path, address: str) -> str:
-    """The code that was sent to this address last."""
+    """Returns the code that was sent to this address last."""
     deadline = time.monotonic() + MAIL_WITHIN_S
     while time.monotonic() < deadline:
         if code := _newest_code(mails, address):
@@ -51,7 +51,7 @@ def http(url: str, token: str = "") -> httpx.AsyncClient:
 
 
 class Person:
-    """Somebody with an account and one device session. `api` is their REST client."""
+    """A user with an account and one device session. `api` is their REST client."""
 
     def __init__(self, url: str, account: str, signed_in: Json) -> None:
         self.url = url
@@ -68,7 +68,7 @@ class Person:
         return await self.call("POST", "rooms/join/", number=number)
 
     async def history(self, room: str, after: int = 0) -> list[Json]:
-        """Every message of a room from number `after` + 1 on, page by page."""
+        """Returns every message of a room from number `after` + 1 on, page by page."""
         messages: list[Json] = []
         more = True
         while more:
@@ -78,13 +78,13 @@ class Person:
         return messages
 
     async def renew(self) -> None:
-        """New tokens of the same device session."""
+        """Gets new tokens of the same device session."""
         tokens = await self.call("POST", "auth/refresh/", refresh=self.refresh)
         self.token, self.refresh = tokens["access"], tokens["refresh"]
         self.api.headers["Authorization"] = f"Bearer {self.token}"
 
     async def call(self, method: str, path: str, **body: object) -> Json:
-        """One request that has to succeed."""
+        """Sends one request that has to succeed."""
         answer = await self.api.request(method, path, json=body or None)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         found: Json = answer.json() if answer.content else {}
@@ -92,7 +92,7 @@ class Person:
 
 
 async def register(url: str, mails: Path, name: str) -> Person:
-    """A new person, as an API client becomes one."""
+    """Registers a new user as an API client does."""
     account = unique(name)
     address = f"{account}@example.org"
     async with http(url) as api:
@@ -106,13 +106,13 @@ async def register(url: str, mails: Path, name: str) -> Person:
 
 
 async def register_all(url: str, mails: Path, count: int) -> list[Person]:
-    """Several people, at the same time."""
+    """Registers several users at the same time."""
     people = (register(url, mails, f"person{number}") for number in range(count))
     return list(await asyncio.gather(*people))
 
 
 async def room_of(people: list[Person], name: str = "Kitchen") -> str:
-    """A group of these people, all of whom joined by its number."""
+    """Creates a group of these users, all of whom joined by its number."""
     first, *others = people
     room = await first.create_room(name)
     await asyncio.gather(*(person.join(room["number"]) for person in others))
@@ -121,7 +121,7 @@ async def room_of(people: list[Person], name: str = "Kitchen") -> str:
 
 
 async def sign_in(person: Person) -> Person:
-    """The same person on another device."""
+    """The same user on another device."""
     async with http(person.url) as api:
         body = {"account": person.account, "password": PASSWORD}
         answer = await api.post("auth/login/", json=body)

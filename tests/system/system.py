@@ -16,12 +16,12 @@ from imsystem.embedded.network import free_port, mongodb_answers, redis_answers
 from tests.system.people import PASSWORD, unique
 from tests.up import Up, eventually, manage, runs
 
-# The process ids of everything the tests have started.
+# Returns the process ids of everything the tests have started.
 started: set[int] = set()
 
 
 def leftovers() -> list[int]:
-    """The processes of all systems and engines so far that still run."""
+    """Returns the processes of all systems and engines so far that still run."""
     return [pid for pid in started if runs(pid)]
 
 
@@ -48,11 +48,11 @@ class System:
         return self.up.output()
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Sends SIGTERM and returns the exit code."""
         return self.up.stop() if self.up else 0
 
     def kill(self) -> None:
-        """SIGKILL for every process at once, as when the power fails."""
+        """Sends SIGKILL to every process at once, as when the power fails."""
         assert self.up is not None
         pids = [*self._children(), self.up.process.pid]
         for pid in pids:
@@ -61,7 +61,7 @@ class System:
         assert eventually(lambda: not any(map(runs, pids)), 10)
 
     def superuser(self) -> str:
-        """The account name of a new one; it has everybody's PASSWORD."""
+        """Returns the username of a new user, who has everybody's PASSWORD."""
         account = unique("root")
         made = manage(
             *("createsuperuser", "--noinput", "--account", account),
@@ -73,7 +73,7 @@ class System:
         return account
 
     def workers(self) -> list[int]:
-        """The web processes."""
+        """Returns the web processes."""
         return [pid for pid in self._children() if "imsystem.embedded.web" in _command(pid)]
 
     def output(self) -> str:
@@ -106,7 +106,7 @@ class Engine:
         assert eventually(self._answers), self._log.read_text(errors="replace")
 
     def kill(self) -> None:
-        """SIGKILL, and waits for the end."""
+        """Sends SIGKILL and waits for the end."""
         self._signal(signal.SIGKILL)
         assert self._process is not None
         self._process.wait(10)
@@ -121,7 +121,7 @@ class Engine:
         return self._process.pid
 
     def freeze(self) -> None:
-        """It keeps its connections and answers nothing."""
+        """Freezes it: it keeps its connections and answers nothing."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -141,7 +141,7 @@ class Engine:
 
 
 def mongodb(home: Path) -> tuple[Engine, str]:
-    """A MongoDB that writes to disk before it answers, and its address."""
+    """Returns a MongoDB that writes to disk before it answers, and its address."""
     port, storage = free_port(), home / "mongodb"
     storage.mkdir()
     command, log = mongodb_command(storage, port), home / "mongodb.log"
@@ -150,7 +150,7 @@ def mongodb(home: Path) -> tuple[Engine, str]:
 
 
 def valkey(home: Path) -> tuple[Engine, str]:
-    """A Redis that keeps nothing, and its address."""
+    """Returns a Redis that keeps nothing, and its address."""
     port = free_port()
     command, log = valkey_command(home, port), home / "valkey.log"
     engine = Engine(command, partial(redis_answers, port), log, port)
@@ -158,7 +158,7 @@ def valkey(home: Path) -> tuple[Engine, str]:
 
 
 def worker_of(system: System, client_port: int) -> int:
-    """The web process that serves the connection from this port of ours."""
+    """Returns the web process that serves the connection from this port of ours."""
     inode = _inode(server_port=system.port, client_port=client_port)
     for pid in system.workers():
         if inode in _sockets(pid):
@@ -167,7 +167,7 @@ def worker_of(system: System, client_port: int) -> int:
 
 
 def _inode(server_port: int, client_port: int) -> str:
-    """The server's end of a connection, as /proc/net/tcp lists it."""
+    """Returns the server's end of a connection, as /proc/net/tcp lists it."""
     ends = (f":{server_port:04X}", f":{client_port:04X}")
     for line in _read("/proc/self/net/tcp").splitlines()[1:]:
         fields = line.split()

@@ -20,8 +20,8 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> "Systems":
 
 
 class Systems:
-    """Two systems on the same two databases, apart by name; the second one has the first one's
-    secrets, and in its Redis stale counters."""
+    """Two systems on the same two databases, distinguished by name; the second one has the first
+    one's secrets, and stale counters in its Redis."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -76,7 +76,7 @@ async def test_what_was_acknowledged_is_in_the_restored_system(
 async def _goes_on(
     second: System, person: Person, room: str, before: set[str], measured: Measured
 ) -> None:
-    """The same people and rooms: a prefix with all of `before` in it, then the next number."""
+    """The same users and rooms: a prefix with all of `before` in it, then the next number."""
     person.url = second.url
     restored = await sign_in(person)
     history = await restored.history(room)

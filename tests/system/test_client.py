@@ -1,4 +1,4 @@
-"""The chat page in the cases where clients lose something or show what is not so."""
+"""The chat page in the cases where clients lose something or show something wrong."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ class Scene:
         return visitor
 
     async def says(self, text: str, person: Person | None = None) -> str:
-        """Sends as Bob by REST; the message's identity."""
+        """Sends as Bob by REST and returns the message's identity."""
         path, speaker = f"rooms/{self.room}/messages/", person or self.bob
         client_id = re.sub(r"\W", "-", text, flags=re.ASCII)[:60]
         sent = await speaker.call("POST", path, client_id=client_id, data=text)
@@ -68,7 +68,7 @@ async def second_tab(visitor: Visitor) -> Visitor:
 
 
 async def become(tab: Visitor, person: Person) -> None:
-    """Signs out in this tab, and in as somebody else."""
+    """Signs out in this tab, and in as another user."""
     await tab.page.goto(f"{tab.url}/accounts/logout/")
     await tab.page.locator("main form button").first.click()
     await tab.sign_in(person)
@@ -113,7 +113,7 @@ async def hold_socket(page: Page) -> asyncio.Event:
 
 
 async def test_requests_for_another_user_are_refused(scene: Scene) -> None:
-    """The cookie alone is another user's: as if that happened between two looks."""
+    """The cookie alone is another user's: as if that happened between two checks."""
     first = scene.page
     for number in range(60):
         await scene.says(f"m{number}", scene.alice)
@@ -284,7 +284,7 @@ async def test_times_follow_the_time_zone(scene: Scene) -> None:
 # --- when the socket does not get through (B13) ---------------------------------------------------
 
 
-# What a proxy does that does not pass WebSockets: each of them fails.
+# Does what a proxy does that does not pass WebSockets: each of them fails.
 NO_WEBSOCKET = """
 WebSocket = class {
   constructor() { setTimeout(() => this.onclose?.({ code: 1006 })); }
@@ -307,7 +307,7 @@ async def refuse_sockets(page: Page, code: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("code", "told", "most"),
-    [(4401, "although you are signed in", 2), (1006, "because of a proxy", 40)],
+    [(4401, "even though you are signed in", 2), (1006, "because of a proxy", 40)],
 )
 async def test_messages_go_by_requests_without_a_socket(
     scene: Scene, code: int, told: str, most: int

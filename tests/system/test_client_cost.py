@@ -48,7 +48,7 @@ class Cost:
     devtools: CDPSession
 
     async def counted(self, name: str) -> float:
-        """A figure of Chromium's own, after a garbage collection."""
+        """Returns a figure of Chromium's own, after a garbage collection."""
         await self.devtools.send("HeapProfiler.collectGarbage")
         metrics = (await self.devtools.send("Performance.getMetrics"))["metrics"]
         return next(float(metric["value"]) for metric in metrics if metric["name"] == name)
@@ -70,7 +70,7 @@ async def cost(system: System) -> AsyncIterator[Cost]:
 
 
 async def filled(cost: Cost, count: int) -> str:
-    """A room with so many messages of Bob's, all read by Alice but for the newest."""
+    """Returns a room with so many messages of Bob's, all read by Alice except the newest."""
     room = await room_of([cost.alice, cost.bob])
     for start in range(0, count, 20):
         await asyncio.gather(*(cost.says(room, f"m{start + n}") for n in range(20)))
@@ -97,7 +97,7 @@ async def test_elements_do_not_pile_up_over_room_switches(cost: Cost, measured: 
 
 
 async def shown(cost: Cost) -> list[int]:
-    """The seqs on the page; they are always one run without a gap."""
+    """Returns the seqs on the page; they are always one run without a gap."""
     seqs: list[int] = await cost.page.page.evaluate(
         "[...document.querySelectorAll('[data-seq]')].map((element) => Number(element.dataset.seq))"
     )
@@ -135,7 +135,7 @@ async def test_history_is_a_window_both_ways(cost: Cost) -> None:
 async def test_a_message_costs_the_same_however_many_are_shown(
     cost: Cost, measured: Measured
 ) -> None:
-    """Changes of the page by one message, with 50 and with as many as are ever shown."""
+    """Counts changes of the page by one message, with 50 and with as many as are ever shown."""
     room = await filled(cost, 600)
     changes = {}
     for wanted in (50, 290):
@@ -164,7 +164,7 @@ async def test_a_keystroke_changes_one_row_of_the_list(cost: Cost) -> None:
 
 async def test_200_rooms_make_no_long_task_of_a_message(cost: Cost, measured: Measured) -> None:
     """At most 50 ms of processor time for each of 20 messages in rooms of the list. Long tasks are
-    noted only: on a busy machine they tell of other processes."""
+    only noted: on a busy machine they tell of other processes."""
     made = [await cost.bob.create_room(f"Room {number}") for number in range(200)]
     for start in range(0, 200, 20):
         batch = made[start : start + 20]

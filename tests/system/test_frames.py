@@ -36,13 +36,13 @@ def socket(system: System, token: str) -> "connect":
 
 
 def ping_of(size: int) -> str:
-    """A `ping` of so many bytes; fields nobody asked for are ignored."""
+    """Returns a `ping` of so many bytes; unknown fields are ignored."""
     empty = json.dumps({"type": "ping", "id": "1", "padding": ""})
     return json.dumps({"type": "ping", "id": "1", "padding": "x" * (size - len(empty))})
 
 
 async def close_code(client: ClientConnection) -> int | None:
-    """Waits for the end; frames that come before it are passed over."""
+    """Waits for the end; frames that come before it are skipped."""
     try:
         while True:
             await client.recv()

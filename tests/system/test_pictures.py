@@ -1,4 +1,4 @@
-"""A picture of oneself, chosen in a browser and seen in the chat by another; and uploads that are
+"""A profile picture, chosen in a browser and seen in the chat by another user; and uploads that are
 too large, at a real server."""
 
 import asyncio
@@ -19,7 +19,7 @@ from tests.system.system import System
 
 ROUTE = "users/me/avatar/"
 MB = 1_000_000
-# The colour in the middle of a picture on the page, as somebody sees it.
+# Returns the colour in the middle of a picture on the page, as a user sees it.
 MIDDLE = """async (image) => {
   await (image.decode?.() ?? null);
   const canvas = document.createElement("canvas");
@@ -50,7 +50,7 @@ async def people(system: System) -> AsyncIterator[list[Person]]:
 
 
 def stored_on_disk(system: System) -> list[str]:
-    """The unnamed temporary files that web processes hold open."""
+    """Returns the unnamed temporary files that web processes hold open."""
     found = []
     for pid in system.workers():
         links = (link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink())
@@ -161,7 +161,8 @@ async def choose(visitor: Visitor, name: str, kind: str, data: bytes) -> None:
 
 
 async def upload(visitor: Visitor, name: str, kind: str, data: bytes) -> Locator:
-    """Chooses a picture on the profile page and sends it; the picture that is shown then."""
+    """Chooses a picture on the profile page, sends it, and returns the picture that is shown
+    then."""
     page = visitor.page
     await page.goto(f"{visitor.url}/accounts/profile/")
     await choose(visitor, name, kind, data)
@@ -185,7 +186,7 @@ async def test_a_picture_from_the_profile_to_the_chat(two: Two) -> None:
     shown = bob.message("Here I am").locator(".avatar")
     await expect(shown).to_have_attribute("src", address)
     assert await colour(shown) == "green"
-    # A message that comes later, made by the script.
+    # A message that comes later, rendered by the script.
     await alice.say("Do you see me?")
     later = bob.message("Do you see me?").locator(".avatar")
     await expect(later).to_have_attribute("src", address)
@@ -207,7 +208,7 @@ async def test_what_is_no_picture_is_told_at_once(two: Two) -> None:
     page = two.alice.page
     await page.goto(f"{two.alice.url}/accounts/profile/")
     await choose(two.alice, "me.png", "image/png", b"hello")
-    await expect(page.locator("#id_avatar_problem")).to_contain_text("This is no picture")
+    await expect(page.locator("#id_avatar_problem")).to_contain_text("read this picture")
     await expect(page.locator(".my-picture img")).to_be_visible()
     assert await page.locator("[name=avatar]").input_value() == ""
 

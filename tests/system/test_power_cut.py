@@ -1,5 +1,5 @@
-"""`up` with everything it has started dies at once in the middle of a burst, and is started again
-on what it left behind (F5c of tests/faults: the same for parts that are not its own)."""
+"""`up` and everything it has started die at once in the middle of a burst, and are started again on
+what they left behind (F5c of tests/faults: the same for parts that are not its own)."""
 
 import asyncio
 from collections.abc import Iterator

@@ -83,7 +83,7 @@ def _copy_database(url: str, source: str, target: str) -> None:
 
 
 async def test_presence_stays_apart(site: Site, people: list[Person]) -> None:
-    """First: five seconds after her last socket, Alice would still be online."""
+    """Runs first: five seconds after her last socket, Alice would still be online."""
     alice, bob = people
     async with Client(site.copy.url, alice.token), Client(site.original.url, bob.token) as here:
         rooms = here.frames[0]["rooms"]
@@ -140,7 +140,7 @@ async def test_tickets_codes_and_limits_stay_apart(site: Site, people: list[Pers
 
 
 async def _close_code(url: str, ticket: str) -> int | None:
-    """How the server refuses the ticket, None when it lets us in."""
+    """Returns how the server refuses the ticket, None when it lets us in."""
     address = f"{url.replace('http', 'ws', 1)}/ws/?ticket={ticket}"
     async with connect(address, subprotocols=["im.v1"], proxy=None) as socket:  # type: ignore[list-item]
         try:

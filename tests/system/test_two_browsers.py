@@ -12,7 +12,7 @@ from tests.system.browser import Visitor, chromium, launched, visit
 from tests.system.conftest import Measured
 from tests.system.system import System
 
-# The longest pause before a page tries to connect again after a short outage, and then some.
+# The longest pause before a page tries to connect again after a short outage, with a margin.
 BACK_WITHIN_MS = 30_000
 
 
@@ -36,7 +36,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 async def group(system: System) -> AsyncIterator[Two]:
-    """Both register, Alice makes a group, Bob joins it by its number."""
+    """Both register, Alice creates a group, Bob joins it by its number."""
     async with launched() as browser:
         alice, bob = await visit(browser, system.url), await visit(browser, system.url)
         for visitor, name in ((alice, "alice"), (bob, "bob")):

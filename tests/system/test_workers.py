@@ -1,5 +1,5 @@
-"""Two web processes serve one room: whoever is connected where, all see the same. And at the end,
-the processes end: one by one and all together, while people talk (F1, F23)."""
+"""Two web processes serve one room: wherever users are connected, all see the same. At the end the
+processes end: one by one and all together, while users talk (F1, F23)."""
 
 import asyncio
 import os
@@ -61,7 +61,7 @@ async def on_both_workers(
             if len(clients) < each:
                 clients.append(client)
         assert [len(clients) for clients in found.values()] == [each, each]
-        # One of each worker in turn.
+        # Returns one of each worker in turn.
         yield [client for pair in zip(*found.values(), strict=True) for client in pair]
 
 
@@ -86,7 +86,7 @@ async def test_everybody_gets_everything_once_and_in_order(
 
 
 async def _say_all(client: Client, room: str) -> None:
-    """All of them under way at once; each ack is for the message it belongs to."""
+    """All of them are under way at once; each ack is for the message it belongs to."""
     texts = [f"{secrets.token_hex(4)} {number}" for number in range(MESSAGES_EACH)]
     acked = await asyncio.gather(*(client.send(room, text) for text in texts))
     assert [message["data"] for message in acked] == texts
@@ -208,7 +208,7 @@ async def _use_a_token_twice(system: System, here: Person, phone: Person) -> Non
 
 
 async def _be_deactivated(system: System, here: Person, phone: Person) -> None:
-    """By an administrator, on the page of the person."""
+    """Done by an administrator, on the page of the user."""
     root = await asyncio.to_thread(system.superuser)
     page = f"/admin/accounts/user/{here.identity}/change/"
     fields = {"account": here.account, "email": f"{here.account}@example.org"}
@@ -267,7 +267,7 @@ async def test_every_end_of_a_device_session_ends_its_sockets_on_both(
 
 
 def _spread(system: System, clients: list[Client]) -> dict[int, list[Client]]:
-    """Which worker serves whom."""
+    """Returns which worker serves which client."""
     served: dict[int, list[Client]] = {worker: [] for worker in system.workers()}
     for client in clients:
         served[worker_of(system, client.port)].append(client)
@@ -275,7 +275,7 @@ def _spread(system: System, clients: list[Client]) -> dict[int, list[Client]]:
 
 
 async def _replaced(system: System, old: int) -> float:
-    """Waits until there are two workers that serve; after how many seconds."""
+    """Waits until there are two workers that serve, and returns after how many seconds."""
     begun = time.monotonic()
     lines = system.output().count("serves again")
     await until(lambda: system.output().count("serves again") > lines, ENDS_WITHIN_S)
@@ -334,7 +334,7 @@ async def test_a_worker_is_asked_to_end(
 async def test_everything_is_asked_to_end(
     system: System, people: list[Person], measured: Measured
 ) -> None:
-    """SIGTERM for `up` while people talk."""
+    """Sends SIGTERM to `up` while users talk."""
     await until(lambda: len(system.workers()) == 2, ENDS_WITHIN_S)
     started.update(system.workers())
     room = await room_of(people[:4])

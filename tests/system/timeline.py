@@ -24,7 +24,7 @@ class Timeline:
 
     @property
     def gap(self) -> str:
-        """What it waits for, in words."""
+        """Returns what it waits for, in words."""
         held = f"holds {min(self._held)}-{max(self._held)}" if self._held else "holds nothing"
         return f"{held}, final {self._final}, head {self._head[0]}"
 
@@ -45,7 +45,7 @@ class Timeline:
         self.announced(0, message["revision"])
 
     def synced(self, answer: Json) -> None:
-        """The answer to `sync` with this timeline's seq and revision."""
+        """Takes the answer to `sync` with this timeline's seq and revision."""
         for message in answer["messages"]:
             self._hold(message)
         for message in answer["changed"]:
@@ -71,10 +71,10 @@ class Timeline:
             self._newest[message["identity"]] = message
 
     def _drain(self) -> None:
-        """Shows what is next, and what comes after holes that are final."""
+        """Shows what is next, and what comes after gaps that are final."""
         for seq in sorted(self._held):
             if seq > max(self.seq, self._final) + 1:
-                break  # in a hole that is longer than an answer to `sync`
+                break  # in a gap that is longer than an answer to `sync`
             self.shown.append(self._held.pop(seq))
             self.seq = seq
         self.seq = max(self.seq, self._final)
