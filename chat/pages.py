@@ -39,9 +39,10 @@ Position = dict[str, int]
 
 def first_view(room: RoomPayload) -> Position:
     """Where a reader starts: at the newest messages, or at the first unread one if it is far up."""
-    if room["unread"] + READ_SHOWN <= DEFAULT_PAGE:
+    behind = room["last_seq"] - room["read_seq"] if room["unread"] else 0
+    if behind + READ_SHOWN <= DEFAULT_PAGE:
         return {}
-    return {"after": max(0, room["last_seq"] - room["unread"] - READ_SHOWN)}
+    return {"after": max(0, room["read_seq"] - READ_SHOWN)}
 
 
 def list_context(user: User) -> dict[str, Any]:

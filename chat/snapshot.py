@@ -81,7 +81,7 @@ async def _read(
     found = await rooms_of(user, members)
     if connection.declines is None:  # else the settings have changed since: chat/presence.py
         connection.declines = settings_of(user).declines
-    room_heads = await heads([room.identity for room in found.rooms])
+    room_heads = await heads(found.positions)
     online = await online_among(found.peer_identities)
     with translation.override(socket_user.language):
         return user, rooms_with_heads(found, room_heads, online)

@@ -1,25 +1,33 @@
 """How far each room has got. Rooms need the numbers; the messages belong to `chat`, which
 provides them (chat/apps.py): imports go one way only."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from imsystem.loops import run_on_loop
+from rooms.unread import Recent
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest stored message of a room (as its payload, None in an empty room) and how often
-    messages of the room have changed."""
+    """The newest stored message of a room (as its payload, None in an empty room), how often
+    messages of the room have changed, and what unread messages are counted from."""
 
     last_seq: int = 0
     revision: int = 0
     last_message: dict[str, Any] | None = None
+    recent: Recent = field(default_factory=Recent, compare=False, repr=False)
+
+    def unread(self, user_identity: str, after: int) -> int:
+        """Returns how many messages after the seq `after` the user has not read."""
+        return self.recent.count(user_identity, after, self.last_seq)
 
 
 class HeadSource(Protocol):
-    async def __call__(self, room_identities: Sequence[str]) -> dict[str, Head]: ...
+    async def __call__(
+        self, room_identities: Sequence[str], back_to: Mapping[str, int] = ...
+    ) -> dict[str, Head]: ...
 
 
 _source: HeadSource | None = None
@@ -31,13 +39,23 @@ def provide_heads(source: HeadSource) -> None:
     _source = source
 
 
-async def heads(room_identities: Sequence[str]) -> dict[str, Head]:
-    """The head of every room asked for."""
+# By room, the seq after which unread messages are to be counted.
+Positions = Mapping[str, int]
+
+
+async def heads(positions: Positions) -> dict[str, Head]:
+    """The head of every room asked for, ready for `Head.unread` from these positions on."""
     if _source is None:
         raise RuntimeError("no app provides room heads")
-    return await _source(room_identities)
+    return await _source(list(positions), positions)
 
 
-def heads_from_thread(room_identities: Sequence[str]) -> dict[str, Head]:
+def heads_from_thread(positions: Positions) -> dict[str, Head]:
     """The same for synchronous callers."""
-    return run_on_loop(heads(room_identities)) if room_identities else {}
+    return run_on_loop(heads(positions)) if positions else {}
+
+
+def head_of_joined(room_identity: str, since: int | None = None) -> Head:
+    """The head of a room that people join, who may have unread messages after `since`."""
+    after = 2**53 if since is None else since  # nothing to count
+    return heads_from_thread({room_identity: after})[room_identity]

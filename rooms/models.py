@@ -131,6 +131,7 @@ class Member(BasicModel):
     def __str__(self) -> str:
         return f"{self.user_id} in {self.room_id}"
 
-    def unread(self, last_seq: int) -> int:
-        """Messages after what was read and after joining; computed, so it cannot stick."""
-        return max(0, last_seq - max(self.read_seq, self.joined_seq))
+    @property
+    def unread_after(self) -> int:
+        """The seq after which others' messages are unread."""
+        return max(self.read_seq, self.joined_seq)

@@ -135,7 +135,7 @@ def room_payload(
         last_seq=head.last_seq,
         revision=head.revision,
         read_seq=member.read_seq,
-        unread=member.unread(head.last_seq),
+        unread=head.unread(member.user_id, member.unread_after),
         last_message=newest,
     )
     if room.kind == Kind.DIRECT and peer is not None:

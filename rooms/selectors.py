@@ -92,6 +92,11 @@ class FoundRooms:
     def peer_identities(self) -> list[str]:
         return [peer.pk for peer in self.peers.values()]
 
+    @property
+    def positions(self) -> dict[str, int]:
+        """room identity -> the seq after which the viewer's unread messages are counted."""
+        return {member.room_id: member.unread_after for member in self.members}
+
 
 async def rooms_of(user: User, members: Sequence[Member]) -> FoundRooms:
     """The rooms of these memberships of one user."""
@@ -142,7 +147,7 @@ def _latest(room: RoomPayload) -> int:
 
 
 def _with_heads(found: FoundRooms) -> list[RoomPayload]:
-    heads = heads_from_thread([room.identity for room in found.rooms])
+    heads = heads_from_thread(found.positions)
     return rooms_with_heads(found, heads, online_from_thread(found.peer_identities))
 
 

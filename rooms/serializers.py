@@ -88,7 +88,9 @@ class RoomSerializer(RoomSummarySerializer):
     last_seq = serializers.IntegerField()
     revision = serializers.IntegerField()
     read_seq = serializers.IntegerField()
-    unread = serializers.IntegerField()
+    unread = serializers.IntegerField(
+        help_text="others' messages after read_seq that were not recalled"
+    )
     last_message = serializers.DictField(allow_null=True)
     peer = PublicUserSerializer(required=False, help_text="direct rooms: the other person")
     online = serializers.BooleanField(

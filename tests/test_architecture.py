@@ -13,7 +13,7 @@ COMPOSITION = {"imsystem/asgi.py", "imsystem/urls.py"}
 # Inside an app: each of these may import from the ones before it.
 LAYERS = [
     {"choices", "canonical", "errors", "identity", "text", "apps", "validators", "hashers", "totp",
-     "clients", "signing"},
+     "clients", "signing", "unread"},
     {"policies", "kinds", "protocol", "payloads", "frames", "default_avatar", "pictures",
      "links"},
     {"models"},

@@ -9,7 +9,7 @@ from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity
 from rooms import announce, policies
 from rooms.choices import Kind
-from rooms.heads import Head, heads_from_thread
+from rooms.heads import Head, head_of_joined
 from rooms.identity import direct_identity
 from rooms.models import Member, Room
 from rooms.services.admission import NEW_ROOMS, enter, insert_room, must_fit
@@ -49,8 +49,9 @@ def _complete(room: Room, pair: tuple[User, User], *, created: bool) -> None:
     started = dict(Member.objects.filter(room_id=room.pk).values_list("user_id", "joined_seq"))
     if len(started) == len(pair):
         return
-    head = Head() if created else heads_from_thread([room.pk])[room.pk]
-    since = min(started.values(), default=head.last_seq)
+    since = min(started.values(), default=None)
+    head = Head() if created else head_of_joined(room.pk, since)
+    since = head.last_seq if since is None else since
     joined = [member for person in pair if (member := enter(room, person, since))]
     if joined:
         announce.joined(room, joined, head)

@@ -3,7 +3,7 @@
 from accounts.models import User
 from imsystem.errors import Forbidden
 from rooms import announce, bans, policies
-from rooms.heads import heads_from_thread
+from rooms.heads import head_of_joined
 from rooms.models import Member, Room
 from rooms.selectors import access_of, find_group, membership
 from rooms.services.admission import enter, must_agree, must_fit, people
@@ -53,7 +53,7 @@ def _enter(room: Room, user: User, forgiven: bans.Row) -> Member | None:
     Raises Forbidden when the user is removed at this moment. Whoever removes them writes the ban
     first and then takes the membership; here it is the other way round, so one sees the other.
     """
-    head = heads_from_thread([room.identity])[room.identity]
+    head = head_of_joined(room.identity)
     member = enter(room, user, head.last_seq, mute=mute_left_behind(room.pk, user.pk))
     if member is None:
         return None

@@ -456,6 +456,14 @@ test("a recalled message is no longer unread, whether it came before the page or
   assert.equal(rooms.unread("r"), 1);
 });
 
+test("a recall that the snapshot knows of is not taken off again", () => {
+  const { rooms } = listed([room("r", { last_seq: 5, read_seq: 3, unread: 1, revision: 7 })]);
+  rooms.changed(message(4, { revision: 7, recalled_at: 1 }));
+  assert.equal(rooms.unread("r"), 1);
+  rooms.changed(message(5, { revision: 8, recalled_at: 1 }));
+  assert.equal(rooms.unread("r"), 0);
+});
+
 test("messages that nobody told of are counted, and asked for", () => {
   const { rooms, topics } = listed([room("r", { last_seq: 5, read_seq: 5 })]);
   let behind = 0;

@@ -47,6 +47,13 @@ class Conversation:
     room_identity: str
     people: Sequence[User]
 
+    def speaker(self, position: int) -> User:
+        return self.people[position % len(self.people)]
+
+
+# Number, who speaks, text.
+Line = tuple[int, tuple[int, str]]
+
 
 def at_least(minimum: int) -> Callable[[str], int]:
     def number(text: str) -> int:
@@ -169,14 +176,14 @@ def _talk(progress: Progress, conversations: Sequence[Conversation], total: int)
             batch = lines[start : start + BATCH]
             run_on_loop(_say(conversation, batch))
             progress.advance(bar, len(batch))
-        run_on_loop(_read(conversation, share))
+        run_on_loop(_read(conversation, share, _read_by_alice(conversation, lines)))
 
 
-async def _say(conversation: Conversation, lines: Sequence[tuple[int, tuple[int, str]]]) -> None:
+async def _say(conversation: Conversation, lines: Sequence[Line]) -> None:
     """Sends the lines in their order. Who has left the room or is muted is passed over."""
     waiting = []
     for number, (position, text) in lines:
-        speaker = conversation.people[position % len(conversation.people)]
+        speaker = conversation.speaker(position)
         try:
             sent = await submit_message(
                 user_identity=speaker.identity,
@@ -190,10 +197,17 @@ async def _say(conversation: Conversation, lines: Sequence[tuple[int, tuple[int,
     await asyncio.gather(*waiting)
 
 
-async def _read(conversation: Conversation, last: int) -> None:
+def _read_by_alice(conversation: Conversation, lines: Sequence[Line]) -> int:
+    """The seq before the last few messages of others."""
+    alice = conversation.people[0]
+    others = [number for number, (who, _) in lines if conversation.speaker(who) != alice]
+    return others[-LEFT_UNREAD] if len(others) >= LEFT_UNREAD else 0
+
+
+async def _read(conversation: Conversation, last: int, by_alice: int) -> None:
     """All have read everything but alice, who finds a few new messages."""
     for position, user in enumerate(conversation.people):
-        seq = last if position else max(0, last - LEFT_UNREAD)
+        seq = last if position else by_alice
         try:
             await mark_read(
                 user_identity=user.identity, room_identity=conversation.room_identity, seq=seq

@@ -1,15 +1,19 @@
 /**
- * What counts as unread: messages of others after the read position that were not recalled.
+ * What counts as unread: messages of others after the read position that were not recalled and are
+ * said by somebody (rooms/unread.py).
  * tests/cases/unread.json has the cases.
  */
 
+const SAID_BY_NOBODY = new Set(["system", "void"]);
+
 /**
- * @param {{seq: number, user_identity: string, recalled_at: ?number}} message
+ * @param {{seq: number, user_identity: string, kind: string, recalled_at: ?number}} message
  * @param {string} me
  * @param {number} readSeq
  */
 export function isUnread(message, me, readSeq) {
-  return message.seq > readSeq && message.user_identity !== me && message.recalled_at === null;
+  const live = message.recalled_at === null && !SAID_BY_NOBODY.has(message.kind);
+  return live && message.seq > readSeq && message.user_identity !== me;
 }
 
 /**
@@ -20,6 +24,7 @@ export class Unread {
   #me;
   #base;
   #baseSeq;
+  #baseRevision;
   #readSeq;
   /** @type {Map<string, number>} unread messages that came after the snapshot: seq by identity */
   #fresh = new Map();
@@ -29,12 +34,13 @@ export class Unread {
 
   /**
    * @param {string} me
-   * @param {{unread: number, last_seq: number, read_seq: number}} snapshot
+   * @param {{unread: number, last_seq: number, revision: number, read_seq: number}} snapshot
    */
-  constructor(me, { unread, last_seq: lastSeq, read_seq: readSeq }) {
+  constructor(me, { unread, last_seq: lastSeq, revision, read_seq: readSeq }) {
     this.#me = me;
     this.#base = unread;
     this.#baseSeq = lastSeq;
+    this.#baseRevision = revision;
     this.#readSeq = readSeq;
   }
 
@@ -56,8 +62,8 @@ export class Unread {
   changed(message) {
     if (message.recalled_at === null) return;
     if (this.#fresh.delete(message.identity)) return;
-    const counted = message.seq > this.#readSeq && message.seq <= this.#baseSeq;
-    if (counted && message.user_identity !== this.#me) this.#recalled.add(message.identity);
+    if (message.seq > this.#baseSeq || message.revision <= this.#baseRevision) return; // not in it, or not any more
+    if (isUnread({ ...message, recalled_at: null }, this.#me, this.#readSeq)) this.#recalled.add(message.identity);
   }
 
   /** The room has `count` messages that nobody has told us of. @param {number} count */
