@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from chat.gaps import seal
 from imsystem.mongo.clients import collection
-from imsystem.redis import async_redis, key, sync_redis
+from imsystem.redis import async_redis, get_many, key, sync_redis
 
 # How far the search for the newest message looks ahead at once. A hole of so many unused numbers
 # in a row would take as many messages lost between counter and insert, in one room, unmended.
@@ -113,7 +113,7 @@ async def counters(room_identities: list[str]) -> dict[str, int]:
     """Where the counters stand, 0 for those that are lost: a hint for the search of heads."""
     if not room_identities:
         return {}
-    values = await async_redis().mget([_key(room) for room in room_identities])
+    values = await get_many([_key(room) for room in room_identities])
     return {room: int(value or 0) for room, value in zip(room_identities, values, strict=True)}
 
 

@@ -39,9 +39,10 @@ def _limiter() -> MovingWindowRateLimiter:
 
 @cache
 def _limiter_of(key_prefix: str) -> MovingWindowRateLimiter:
-    # The address only names the kind of server: the connections are those of sync_redis().
-    pool = sync_redis().connection_pool
-    storage = RedisStorage("redis://", connection_pool=pool, key_prefix=key_prefix)
+    # The library makes clients of its own; its scripts run on ours, of whichever kind it is.
+    storage = RedisStorage("redis://", key_prefix=key_prefix)
+    storage.storage = sync_redis()
+    storage.initialize_storage("")
     return MovingWindowRateLimiter(storage)
 
 

@@ -20,8 +20,11 @@ _REDIS_STATES = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.BusyLoadingError,
-    redis.exceptions.ClusterError,
+    redis.exceptions.ClusterDownError,
 )
+# redis-py's own words for a cluster of which no node, or not every part, can be reached. They come
+# as a class that also tells of mistakes of the caller.
+_CLUSTER_AWAY = re.compile(r"Redis Cluster cannot be connected|slots? .*not covered", re.IGNORECASE)
 _REDIS_CODES = re.compile(
     r"(?:^|-)(?:OOM|READONLY|LOADING|NOREPLICAS|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)\b"
 )
@@ -36,6 +39,10 @@ def is_outage(exc: BaseException) -> bool:
         return True
     if isinstance(exc, redis.exceptions.ResponseError):
         return isinstance(exc, _REDIS_STATES) or _REDIS_CODES.search(str(exc)) is not None
+    if isinstance(exc, redis.exceptions.RedisClusterException):
+        return _CLUSTER_AWAY.search(str(exc)) is not None
+    if isinstance(exc, redis.exceptions.ClusterError):  # a command was sent from node to node
+        return True
     if isinstance(exc, OperationFailure) and exc.code in _CANNOT_WRITE:
         return True
     if isinstance(exc, PyMongoError):

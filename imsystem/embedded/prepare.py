@@ -45,13 +45,16 @@ def _first_cause(exc: Exception) -> str:
 
 def reach_redis() -> None:
     """Raises UpError when Redis does not answer or refuses us."""
-    from redis.exceptions import RedisError
+    from redis.exceptions import RedisClusterException, RedisError
 
-    from imsystem.redis import sync_redis
+    from imsystem.redis import WrongKind, must_be_of_its_kind, sync_redis
 
     try:
         sync_redis().ping()
-    except (RedisError, ValueError) as exc:
+        must_be_of_its_kind()
+    except WrongKind as exc:
+        raise UpError(str(exc)) from exc
+    except (RedisError, RedisClusterException, ValueError, TypeError) as exc:
         raise UpError(f"Redis does not answer (REDIS_URL): {exc}") from exc
 
 

@@ -30,7 +30,7 @@ from websockets.sync.client import connect
 from imsystem import installation
 from imsystem.backup.target import UNFINISHED, unfinished
 from imsystem.mail.probe import ProbeError, probe
-from imsystem.redis import key, sync_redis
+from imsystem.redis import describe, key, must_be_of_its_kind, servers_info, sync_redis
 
 TIMEOUT_S = 3.0
 MAX_QUOTED = 300
@@ -176,11 +176,12 @@ def check_redis(url: str | None) -> str:
     client.ping()
     took = (time.perf_counter() - started) * 1_000
     client.set(key("doctor"), "1", ex=10)  # one that refuses writes carries no message
-    info: Any = client.info()
-    if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        raise Doubtful(f"maxmemory-policy is {info['maxmemory_policy']}: set noeviction")
+    must_be_of_its_kind()
+    for info in servers_info():
+        if info.get("maxmemory_policy", "noeviction") != "noeviction":
+            raise Doubtful(f"maxmemory-policy is {info['maxmemory_policy']}: set noeviction")
     version = info.get("valkey_version", info["redis_version"])
-    return f"version {version}, keys im:{installation.name()}:, {took:.0f} ms"
+    return f"version {version}, {describe()}, keys im:{installation.name()}:, {took:.0f} ms"
 
 
 def check_channel_layer(url: str | None) -> str:

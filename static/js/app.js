@@ -1,4 +1,4 @@
-/** The script of every page outside the chat. */
+/** Every page outside the chat. */
 
 import { Application } from "@hotwired/stimulus";
 import MenusController from "./controllers/menus_controller.js";

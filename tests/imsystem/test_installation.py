@@ -91,4 +91,4 @@ def test_a_process_starts_while_mongodb_is_away(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_cache_keeps_to_it() -> None:
     cache.set("a", 1, timeout=5)
-    assert sync_redis().keys() == [key("cache", "", "1", "a").encode()]
+    assert sync_redis().keys() == [key("{cache}", "", "1", "a").encode()]

@@ -1,4 +1,4 @@
-/** Shows who is typing. */
+/** "… is typing". */
 
 import { gettext, interpolate } from "../lib/i18n.js";
 import { client } from "../views/page.js";

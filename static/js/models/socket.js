@@ -1,11 +1,10 @@
 /**
- * The only connection to the server: commands with answers, events, heartbeat, reconnecting.
+ * The one connection to the server: commands with answers, events, heartbeat, reconnecting.
  *
  * Events: each frame without an id is dispatched under its type, with the frame as `detail`;
  * `state` when `state` has changed.
  *
- * @typedef {{name: "connecting" | "ready" | "waiting" | "closed", retryAt: number, code: number}}
- * State
+ * @typedef {{name: "connecting" | "ready" | "waiting" | "closed", retryAt: number, code: number}} State
  */
 
 import { delay } from "../lib/backoff.js";
@@ -20,7 +19,7 @@ const REFUSED = 4403;
 const FLOODING = 4429;
 const TOO_MANY = 4409;
 const RESTART = 1012;
-/** Not one of the server's close codes: `ready` was for another user than the page's. */
+/** No close code of the server's: `ready` was for another user than the page. */
 export const OTHER_USER = 1;
 
 export class Socket extends EventTarget {
@@ -72,13 +71,13 @@ export class Socket extends EventTarget {
     this.#lost(code, true);
   }
 
-  /** Connects again after having been closed, after a delay. @param {number} ms */
+  /** Connects again after having been closed, in a moment. @param {number} ms */
   connectIn(ms) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.connect(), ms);
   }
 
-  /** Connects now unless it is connected, or must not connect. */
+  /** Connects now unless it is connected, or must not be. */
   retryNow() {
     if (this.state.name === "waiting") this.connect();
   }
@@ -88,7 +87,7 @@ export class Socket extends EventTarget {
     if (this.state.name === "ready" || this.state.name === "connecting") this.#lost(0);
   }
 
-  /** Finds out soon whether the connection still works (after sleep, or in a tab that was hidden for long). */
+  /** Finds out soon whether the connection still lives (after sleep, or in a tab long unseen). */
   check() {
     if (this.ready) this.#ping();
     else this.retryNow();
@@ -118,8 +117,7 @@ export class Socket extends EventTarget {
   #receive(text) {
     const frame = JSON.parse(text);
     if (frame.type === "ready") {
-      // Nothing may be sent under another user's name, so this comes before anybody learns of the
-      // connection.
+      // Nothing may be sent under another user's name: before anybody hears of the connection.
       if (!this.#isMine(frame)) return this.stop(OTHER_USER);
       this.#welcome(frame);
     }
@@ -171,8 +169,8 @@ export class Socket extends EventTarget {
 
   /** @param {number} code */
   #wait(code) {
-    // A server that restarts is back soon; one that complained of flooding must be left alone; and
-    // of fifty open tabs, another one is being looked at.
+    // A server that restarts is back soon; one that complained of flooding wants to be left alone,
+    // and of the fifty tabs that are open some other one is looked at.
     if (code === RESTART) this.#attempt = Math.min(this.#attempt, 1);
     if (code === FLOODING || code === TOO_MANY) this.#attempt = Math.max(this.#attempt, 4);
     const wait = delay(this.#attempt);
