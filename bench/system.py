@@ -1,6 +1,7 @@
 """IMSystem under load: `manage.py up` on a fresh data directory, and its client."""
 
 import asyncio
+import json
 import os
 import secrets
 import tempfile
@@ -20,6 +21,7 @@ from bench.peers.base import Peer, Seat
 from bench.processes import ROOT, environment, python, started, tree
 from bench.workloads import TEXT
 from imsystem.embedded.children import Child
+from imsystem.env import ENDPOINTS_FILE, SECRETS_FILE
 
 # What is in the command line of each part of `up`.
 PARTS = {"secantus": "mongodb", "valkey-server": "redis", "imsystem.embedded.web": "web"}
@@ -196,6 +198,15 @@ def parts_of(child: Child) -> dict[str, Sequence[psutil.Process]]:
     return dict(found)
 
 
+def left_by_up(data: Path) -> dict[str, str]:
+    """Where the databases of a running `up` are, and its secrets. imsystem.env looks for them when
+    it is imported, which may have been before there was an `up`."""
+    found: dict[str, str] = {}
+    for name in (SECRETS_FILE, ENDPOINTS_FILE):
+        found |= json.loads((data / name).read_text())
+    return found
+
+
 @contextmanager
 def _running(workers: int, mongodb_url: str, **more: str) -> Iterator[tuple[Child, str]]:
     """`up` in a temporary directory. Changes the environment, so that Django in this process
@@ -207,7 +218,8 @@ def _running(workers: int, mongodb_url: str, **more: str) -> Iterator[tuple[Chil
             with up(home, variables, workers) as found:
                 for name in ("MONGODB_URL", "MONGODB_NAME", "REDIS_URL"):
                     os.environ.pop(name, None)
-                os.environ |= {**variables, "DJANGO_SETTINGS_MODULE": "imsystem.settings"}
+                left = left_by_up(Path(variables["DATA_DIR"]))
+                os.environ |= left | variables | {"DJANGO_SETTINGS_MODULE": "imsystem.settings"}
                 yield found
 
 
