@@ -95,6 +95,15 @@ class _Cluster(redis.cluster.RedisCluster):
     ERRORS_ALLOW_RETRY = _retried(redis.cluster.RedisCluster.ERRORS_ALLOW_RETRY)
 
 
+class _Primary(redis.asyncio.Redis):
+    """The primary that Sentinels name."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Closes the connections to the Sentinels as well."""
+        await super().aclose(close_connection_pool)
+        await cast("Any", self.connection_pool).sentinel_manager.aclose()
+
+
 def async_client(**options: Any) -> "redis.asyncio.Redis":
     """A new client with connections of its own; `options` as redis-py's connections take them. A
     cluster's answers the same commands."""
@@ -110,7 +119,7 @@ def async_client(**options: Any) -> "redis.asyncio.Redis":
     else:
         make: Any = redis.asyncio.sentinel.Sentinel
         sentinel = make(where.nodes, sentinel_kwargs=_sentinel_options(AsyncRetry(NoBackoff(), 0)))
-        client = sentinel.master_for(where.service, **options)
+        client = sentinel.master_for(where.service, _Primary, **options)
     return cast("redis.asyncio.Redis", client)
 
 

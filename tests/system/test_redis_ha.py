@@ -2,6 +2,8 @@
 a primary dies no acknowledged message is lost and sending goes on. One set of processes for all."""
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -24,7 +26,7 @@ from imsystem.ids import new_identity
 from imsystem.limits import Allowance, GrowingDelay, Limit
 from imsystem.mail.outbox import Mail, key_of, post, queue_key
 from imsystem.ops import diagnosis
-from imsystem.redis import key, sync_redis
+from imsystem.redis import async_redis, key, sync_redis
 from tests.redis_kinds import Cluster, Sentinels
 from tests.system.burst import Burst, stored_is_what_was_acked
 from tests.system.clients import Client, until
@@ -43,8 +45,11 @@ Redises = dict[str, Cluster | Sentinels]
 @pytest.fixture(scope="module")
 def redises(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redises]:
     home = tmp_path_factory.mktemp("redis")
-    cluster, sentinels = Cluster(_folder(home, "c")), Sentinels(_folder(home, "s"))
-    cluster.form(lambda tag: key_slot(tag.encode()))
+    with ThreadPoolExecutor() as pool:
+        making = pool.submit(Sentinels, _folder(home, "s"))
+        cluster = Cluster(_folder(home, "c"))
+        cluster.form(lambda tag: key_slot(tag.encode()))
+        sentinels = making.result()
     yield {"cluster": cluster, "sentinel": sentinels}
     for part in (cluster, sentinels):
         part.stop()
@@ -137,6 +142,12 @@ def test_every_blocking_use() -> None:
 @pytest.mark.usefixtures("_this_redis")
 def test_every_use_of_the_event_loop() -> None:
     async def use() -> None:
+        try:
+            await use_all()
+        finally:
+            await async_redis().aclose()
+
+    async def use_all() -> None:
         rooms = {new_identity(): count for count in range(1, 6)}
         numbers = SequenceAllocator()
         assert await numbers.allocate(rooms) == dict.fromkeys(rooms, 1)
@@ -178,6 +189,9 @@ def test_other_kinds_are_refused_in_one_line(redises: Redises, settings: Any) ->
             reach_redis()
         assert says in str(refused.value)
         assert "\n" not in str(refused.value)
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        del refused
+        gc.collect()  # redis-py does not close what a cluster's client has opened and refused
 
 
 # --- whole systems -------------------------------------------------------------------------------
