@@ -1,4 +1,4 @@
-"""People and their device sessions in Django admin. Staff can neither read nor set passwords."""
+"""Users and their device sessions in Django admin. Staff can neither read nor set passwords."""
 
 from functools import partial
 from itertools import chain
@@ -31,21 +31,21 @@ else:
 
 admin.site.login_form = AdminLoginForm
 
-# What the form of a user stores; groups and permissions are stored by Django (save_related).
+# Takes what the form of a user stores; Django stores groups and permissions (save_related).
 CHANGEABLE = ("account", "email", "nickname", "sex", "is_active", "is_staff", "is_superuser")
 
 OWN_PAGES = _("To change your own account, use your profile pages.")
 
 
 class UserForm(UserModelForm):
-    """The canonical forms and the rules of registration, as field errors."""
+    """Applies the canonical forms and the rules of registration, as field errors."""
 
     class Meta:
         model = User
         fields = CHANGEABLE
 
     def clean_account(self) -> str:
-        """A name that `createsuperuser` gave may be a reserved one: it can be kept."""
+        """A name that `createsuperuser` gave may be reserved: it can be kept."""
         if self.cleaned_data["account"] == self.instance.account:
             return self.instance.account
         return self._free("account", _clean(valid_account, self.cleaned_data["account"]))
@@ -58,7 +58,7 @@ class UserForm(UserModelForm):
         return _clean(official, self.cleaned_data["nickname"])
 
     def _free(self, field: str, value: str) -> str:
-        """Django checks fields declared unique only; ours have their index in Meta."""
+        """Django checks only fields that are declared unique; ours have their index in Meta."""
         if User.objects.filter(**{field: value}).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(_("Already taken by another user."))
         return value
@@ -92,7 +92,8 @@ class UserAdmin(AuditedAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Also what the rule on accounts keeps from whoever asks: no form takes such a field."""
+        """This includes what the rule on accounts forbids the caller: no form takes such a
+        field."""
         fixed = fixed_fields(signed_in_user(request), obj)
         return (*super().get_readonly_fields(request, obj), *sorted(fixed - {"password"}))
 
@@ -103,7 +104,7 @@ class UserAdmin(AuditedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """A refusal of the services is told above the form, which then shows what is stored."""
+        """A refusal of the services is shown above the form, which then shows what is stored."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (BadRequest, Forbidden) as exc:
@@ -120,11 +121,11 @@ class UserAdmin(AuditedAdmin):
         services.change_account(actor=signed_in_user(request), user=obj, **given)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Deactivate instead: rooms and messages name their people."""
+        """Deactivate instead: rooms and messages refer to their users."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Who is deleted stays so: there is nobody who could sign in."""
+        """A deleted account stays deleted: nobody could sign in to it."""
         deleted = obj is not None and obj.deleted_at is not None
         return not deleted and super().has_change_permission(request, obj)
 
@@ -139,7 +140,7 @@ class UserAdmin(AuditedAdmin):
     def switch_two_factor_off(
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> HttpResponse | None:
-        """For people who lost their phone and their recovery codes; asks first."""
+        """For users who have lost their phone and their recovery codes; asks for confirmation."""
         if "sure" not in request.POST:
             context = {
                 **self.admin_site.each_context(request),
@@ -161,7 +162,8 @@ class UserAdmin(AuditedAdmin):
     def delete_personal_data(
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> HttpResponse | None:
-        """For people who ask for it, and for deletions that were interrupted; asks first."""
+        """For users who ask for it, and for deletions that were interrupted; asks for
+        confirmation."""
         if "sure" not in request.POST:
             context = {
                 **self.admin_site.each_context(request),
@@ -177,7 +179,7 @@ class UserAdmin(AuditedAdmin):
         return None
 
     def _is_own(self, request: HttpRequest, user: User) -> bool:
-        """One's own page asks for password and second factor; an action must not be the way
+        """The user's own page asks for password and second factor; an action must not be a way
         around it for somebody who found the browser open."""
         if user.pk != request.user.pk:
             return False
@@ -225,7 +227,7 @@ class DeviceSessionAdmin(AuditedAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
-        """Devices of superusers and staff are signed out by superusers; owners have their page."""
+        """Only superusers sign out devices of superusers and staff; owners have their own page."""
         allowed = obj is None or may_administer(signed_in_user(request), obj.user)
         return allowed and super().has_delete_permission(request, obj)
 
@@ -241,7 +243,8 @@ class DeviceSessionAdmin(AuditedAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    """What staff has read. For superusers: the others are those it is about."""
+    """What staff have read. For superusers only, since the entries are about the other
+    administrators."""
 
     list_display = ("created", "actor_identity", "action", "what", "subject", "shown")
     list_filter = ("action",)

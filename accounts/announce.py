@@ -14,9 +14,10 @@ TOPICS_PER_PACKET = 100
 
 
 def profile_changed(user_identity: str) -> None:
-    """`user.updated` to the user's own sockets and to all rooms that show them.
+    """Sends `user.updated` to the user's own sockets and to all rooms that show them.
 
-    The profile is read anew: of two changes at the same moment both tell of the later one.
+    The profile is read again: after two changes at the same moment, both events tell of the later
+    one.
     """
     publish_from_thread(Changed(profile_topic(user_identity)))
     user = User.objects.filter(pk=user_identity).first()

@@ -13,7 +13,7 @@ from imsystem.ids import is_identity
 
 
 class AuditedAdmin(BasicAdmin):
-    """Records who read what, before it is shown: without the line there is no page.
+    """Records who read what before it is shown: without the entry there is no page.
 
     `about_field` names the room or the user whose data an object is.
     """
@@ -28,7 +28,7 @@ class AuditedAdmin(BasicAdmin):
         if "cl" in context:
             shown = list(context["cl"].result_list)
             self._record(request, "search" if request.GET.get("q") else "list", shown)
-        elif context:  # an action that asks first, and names those it is about
+        elif context:  # an action that asks for confirmation, and names the users it is about
             chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
             self._record(request, "list", self.get_queryset(request).filter(pk__in=chosen))
         return answer
@@ -61,7 +61,8 @@ class AuditedAdmin(BasicAdmin):
     def _record_one(
         self, request: HttpRequest, answer: HttpResponse, action: str, object_id: str | None
     ) -> None:
-        """Only of what is shown: a redirect shows nothing, and a new object is nobody's yet."""
+        """Only for what is shown: a redirect shows nothing, and a new object does not belong to
+        anybody yet."""
         if object_id is None or not getattr(answer, "context_data", None):
             return
         found = self.get_queryset(request).filter(pk=object_id)
@@ -81,10 +82,11 @@ class AuditedAdmin(BasicAdmin):
 
 
 class AuditedReadOnlyAdmin(AuditedAdmin, ReadOnlyAdmin):
-    """May be looked at, which leaves a line; nothing is added, changed or deleted here."""
+    """A model that staff may look at, which leaves an entry; nothing is added, changed or deleted
+    here."""
 
 
 def _identity_in(search: str) -> str:
-    """What was searched for, if it names something. Words may be those of a message."""
+    """Returns what was searched for, if it names something. The words may be those of a message."""
     term = search.strip()
     return term if is_identity(term) or (term.isdecimal() and len(term) <= 24) else ""

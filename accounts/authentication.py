@@ -1,4 +1,4 @@
-"""Who calls the API: a bearer of an access token, or a browser with its cookie."""
+"""Who calls the API: the bearer of an access token, or a browser with its cookie."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from imsystem.errors import NotAuthenticated, OtherUser
 
 
 def bearer_token(header: bytes) -> str:
-    """The token of an Authorization header; NotAuthenticated when it has any other form."""
+    """Returns the token of an Authorization header. Raises NotAuthenticated for any other form."""
     scheme, _, token = header.partition(b" ")
     if scheme.lower() != b"bearer" or not token or b" " in token or not token.isascii():
         raise NotAuthenticated
@@ -27,7 +27,8 @@ def bearer_token(header: bytes) -> str:
 
 
 def session_of(claims: Claims) -> DeviceSession:
-    """The live device session of a token's claims, with its active user; else NotAuthenticated."""
+    """Returns the live device session of a token's claims, with its active user. Raises
+    NotAuthenticated."""
     session = session_in_force(
         user_identity=claims.user_identity, session_identity=claims.session_identity
     )
@@ -37,7 +38,7 @@ def session_of(claims: Claims) -> DeviceSession:
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access token>`. A header that is not good is refused, not ignored."""
+    """`Authorization: Bearer <access token>`. An invalid header is refused, not ignored."""
 
     def authenticate(self, request: Request) -> tuple[User, DeviceSession] | None:
         header = get_authorization_header(request)
@@ -52,13 +53,13 @@ class BearerAuthentication(BaseAuthentication):
         return 'Bearer realm="api"'
 
 
-# A page says for whom it was made. Tabs share the cookie, so another tab may have signed in as
-# somebody else since, and nothing may be read or said in that user's name.
+# A page names the user it was made for. Tabs share the cookie, so another tab may have signed in as
+# somebody else since, and nothing may be read or sent in that user's name.
 FOR_USER = "X-Expected-User"
 
 
 class CookieAuthentication(SessionAuthentication):
-    """The pages' own calls: the session cookie, and Django's CSRF token for every change."""
+    """The pages' own requests: the session cookie, and Django's CSRF token for every change."""
 
     def authenticate(self, request: Request) -> tuple[User, DeviceSession] | None:
         session = current_session(request._request)

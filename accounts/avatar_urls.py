@@ -1,4 +1,4 @@
-"""Pictures of people."""
+"""Addresses of pictures."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Django's own sign-in (the admin's form): by account or e-mail, under the same limit."""
+"""Django's own sign-in (the admin's form): by username or e-mail, under the same limit."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ from accounts.trusted_devices import token_of
 
 
 class AccountBackend(ModelBackend):
-    """Permissions and `get_user` are Django's. RateLimited passes: it becomes a 429 page."""
+    """Permissions and `get_user` are Django's. RateLimited passes through and becomes a 429
+    page."""
 
     def authenticate(
         self,

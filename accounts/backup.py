@@ -1,4 +1,4 @@
-"""How accounts are backed up: nobody has a picture that is not in the backup."""
+"""How accounts are backed up: no user has a picture that is missing from the backup."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -9,7 +9,7 @@ PICTURES, USERS = "avatar", "user_basic"
 
 
 def readers() -> Mapping[str, Reader]:
-    """The readers of one backup; users are read last, for everything refers to them."""
+    """Returns the readers of one backup; users are read last, because everything refers to them."""
     pictures = _Pictures()
     return {PICTURES: pictures, USERS: _Users(pictures.written)}
 
@@ -24,7 +24,7 @@ class _Pictures(Plain):
 
 
 class _Users(Plain):
-    """Who has changed the picture since the pictures were read gets a letter in its place."""
+    """A user who has changed the picture since the pictures were read gets a letter instead."""
 
     def __init__(self, pictures: set[str]) -> None:
         super().__init__(USERS)

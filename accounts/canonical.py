@@ -1,7 +1,7 @@
-"""The one form of an account name and of an address: what is stored, indexed and compared.
+"""The canonical form of a username and of an address: what is stored, indexed and compared.
 
-Exact matches on a canonical column take the place of `iexact`, which is an unescaped regular
-expression on django-mongodb-backend 5.2.
+Exact matches on a canonical column replace `iexact`, which is an unescaped regular expression on
+django-mongodb-backend 5.2.
 """
 
 import re
@@ -19,9 +19,9 @@ ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 # As in DNS: labels of letters, digits and dashes.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# Names that people would take for the system or for a part of an address.
+# Names that people would take for the system's or for a part of an address.
 RESERVED_ACCOUNTS = frozenset({"admin", "administrator", "me", "root", "system", "support", "all"})
-# Prefix of a deleted account's name; its identity follows (services/account_deletion.py).
+# Prefix of a deleted account's username; its identity follows (services/account_deletion.py).
 DELETED_PREFIX = "deleted-"
 
 _validate_email = EmailValidator()
@@ -41,13 +41,13 @@ def canonical_email(text: str) -> str:
 
 
 def sign_in_name(text: str) -> str:
-    """One form of what somebody typed as their account name or address."""
+    """Returns the form in which a typed username or address is compared."""
     email = canonical_email(text)
     return email if "@" in email else canonical_account(text)
 
 
 def canonical_domain(text: str) -> str:
-    """Returns a domain as it stands in a canonical address: ASCII (IDNA 2008) and lower case.
+    """Returns a domain as it appears in a canonical address: ASCII (IDNA 2008) and lower case.
 
     Raises ValueError when the text is not a domain.
     """
@@ -60,9 +60,9 @@ def canonical_domain(text: str) -> str:
 
 
 def valid_account(text: str) -> str:
-    """The canonical account; raises BadRequest when it cannot be one.
+    """Returns the canonical username. Raises BadRequest when the text cannot be one.
 
-    ASCII only: letters that look alike in two scripts must not make two people look alike.
+    ASCII only: letters that look alike in two scripts must not make two users look alike.
     """
     account = canonical_account(text)
     if account in RESERVED_ACCOUNTS or account.startswith(DELETED_PREFIX):
@@ -79,7 +79,8 @@ def valid_account(text: str) -> str:
 
 
 def valid_email(text: str) -> str:
-    """The canonical address; raises BadRequest when it is not a plain ASCII address."""
+    """Returns the canonical address. Raises BadRequest when the text is not a plain ASCII
+    address."""
     email = canonical_email(text)
     try:
         if not email.isascii() or len(email) > 254 or any(part in email for part in _AMBIGUOUS):

@@ -1,11 +1,11 @@
-"""The words people's settings are described with; no database needed to use them."""
+"""The values of users' settings; using them needs no database."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class Audience(models.TextChoices):
-    """Whom a person allows something. Contacts are those with whom they have a conversation."""
+    """Whom a user allows something. Contacts are users they have a conversation with."""
 
     EVERYONE = "everyone", _("Everyone")
     CONTACTS = "contacts", _("People I chat with")

@@ -1,8 +1,9 @@
 """What a client says it is (its User-Agent), in words for people: "Chrome on Windows".
 
-The header is anybody's text, also an attacker's, and its words stand in a mail to the owner of the
-account. So they hold letters and digits, no address that a mail program would make a link of, and
-at most MAX_LENGTH characters; of programs that are no browser only the first word counts.
+Anybody, attackers included, can write anything into the header, and its words go into an e-mail to
+the owner of the account. So the result has only letters and digits, nothing that a mail program
+would turn into a link, and at most MAX_LENGTH characters; for programs other than browsers only the
+first word counts.
 """
 
 import re
@@ -15,16 +16,16 @@ MAX_LENGTH = 60
 _MAX_BROWSER, _MAX_SYSTEM = 32, 20  # " on " and its translations fit between them
 
 _ODD = re.compile(r"[^A-Za-z0-9 .()-]+")
-# Dots between digits only: versions keep theirs, "evil.example" is not an address any more.
+# Dots between digits only: versions keep theirs, "evil.example" is no longer an address.
 _LOOSE_DOT = re.compile(r"(?<![0-9])\.|\.(?![0-9])")
-# ua-parser tells the phone's Chrome from the desktop's by these; people have the system for that.
+# ua-parser tells the phone's Chrome from the desktop's by these; for people, the system says that.
 _VARIANT = re.compile(r"(?:^Mobile | Mobile\b| iOS$| WebView$)")
 _USUAL_NAMES = {"Mac OS X": "macOS", "WeChat Browser": "WeChat", "Mobile Safari UI/WKWebView": ""}
 
 
 class Client(NamedTuple):
     """Browser or program, and operating system; "" for what is not known. No versions: an update
-    makes no other device."""
+    does not make a new device."""
 
     program: str
     system: str
@@ -34,12 +35,12 @@ _PHONES = frozenset({"Android", "iOS", "Windows Phone", "HarmonyOS", "KaiOS"})
 
 
 def is_phone(client: Client) -> bool:
-    """Whether it runs on a phone or a tablet."""
+    """Returns whether it runs on a phone or a tablet."""
     return client.system in _PHONES
 
 
 def client_name(user_agent: str) -> str:
-    """The client in the active language: "Chrome on Windows", "curl", "Unknown device"."""
+    """Returns the client in the active language: "Chrome on Windows", "curl", "Unknown device"."""
     program, system = client_of(user_agent)
     if program and system:
         return _("%(program)s on %(system)s") % {"program": program, "system": system}
@@ -48,10 +49,10 @@ def client_name(user_agent: str) -> str:
 
 @lru_cache(maxsize=1024)
 def client_of(user_agent: str) -> Client:
-    """The client, from its User-Agent."""
+    """Returns the client, from its User-Agent."""
     if user_agent.startswith("Mozilla/"):
         program, system = _browser(user_agent)
-    else:  # a program of its own name: "python-httpx/0.28.1", "OurChat/2.0 (Android 15; Pixel 9)"
+    else:  # a program of its own: "python-httpx/0.28.1", "OurChat/2.0 (Android 15; Pixel 9)"
         program = user_agent.partition(" ")[0].partition("/")[0]
         system = _system(user_agent) if "(" in user_agent else ""
     program, system = _plain(program, _MAX_BROWSER), _plain(system, _MAX_SYSTEM)

@@ -1,7 +1,7 @@
 """Codes sent by e-mail: six random digits, ten minutes, one use, five tries.
 
-Redis holds an HMAC of purpose, address and code, never the code or the address: who reads Redis
-learns neither. A million codes can be tried against a bare hash in a second, hence the key.
+Redis holds an HMAC of purpose, address and code, never the code or the address: somebody who reads
+Redis learns neither. Against a bare hash a million codes can be tried in a second, hence the key.
 """
 
 import re
@@ -24,12 +24,13 @@ from imsystem.text import folded
 _CODE = re.compile(r"[0-9]{6}")
 
 # What is kept for an address: a code for each place that asked for one, as "digest tries end".
-# Asking somewhere else for a code voids none of them, and wrong codes typed in one place cost the
-# code that was asked for there. Codes asked for in other places are good here too (people ask on
-# one device and type on another), but all places together have few tries at those.
+# Asking for a code somewhere else invalidates none of them, and wrong codes typed in one place cost
+# the code that was requested there. Codes requested in other places are valid here too (people ask
+# on one device and type on another), but all places together have few tries at those.
 #
-# One step, so that of two requests with the same code only one gets it. Comparing digests needs no
-# constant time: who cannot make the HMAC learns nothing from how much of it matched.
+# It is one step, so that of two requests with the same code only one gets it. Comparing digests
+# needs no constant time: somebody who cannot make the HMAC learns nothing from how much of it
+# matched.
 _CONSUME = """
 local place, digest, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local own, found, others = false, nil, false
@@ -64,12 +65,12 @@ end
 if redis.call('INCR', KEYS[2]) == 1 then redis.call('EXPIRE', KEYS[2], 86400) end
 return 'wrong'
 """
-# Wrong codes a day for one address, typed where no code was asked for.
+# Wrong codes a day for one address, typed in places where no code was requested.
 TRIES_ELSEWHERE = 5
 
 
 class Purpose(StrEnum):
-    """What a code is for. A code for one purpose is worth nothing for another."""
+    """What a code is for. A code for one purpose is not valid for another."""
 
     REGISTER = "register"
     RESET = "reset"
@@ -81,7 +82,7 @@ def _digest(text: str) -> str:
 
 
 def _key(kind: str, purpose: Purpose, email: str) -> str:
-    # In braces: keys of one address are kept by the same server of a cluster.
+    # In braces: the same server of a cluster keeps all keys of one address.
     return redis_key(kind, f"{{{_digest(f'{purpose}|{email}')}}}")
 
 
@@ -97,8 +98,8 @@ def start_cooldown(*, purpose: Purpose, email: str, place: str = "") -> None:
 
 
 def issue(*, purpose: Purpose, email: str, place: str = "") -> str:
-    """A new code for this purpose and canonical address; the one that was asked for in the same
-    place before is void. `place` names who asks: a device, or a source."""
+    """Returns a new code for this purpose and canonical address, and invalidates the one requested
+    in the same place before. `place` names who asks: a device, or a source."""
     code = f"{secrets.randbelow(1_000_000):06}"
     ends = now_ms() + settings.CODE_TTL_S * 1000
     value = f"{_digest(f'{purpose}|{email}|{code}')} 0 {ends}"
@@ -114,19 +115,19 @@ def _store(key: str, place: str, value: str) -> None:
 
 
 class Used(NamedTuple):
-    """A code that was right, as it was kept: it can be given back."""
+    """A correct code, as it was stored: it can be given back."""
 
     key: str
     place: str
     value: str
 
     def give_back(self) -> None:
-        """The code is good again, as long as it was."""
+        """Makes the code valid again, until the end of its time."""
         _store(self.key, self.place, self.value)
 
 
 def _consume(purpose: Purpose, email: str, code: str, place: str) -> Used:
-    """The right code, used up; raises BadRequest for any other."""
+    """Uses up the correct code and returns it. Raises BadRequest for any other."""
     code = folded(code)
     if _CODE.fullmatch(code) is None:
         raise bad_code()
@@ -141,7 +142,8 @@ def _consume(purpose: Purpose, email: str, code: str, place: str) -> Used:
 
 
 def consume(*, purpose: Purpose, email: str, code: str, place: str = "") -> bool:
-    """True once, for the right code in time. A wrong one counts as a try; the last try voids."""
+    """Returns True once, for the correct code in time. A wrong one counts as a try; the last try
+    invalidates the code."""
     try:
         _consume(purpose, email, code, place)
     except BadRequest:
@@ -151,9 +153,9 @@ def consume(*, purpose: Purpose, email: str, code: str, place: str = "") -> bool
 
 @contextmanager
 def consumed(*, purpose: Purpose, email: str, code: str, place: str = "") -> Iterator[None]:
-    """Consumes the code for the block; raises BadRequest instead when it is not good.
+    """Uses up the code for the block, or raises BadRequest when it is not valid.
 
-    When the block fails, the code is good again: nothing happened that it was spent on.
+    When the block fails, the code is valid again: nothing has been done with it.
     """
     used = _consume(purpose, email, code, place)
     try:
@@ -164,11 +166,11 @@ def consumed(*, purpose: Purpose, email: str, code: str, place: str = "") -> Ite
 
 
 def bad_code() -> BadRequest:
-    """One answer for wrong, expired, used and voided codes."""
+    """One answer for wrong, expired, used and invalidated codes."""
     return BadRequest(errors={"code": [_("This code is wrong or has expired.")]})
 
 
 def ask_here() -> BadRequest:
-    """Somebody has used up the tries at codes that were asked for in other places."""
+    """Somebody has used up the tries at codes that were requested in other places."""
     text = _("Too many wrong codes. Request a new code on this device.")
     return BadRequest(errors={"code": [text]})

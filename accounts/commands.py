@@ -1,4 +1,4 @@
-"""The socket's command about the sign-in it was opened with."""
+"""The socket's command that renews the sign-in it was opened with."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -25,7 +25,7 @@ class RenewAck(Ack, frozen=True):
 
 @command("auth.renew", AuthRenew, ack=RenewAck)
 async def _renew(socket: LiveSocket, frame: AuthRenew) -> RenewAck:
-    """Lets the socket live longer. It never shortens its life."""
+    """Extends the life of the socket. It never shortens it."""
     reads().check(socket.user.user_identity)
     reads().spend(socket.user.user_identity, COMMAND)
     until = await ws_auth.renew(socket.user, frame.token)

@@ -1,7 +1,7 @@
-"""The picture of whoever has uploaded none: a letter on a coloured ground.
+"""The picture of a user who has uploaded none: a letter on a coloured ground.
 
-Letter and colour are in the address (`/avatars/initial/<hue>-<hex code points>.svg`), so whoever
-has the address needs neither the person nor a database to draw it.
+Letter and colour are in the address (`/avatars/initial/<hue>-<hex code points>.svg`), so drawing it
+needs neither the user nor a database.
 """
 
 import re
@@ -11,7 +11,7 @@ from html import escape
 
 from imsystem.text import is_blank
 
-# White letters on each have a contrast of at least 4.5:1.
+# White letters have a contrast of at least 4.5:1 on each of them.
 COLOURS = ("#3d6b8f", "#8a4a76", "#7a5a1c", "#2f7464", "#9a4a3c", "#5b56a5", "#4d6d2c", "#7d4e9e")
 # A family of four is seven code points, joiners included; some emoji have three more.
 MAX_CODE_POINTS = 10
@@ -27,10 +27,10 @@ _SVG = (
 )
 
 
-@lru_cache(maxsize=4_000)  # every list of rooms and people shows the same names again
+@lru_cache(maxsize=4_000)  # every list of rooms and users shows the same names again
 def initial_of(name: str) -> str:
-    """The first character of a name as people count them, with its accents, as a capital; "?"
-    when there is nothing to see."""
+    """Returns the first character of a name as people count characters, with its accents, as a
+    capital; "?" when there is nothing visible."""
     start = next((at for at, char in enumerate(name) if _stands_alone(char)), len(name))
     end = start + 1
     while end < len(name) and _belongs(name[end - 1], name[end], end - start):
@@ -40,14 +40,15 @@ def initial_of(name: str) -> str:
 
 
 def _stands_alone(char: str) -> bool:
-    """Not a space, a mark or an invisible one; nor one of the 66 that XML and Unicode forbid."""
+    """Returns whether it is none of these: a space, a mark, an invisible character, or one of the
+    66 that XML and Unicode forbid."""
     forbidden = ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF
     return not (is_blank(char) or forbidden or unicodedata.category(char).startswith("M"))
 
 
 def _belongs(before: str, char: str, length: int) -> bool:
-    """Whether `char` is drawn as one with the `length` code points before it (a small part of
-    Unicode's rules for grapheme clusters: marks, joined emoji, skin tones, flags)."""
+    """Returns whether `char` is drawn as one with the `length` code points before it (a small part
+    of Unicode's rules for grapheme clusters: marks, joined emoji, skin tones, flags)."""
     flag = length == 1 and _is_regional(before) and _is_regional(char)
     extends = char == _JOINER or "\U0001f3fb" <= char <= "\U0001f3ff" or _is_tag(char)
     joined = before == _JOINER and _stands_alone(char)
@@ -69,7 +70,8 @@ def _capital(letter: str) -> str:
 
 
 def default_avatar_address(identity: str, name: str) -> str:
-    """Where the picture of a person or room without one is. The last digit gives the colour."""
+    """Returns the address of the default picture of a user or room. The last digit of the identity
+    gives the colour."""
     points = "-".join(f"{ord(char):x}" for char in initial_of(name))
     return f"/avatars/initial/{identity[-1:]}-{points}.svg"
 

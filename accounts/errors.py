@@ -20,7 +20,7 @@ class BadCredentials(NotAuthenticated):
 
 
 class OtpRequired(NotAuthenticated):
-    """The password is right, and `user` has two-factor authentication: a code is asked for."""
+    """The password is correct, and `user` has two-factor authentication: a code is needed."""
 
     code = "otp_required"
     default_detail = _("Enter the code from your authenticator app, or a recovery code.")
@@ -31,7 +31,7 @@ class OtpRequired(NotAuthenticated):
 
 
 class BadOtp(NotAuthenticated):
-    """Wrong, out of its time, or used before: one answer for all three."""
+    """Wrong, expired, or used before: one answer for all three."""
 
     code = "bad_otp"
     default_detail = _("This code is wrong or has already been used.")

@@ -1,4 +1,4 @@
-"""The forms of accounts. Names as in the API; the rules are the services'."""
+"""The forms of accounts. Fields have the API's names; the rules are the services'."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from accounts.selectors import two_factor_in_force
 from accounts.validators import MAX_PASSWORD_LENGTH
 from imsystem.errors import BadRequest
 
-# Each in its own words: whoever looks for their language may not read this one.
+# Each language is named in itself: a user who looks for theirs may not be able to read this one.
 LANGUAGES = [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
 
 
@@ -55,7 +55,7 @@ def _otp(help_text: Any, *, required: bool = True, **attrs: Any) -> forms.CharFi
     )
 
 
-# Where either will do.
+# Where either is accepted.
 _APP_OR_RECOVERY = _("The 6-digit code from your authenticator app, or a recovery code.")
 
 
@@ -67,7 +67,8 @@ def _account(label: Any, autocomplete: str, **kwargs: Any) -> forms.CharField:
 
 
 def _checked(rule: Callable[[str], str], text: str, field: str) -> str:
-    """The text as `rule` makes it; its refusal as the field's error, beside those of others."""
+    """Returns the text as `rule` makes it; a refusal becomes the field's error, beside those of
+    others."""
     try:
         return rule(text)
     except BadRequest as exc:
@@ -111,7 +112,7 @@ class AdminLoginForm(AdminAuthenticationForm):
 
 
 class CodeForm(PageForm):
-    """What "send code" needs of a form that is otherwise not filled in yet."""
+    """What "send code" needs of a form that is otherwise still empty."""
 
     email = _email()
 
@@ -170,7 +171,7 @@ class PasswordAndOtpForm(OwnPasswordForm):
 
 
 class OwnOtpForm(PageForm):
-    """The code, only of users who have two-factor authentication on."""
+    """Asks for the code, only of users who have two-factor authentication on."""
 
     otp = _otp(_APP_OR_RECOVERY)
 
@@ -181,7 +182,7 @@ class OwnOtpForm(PageForm):
 
 
 class ConfirmForm(OwnOtpForm, OwnPasswordForm):
-    """The password, and the code if there is one."""
+    """Asks for the password, and for the code if there is one."""
 
     field_order: Sequence[str] = ("password", "otp")
 
@@ -193,7 +194,7 @@ class PasswordForm(OwnOtpForm):
 
 
 class EmailForm(ConfirmForm, CodeForm):
-    """Another address. The code is the one that was mailed to it."""
+    """Changes the address. The code is the one that was mailed to the new one."""
 
     code = _code()
     field_order = ("email", "code", "password", "otp")

@@ -6,6 +6,6 @@ from imsystem.realtime.frames import Frame, outbound
 
 @outbound
 class UserUpdated(Frame, frozen=True, tag="user.updated"):
-    """The profile of a user who shares a room with the receiver has changed, or the receiver's."""
+    """The profile of a user has changed, who is the receiver or shares a room with the receiver."""
 
     user: PublicUser

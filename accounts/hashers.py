@@ -9,16 +9,16 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from imsystem.errors import Unavailable
 
-# A hash takes 19 MiB and one core. More at once than there are cores is no faster, and a hundred
-# sign-ins in the same second would take 2 GB.
+# A hash takes 19 MiB and one core. Computing more at once than there are cores is no faster, and a
+# hundred sign-ins in the same second would take 2 GB.
 _slots = BoundedSemaphore(max(2, os.cpu_count() or 2))
-# A flood of sign-ins is told to come back; each that waits holds a thread.
+# In a flood of sign-ins some are told to come back later, because each that waits holds a thread.
 WAIT_S = 5.0
 
 
 @contextmanager
 def _slot() -> Iterator[None]:
-    """Room for one hash; raises Unavailable when there is none in WAIT_S."""
+    """Waits for room for one hash. Raises Unavailable when there is none within WAIT_S."""
     if not _slots.acquire(timeout=WAIT_S):
         raise Unavailable
     try:
@@ -28,7 +28,8 @@ def _slot() -> Iterator[None]:
 
 
 class Argon2Hasher(Argon2PasswordHasher):
-    """Argon2id with the parameters OWASP gives as the minimum: 19 MiB, two passes, one lane."""
+    """Argon2id with the parameters that OWASP gives as the minimum: 19 MiB, two passes, one
+    lane."""
 
     memory_cost = 19_456
     time_cost = 2

@@ -1,4 +1,5 @@
-"""What a person's earlier device sessions say about a new one, and which of them are of no use."""
+"""What a user's earlier device sessions say about a new one, and which of them are no longer
+useful."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ def surplus(session: DeviceSession, earlier: Sequence[DeviceSession]) -> list[st
 
 
 def forgettable(earlier: Sequence[DeviceSession], *, now: int) -> list[str]:
-    """The sessions that ended more than KEPT_MS before `now` (Unix ms), or before MAX_ENDED
+    """Returns the sessions that ended more than KEPT_MS before `now` (Unix ms), or before MAX_ENDED
     others did."""
     ended = [(before.ended_at, before.identity) for before in earlier if before.ended_at]
     newest_first = sorted(ended, reverse=True)
@@ -51,8 +52,9 @@ def forgettable(earlier: Sequence[DeviceSession], *, now: int) -> list[str]:
     ]
 
 
-# One step: of sign-ins at the same moment one gets a mail. The value is when the last mail about
-# new devices goes out, in the future if it is a summary that waits. Gives it and what it was.
+# It is one step: of simultaneous sign-ins one gets a mail. The value is when the last mail about
+# new devices goes out, which is in the future if a summary is waiting. Returns it and its former
+# value.
 _NEXT_NOTICE = """
 local now, hour = tonumber(ARGV[1]), tonumber(ARGV[2])
 local last = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -69,12 +71,12 @@ def _notice_key(user_identity: str) -> str:
 
 @contextmanager
 def next_notice(user_identity: str, *, now: int) -> Iterator[int | None]:
-    """In how many seconds a mail about a new device goes out, for the block that queues it; None
-    when one that is to go out later speaks of this device too.
+    """Gives the block that queues a mail about a new device the number of seconds until it goes
+    out; None when a mail that goes out later speaks of this device too.
 
-    At most one an hour: made-up names of devices must not fill a mailbox. The first is told at
+    At most one an hour: made-up names of devices must not fill a mailbox. The first is sent at
     once. Those of the following hour are summed up at its end and not dropped: the first may have
-    been the owner, and the second not. When the block fails, nothing was told.
+    been the owner, and the second not. When the block fails, nothing was sent.
     """
     notice, redis = _notice_key(user_identity), sync_redis()
     at, last = map(int, redis.eval(_NEXT_NOTICE, 1, notice, str(now), str(HOUR_MS)))

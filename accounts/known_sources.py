@@ -1,7 +1,7 @@
-"""From where an account's owner has signed in before, by what one types to sign in.
+"""The places from which an account's owner has signed in before, for each name they sign in with.
 
-Kept in Redis under an HMAC of name and source. It is asked with each try at a password, and asking
-costs the same for names that have an account and for names that have none.
+Kept in Redis under an HMAC of name and source. It is asked at each try at a password, and asking
+costs the same whether or not a name has an account.
 """
 
 from accounts.models import User
@@ -13,12 +13,13 @@ KEPT_S = 90 * 24 * 3600
 
 
 def is_known(name: str, source: str) -> bool:
-    """Whether the owner of this name or address (`sign_in_name`) has signed in from this source."""
+    """Returns whether the owner of this name or address (`sign_in_name`) has signed in from this
+    source."""
     return bool(sync_redis().exists(_key(name, source)))
 
 
 def remember(user: User, source: str) -> None:
-    """Notes that the user has signed in from there. Nobody is known by having no address."""
+    """Notes that the user has signed in from there. A missing address makes nobody known."""
     if source == UNKNOWN:
         return
     with sync_redis().pipeline(transaction=False) as pipe:

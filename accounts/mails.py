@@ -1,4 +1,5 @@
-"""The mails of accounts. Each is plain text in the reader's language, without any user's text."""
+"""The e-mails of accounts. Each is plain text in the reader's language and contains no user's
+text."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,13 +25,13 @@ NOTICE_GOOD_FOR_S = 24 * 3600
 def _send(
     to: str, subject: str, template: str, *, good_for_s: int, due_in_s: int = 0, **context: Any
 ) -> None:
-    """Queues the mail. All kinds cost the request the same, so that its time tells nothing."""
+    """Queues the mail. All kinds cost the request the same, so that its time reveals nothing."""
     body = render_to_string(f"mail/{template}.txt", context)
     post(Mail(to, subject, body), good_for_s=good_for_s, due_in_s=due_in_s)
 
 
 def send_code(*, to: str, purpose: Purpose, code: str) -> None:
-    """The code, in the subject too: it can be read off the notification."""
+    """Mails the code, in the subject too, so that it can be read off the notification."""
     subject = _("%(code)s is your IMSystem code") % {"code": code}
     minutes = settings.CODE_TTL_S // 60
     _send(
@@ -45,13 +46,13 @@ def send_code(*, to: str, purpose: Purpose, code: str) -> None:
 
 
 def send_account_exists(*, to: str) -> None:
-    """In place of a code, to an address that has an account already."""
+    """Replaces a code, for an address that already has an account."""
     subject = _("You already have an IMSystem account")
     _send(to, subject, "account_exists", good_for_s=settings.CODE_TTL_S)
 
 
 def send_no_account(*, to: str) -> None:
-    """In place of a code to reset a password, to an address that has no account."""
+    """Replaces a code to reset a password, for an address that has no account."""
     subject = _("No IMSystem account for this address")
     _send(to, subject, "no_account", good_for_s=settings.CODE_TTL_S)
 
@@ -63,8 +64,8 @@ def _tell(user: User, subject: str, template: str, **context: Any) -> None:
 def _in_own_language(
     send: Callable[Concatenate[User, P], None],
 ) -> Callable[Concatenate[User, P], None]:
-    """Decorator: what `send` says to its user is in the language that the account keeps. Whoever
-    causes a notice may be a stranger, so the language of the request is not asked."""
+    """Decorator: `send` writes to its user in the language that the account keeps. Somebody else
+    may have caused the notice, so the language of the request does not count."""
 
     @wraps(send)
     def send_in_it(user: User, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -76,7 +77,7 @@ def _in_own_language(
 
 @_in_own_language
 def send_new_device(user: User, *, device: str, ip: str, at: int, due_in_s: int = 0) -> None:
-    """Somebody signed in, at `at` (Unix ms), from where the owner of the account never did.
+    """Tells the owner of a sign-in, at `at` (Unix ms), from where the owner never signed in.
 
     With `due_in_s` it goes out later, and says that there may have been more of them. `device` is
     the User-Agent; only accounts.clients.client_name of it gets into the mail.
@@ -98,14 +99,15 @@ def send_new_device(user: User, *, device: str, ip: str, at: int, due_in_s: int 
 
 @_in_own_language
 def send_email_changed(user: User, *, old: str) -> None:
-    """To the former address: whoever reads it may not be who changed it. The new one is masked."""
+    """Tells the former address, whose reader may not be the one who changed it. The new one is
+    masked."""
     subject = _("The e-mail address of your IMSystem account was changed")
     _send(old, subject, "email_changed", good_for_s=NOTICE_GOOD_FOR_S, new=masked(user.email))
 
 
 @_in_own_language
 def send_account_deleted(user: User) -> None:
-    """The last mail to somebody who leaves."""
+    """The last e-mail to a deleted user."""
     _tell(user, _("Your IMSystem account has been deleted"), "account_deleted")
 
 
@@ -116,7 +118,7 @@ def send_two_factor_on(user: User) -> None:
 
 @_in_own_language
 def send_two_factor_off(user: User) -> None:
-    """Whether the user or an administrator switched it off."""
+    """Sent whether the user or an administrator switched it off."""
     _tell(user, _("Two-factor authentication is off for your IMSystem account"), "two_factor_off")
 
 
@@ -128,6 +130,7 @@ def send_recovery_code_used(user: User, *, left: int) -> None:
 
 
 def masked(email: str) -> str:
-    """`nora@example.org` as `n***@example.org`: to be recognised, not to be learned."""
+    """Masks `nora@example.org` as `n***@example.org`: recognisable for its owner, not readable for
+    others."""
     name, _at, domain = email.rpartition("@")
     return f"{name[0]}***@{domain}"

@@ -12,15 +12,15 @@ from imsystem.http.middleware import error_response
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-# Pictures are the same for everybody: three queries less for each on a page of new people, and no
-# `Vary: Cookie`, which would keep shared caches from keeping them.
+# Pictures are the same for everybody. This saves three queries for each on a page of new users, and
+# `Vary: Cookie`, which would prevent shared caches from keeping them.
 PUBLIC = "/avatars/"
 
 
 class DeviceSessionMiddleware:
-    """Sets `request.device_session`; makes a request with a revoked one anonymous, everywhere.
+    """Sets `request.device_session` and makes a request with a revoked one anonymous, everywhere.
 
-    Stands after AuthenticationMiddleware. Costs nothing where no cookie came.
+    Comes after AuthenticationMiddleware. Costs nothing where no cookie was sent.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -35,7 +35,7 @@ class DeviceSessionMiddleware:
             follow_sign_out(request)
             add_cookie(request, response)
         except Exception as exc:
-            request.user = AnonymousUser()  # the page of the error must not ask again
+            request.user = AnonymousUser()  # the error page must not ask again
             answer = error_response(request, exc)
             if answer is None:
                 raise
@@ -54,5 +54,5 @@ class DeviceSessionMiddleware:
         request.device_session = session  # type: ignore[attr-defined]
         request.user = session.user
         if touch(session):
-            request.session.modified = True  # who comes back keeps the cookies
+            request.session.modified = True  # a user who comes back keeps the cookies
             trust(request, session.user)

@@ -1,4 +1,4 @@
-"""user_basic, device_session, and what belongs to a person: two-factor secrets, pictures."""
+"""user_basic, device_session, and what belongs to a user: two-factor secrets, pictures."""
 
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ class Sex(models.IntegerChoices):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Django's own entry points (createsuperuser). People register through accounts.services."""
+    """Django's own entry points (createsuperuser). Users register through accounts.services."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(account=canonical_account(username or ""))
@@ -42,7 +42,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(BasicModel, AbstractBaseUser, PermissionsMixin):
-    """A person. `account` and `email` are canonical, so equality is an exact, indexed match."""
+    """A user. `account` and `email` are canonical, so equality is an exact, indexed match."""
 
     account = models.CharField(_("username"), max_length=32)
     nickname = models.CharField(_("nickname"), max_length=64)
@@ -51,7 +51,7 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
     avatar = models.CharField(_("avatar"), max_length=200, blank=True, default="")
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
-    # Moves when the password is set, not when its hash is renewed: what follows the password
+    # Changes when the password is set, not when its hash is renewed: what depends on the password
     # (cookies, sign-ins on their way) compares this.
     password_set_at = models.BigIntegerField(default=now_ms, editable=False)
     deleted_at = models.BigIntegerField(null=True, default=None, editable=False)
@@ -65,7 +65,7 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
         default=Audience.EVERYONE,
     )
     read_receipts = models.BooleanField(_("read receipts"), default=True)
-    # Of mails: whoever causes one may be a stranger, and ask for pages in another language.
+    # The language of mails: somebody else may cause one, and ask for pages in another language.
     language = models.CharField(_("language"), max_length=7, default=settings.LANGUAGE_CODE)
     # Sign-ins are device_session documents; Django's single field would be a write per login.
     last_login = None
@@ -93,9 +93,9 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
         self.password_set_at = now_ms()
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Whether this is the password. Renews a hash made with older parameters.
+        """Returns whether this is the password. Renews a hash made with older parameters.
 
-        Unlike Django's, the renewal never writes over a password set at the same moment.
+        Unlike Django's, the renewal never overwrites a password that is set at the same moment.
         """
 
         def renew(raw: str) -> None:
@@ -108,32 +108,33 @@ class User(BasicModel, AbstractBaseUser, PermissionsMixin):
         password = same_password(raw_password)
         if check_password(password, self.password, renew):
             return True
-        # Set before passwords had one form.
+        # Set before passwords were normalised.
         if password == raw_password or not check_password(raw_password, self.password):
             return False
         renew(password)
         return True
 
     def get_session_auth_hash(self) -> str:
-        """Django's, but from the time the password was set. From the hash, every renewal of the
-        hash (new Argon2 parameters, at a sign-in) would sign all other browsers out."""
+        """Django's, but derived from the time when the password was set. Derived from the hash,
+        every renewal of the hash (new Argon2 parameters, at a sign-in) would sign out all other
+        browsers."""
         return salted_hmac(
             "accounts.session", f"{self.identity} {self.password_set_at}", algorithm="sha256"
         ).hexdigest()
 
 
 def session_end() -> int:
-    """When a device session that starts now ends, in Unix milliseconds."""
+    """Returns when a device session that starts now ends, in Unix milliseconds."""
     return now_ms() + settings.SESSION_LIFETIME_S * 1000
 
 
 class DeviceSession(BasicModel):
-    """One sign-in on one device: pages and API alike. Revoking it ends tokens and sockets.
+    """One sign-in on one device, for pages and API alike. Revoking it ends tokens and sockets.
 
     `refresh_hash` is the SHA-256 of the only refresh token id that may be used next ("" for a
-    browser session, which has a cookie in place of tokens), `rotated_from` that of the one before
+    browser session, which has a cookie instead of tokens), `rotated_from` that of the one before
     it. `name` is what its owner calls it, `device` what the client says it is. After `expires_at`
-    (Unix ms) the person signs in anew, however busy the session was.
+    (Unix ms) the user has to sign in again, however busy the session was.
     """
 
     user = models.ForeignKey(User, models.CASCADE, db_column="user_identity")
@@ -163,10 +164,10 @@ class DeviceSession(BasicModel):
 
 
 class TwoFactor(BasicModel):
-    """A person's authenticator app. In force once `confirmed_at` is set.
+    """A user's authenticator app. It counts once `confirmed_at` is set.
 
-    `secret` is encrypted (imsystem.encryption). `last_step` is the newest 30-second step whose
-    code was used: no code is good twice.
+    `secret` is encrypted (imsystem.encryption). `last_step` is the newest 30-second step whose code
+    was used: no code is valid twice.
     """
 
     user = models.ForeignKey(User, models.CASCADE, db_column="user_identity", db_index=False)
@@ -185,7 +186,8 @@ class TwoFactor(BasicModel):
 
 
 class RecoveryCode(BasicModel):
-    """One of ten codes for a person who lost their authenticator: an HMAC of it, used once."""
+    """One of ten codes for a user who has lost their authenticator app: an HMAC of it, used
+    once."""
 
     user = models.ForeignKey(User, models.CASCADE, db_column="user_identity")
     digest = models.CharField(max_length=64)
@@ -201,7 +203,7 @@ class RecoveryCode(BasicModel):
 
 
 class Avatar(BasicModel):
-    """A person's picture: a square WebP of a few kilobytes, small enough for the database, where
+    """A user's picture: a square WebP of a few kilobytes, small enough for the database, where
     every process finds it and every backup has it."""
 
     user = models.ForeignKey(User, models.CASCADE, db_column="user_identity", related_name="+")
@@ -230,8 +232,8 @@ class _AppendOnly(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(BasicModel):
-    """Somebody of the staff has read something. Identities only: no text, no names, and no foreign
-    keys, so that it outlives what it is about.
+    """A member of staff has read something. Identities only: no text, no names, and no foreign
+    keys, so that the entry outlives what it is about.
 
     `about` are the rooms or users whose data was shown, `shown` how many objects there were.
     """

@@ -1,4 +1,5 @@
-"""What all pages share: who asks, where to go next, and services' errors as errors of a form."""
+"""What all pages share: the signed-in user, the next page, and services' errors as errors of a
+form."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from imsystem.errors import AppError, BadRequest, NotFound
 
 
 def signed_in_user(request: HttpRequest) -> User:
-    """Who asks, in a view behind `login_required`."""
+    """Returns the user, in a view behind `login_required`."""
     return cast(User, request.user)
 
 
@@ -34,7 +35,7 @@ class PageForm(Form):
 
 @contextmanager
 def service_errors(form: PageForm) -> Iterator[None]:
-    """Errors that a service raises inside become errors of the form. NotFound stays a page."""
+    """Turns errors that a service raises inside into errors of the form. NotFound stays a page."""
     try:
         yield
     except NotFound:
@@ -54,7 +55,7 @@ def add_error(form: PageForm, exc: AppError) -> None:
 
 
 def sentence(exc: AppError) -> str:
-    """The error in one sentence, for the top of a page."""
+    """Returns the error in one sentence, for the top of a page."""
     errors = exc.errors if isinstance(exc, BadRequest) else {}
     return str(next(iter(errors.values()))[0] if errors else exc.detail)
 
@@ -62,7 +63,7 @@ def sentence(exc: AppError) -> str:
 def render_form(
     request: HttpRequest, template: str, form: PageForm, **context: object
 ) -> HttpResponse:
-    """The page with its form. Only "too often" and "not now" change the status: a form with
+    """Renders the page with its form. Only "too often" and "not now" change the status: a form with
     errors is an ordinary page."""
     retry_after = getattr(form.error, "retry_after", None)
     status = 200 if retry_after is None or form.error is None else form.error.status
@@ -73,9 +74,9 @@ def render_form(
 
 
 def next_url(request: HttpRequest, default: str) -> str:
-    """The page the person came for (`next`), if it is one of ours."""
+    """Returns the page that the user came for (`next`), if it is one of ours."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    # redirect() would look for a view of that name in what is no path.
+    # redirect() would look for a view of that name in a text that is not a path.
     allowed = wanted.startswith("/") and url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )

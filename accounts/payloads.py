@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PublicUser(TypedDict):
-    """A person as everybody sees them. `deleted` is there, and true, of deleted accounts only."""
+    """A user as everybody sees them. `deleted` is present, and true, for deleted accounts only."""
 
     identity: str
     account: str
@@ -26,7 +26,7 @@ class PublicUser(TypedDict):
 
 
 class Person(PublicUser):
-    """A person as one other sees them. `online`: null when the other may not know."""
+    """A user as another sees them. `online`: null when the other may not know."""
 
     online: bool | None
 
@@ -60,19 +60,20 @@ class TwoFactorState(TypedDict):
 
 
 def shown_name(user: User) -> str:
-    """The nickname; a deleted account has none, and is called so in the reader's language."""
+    """Returns the nickname; a deleted account has none, and gets a name in the reader's
+    language."""
     return user.nickname if user.deleted_at is None else _("Deleted user")
 
 
 def avatar_address(user: User) -> str:
-    """The path of the person's picture, or of their initial: always one that can be shown."""
+    """Returns the path of the user's picture, or of their initial: there is always one to show."""
     if user.avatar:
         return f"/avatars/{user.avatar}.webp"
     return default_avatar_address(user.identity, user.nickname)
 
 
 def public_user(user: User) -> PublicUser:
-    """What everybody who is signed in may see: no e-mail address."""
+    """Returns what every signed-in user may see: no e-mail address."""
     payload: PublicUser = {
         "identity": user.identity,
         "account": user.account,
@@ -87,12 +88,12 @@ def public_user(user: User) -> PublicUser:
 
 
 def person(user: User, *, online: bool | None) -> Person:
-    """What one other person sees."""
+    """Returns what another user sees."""
     return {**public_user(user), "online": online}
 
 
 def own_user(user: User) -> OwnUser:
-    """What only the person themself sees."""
+    """Returns what only the user sees."""
     return {
         **public_user(user),
         "email": user.email,
@@ -104,7 +105,7 @@ def own_user(user: User) -> OwnUser:
 
 
 def device(session: DeviceSession, *, current: DeviceSession | None) -> Device:
-    """One line of the list of devices; `current` is the session that asks."""
+    """Returns one line of the list of devices; `current` is the session of the request."""
     return {
         "identity": session.identity,
         "name": session.name,
@@ -119,5 +120,5 @@ def device(session: DeviceSession, *, current: DeviceSession | None) -> Device:
 
 
 def two_factor(in_force: TwoFactor | None, *, recovery_codes_left: int) -> TwoFactorState:
-    """What only the person themself sees: neither secret nor codes."""
+    """Returns what only the user sees: neither secret nor codes."""
     return {"enabled": in_force is not None, "recovery_codes_left": recovery_codes_left}

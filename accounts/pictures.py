@@ -1,6 +1,6 @@
-"""Pictures of people: any upload in, a small square WebP out. Pure: bytes to bytes.
+"""Profile pictures: any upload in, a small square WebP out. Pure: bytes to bytes.
 
-What comes out was drawn anew from the pixels: no metadata, no trailing data, nothing but a picture.
+The result is drawn afresh from the pixels: no metadata, no trailing data, nothing but a picture.
 """
 
 import io
@@ -13,9 +13,9 @@ from PIL import Image, ImageCms, ImageOps
 from imsystem.errors import BadRequest, Unavailable
 
 MAX_PIXELS = 40_000_000
-# Only the first frame is shown; what has more is a film, or made to waste our time.
+# Only the first frame is shown; a file with more frames is animated, or made to waste our time.
 MAX_FRAMES = 1_000
-# Shown at 96 pixels at most: sharp at twice that density, and some 10 kB.
+# Shown at 96 pixels at most: sharp at twice that density, and about 10 kB.
 SIDE = 256
 QUALITY = 85
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -30,10 +30,10 @@ _srgb = ImageCms.createProfile("sRGB")
 
 
 def square_webp(data: bytes) -> bytes:
-    """The middle of the picture as a WebP of SIDE x SIDE pixels, in sRGB, on white where it was
-    transparent, upright.
+    """Returns the middle of the picture as a WebP of SIDE x SIDE pixels, in sRGB, upright, with
+    white for transparency.
 
-    Raises BadRequest (at `avatar`) for what is no picture of FORMATS or too large a one, and
+    Raises BadRequest (at `avatar`) for anything but a picture of FORMATS of an allowed size, and
     Unavailable when too many wait for their turn.
     """
     if not _turns.acquire(timeout=WAIT_S):
@@ -59,7 +59,7 @@ def _small(data: bytes) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels() from None
-    # Pillow answers to damaged files with a dozen kinds of exceptions, IndexError among them.
+    # Pillow raises a dozen kinds of exceptions for damaged files, IndexError among them.
     except Exception:
         raise _refusal(_("We can't read this picture. Use JPEG, PNG, WebP or GIF.")) from None
 
@@ -73,7 +73,7 @@ def _too_many_pixels() -> BadRequest:
 
 
 def _check(image: Image.Image) -> None:
-    """From the header alone: a file of 1 kB may say that it has 2.5 gigapixels."""
+    """Taken from the header alone: a file of 1 kB may say that it has 2.5 gigapixels."""
     if image.width * image.height > MAX_PIXELS:
         raise _too_many_pixels()
     if getattr(image, "n_frames", 1) > MAX_FRAMES:
@@ -81,7 +81,7 @@ def _check(image: Image.Image) -> None:
 
 
 def _scaled(image: Image.Image) -> Image.Image:
-    """The largest square in the middle, in a mode that can be scaled smoothly."""
+    """Returns the largest square in the middle, in a mode that can be scaled smoothly."""
     if image.mode == "I;16":
         image = image.point(lambda value: value * (1 / 256)).convert("L")
     elif image.mode not in {"L", "LA", "RGB", "RGBA", "CMYK"}:
@@ -93,7 +93,7 @@ def _scaled(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Without transparency: a black sign on nothing would vanish on a dark page."""
+    """Removes transparency: a black sign on nothing would vanish on a dark page."""
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
@@ -104,21 +104,23 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:
-    """The colours as the picture's own profile means them: phones write Display P3."""
+    """Converts colours according to the picture's own profile: phones write Display P3."""
     profile = image.info.get("icc_profile")
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, _srgb, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None  # not a profile, or one for other colours: as if there were none
+            converted = (
+                None  # not a profile, or one for other colours: treated as if there were none
+            )
         if converted is not None:
             return converted
     return image.convert("RGB")
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """As the camera was held, unless its notes are damaged."""
+    """Turns the picture as the camera was held, unless its metadata are damaged."""
     try:
         return ImageOps.exif_transpose(image)
     except (SyntaxError, ValueError, OSError):

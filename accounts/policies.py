@@ -1,4 +1,4 @@
-"""Rules about a person's own data that need no database."""
+"""Rules about a user's own data that need no database."""
 
 import unicodedata
 from functools import lru_cache
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 NICKNAME_LENGTH = 64
 
-# The flags by which somebody may sign in, open the administration, and do anything there.
+# The flags that allow a user to sign in, to open the admin, and to do anything there.
 STANDING = ("is_active", "is_staff", "is_superuser")
 RIGHTS = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
 SIGN_IN_DATA = frozenset({"account", "email", "password", "is_active"})
 
 
-# What the system calls itself, its administrators and people who have left, in both languages.
+# What the system calls itself, its administrators and deleted users, in both languages.
 _OFFICIAL = frozenset(
     {"deleteduser", "已注销用户", "已注销", "imsystem", "system", "系统", "系统消息", "系统通知",
      "admin", "administrator", "管理员", "系统管理员"}
@@ -36,10 +36,10 @@ _OFFICIAL = frozenset(
 
 
 def valid_nickname(text: str, *, official: bool = False) -> str:
-    """The nickname without surrounding spaces; raises BadRequest when it cannot be one, or would be
-    taken for the system's unless it is `official` (given by an administrator).
+    """Returns the nickname without surrounding spaces. Raises BadRequest when the text cannot be
+    one, or would be taken for the system's unless it is `official` (given by an administrator).
 
-    Joiners (ZWJ) are allowed, family emoji are made of them; a name of nothing else is not.
+    Joiners (ZWJ) are allowed, because family emoji consist of them; a name of nothing else is not.
     """
     name = _valid_name(text, field="nickname")
     if not official and _letters(name) in _OFFICIAL:
@@ -48,12 +48,12 @@ def valid_nickname(text: str, *, official: bool = False) -> str:
 
 
 def _letters(name: str) -> str:
-    """What one reads of a name: without case, width, spaces and signs."""
+    """Returns what people read of a name: without case, width, spaces and signs."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 def valid_language(text: str) -> str:
-    """The code of a language there is; raises BadRequest for others."""
+    """Returns the code of an existing language. Raises BadRequest for others."""
     codes = [code for code, _name in settings.LANGUAGES]
     if text not in codes:
         told = _("Use one of these: %(codes)s.") % {"codes": ", ".join(codes)}
@@ -62,13 +62,13 @@ def valid_language(text: str) -> str:
 
 
 def language_of_request() -> str:
-    """The language in which the running request is answered, which a new account keeps."""
+    """Returns the language in which the current request is answered, which a new account keeps."""
     active = get_language()
     return active if active in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def valid_device_name(text: str) -> str:
-    """What its owner calls a device: like a nickname, or "" for no name."""
+    """Returns a device's name: like a nickname, or "" for no name."""
     return _valid_name(text, field="name") if text else ""
 
 
@@ -82,7 +82,7 @@ def _valid_name(text: str, *, field: str) -> str:
 
 
 class RegistrationRules(Protocol):
-    """The settings that say who may register."""
+    """The settings that decide who may register."""
 
     REGISTRATION: str
     REGISTRATION_DOMAINS: list[str]
@@ -130,12 +130,13 @@ def check_password_rules(password: str, user: AbstractBaseUser, *, field: str = 
 
 
 def includes(audience: str, *, contact: bool) -> bool:
-    """Whether somebody belongs to an audience. `contact`: the two have a conversation."""
+    """Returns whether a user belongs to an audience. `contact`: the two have a conversation."""
     return audience == Audience.EVERYONE or (audience == Audience.CONTACTS and contact)
 
 
 def may_see_online(viewer: "User", user: "User", *, contact: bool) -> bool:
-    """Whether `viewer` may know if `user` is online. Mutual: who hides sees nobody else either."""
+    """Returns whether `viewer` may know if `user` is online. Mutual: a user who hides sees nobody
+    else either."""
     if viewer.pk == user.pk:
         return True
     hides = viewer.who_sees_online == Audience.NOBODY
@@ -143,17 +144,17 @@ def may_see_online(viewer: "User", user: "User", *, contact: bool) -> bool:
 
 
 def may_administer(actor: "User", user: "User") -> bool:
-    """Whether `actor`, in the administration, may touch what `user` signs in with: name, address,
-    devices. Whoever reads the address can set a password, and then has the rights of `user`: those
-    of superusers and staff are the business of superusers only."""
+    """Returns whether `actor`, in the admin, may change what `user` signs in with: name, address,
+    devices. Somebody who reads the address can set a password and then has the rights of `user`:
+    for superusers and staff only superusers may do this."""
     return actor.is_superuser or not (user.is_staff or user.is_superuser)
 
 
 def fixed_fields(actor: "User", user: "User | None") -> frozenset[str]:
-    """The fields of an account that `actor` may not set in the administration; `user` is None for
-    an account that is being added.
+    """Returns the fields of an account that `actor` may not set in the admin; `user` is None for an
+    account that is being added.
 
-    Rights are given and taken by superusers only. One's own address is changed on the own page,
+    Only superusers grant and withdraw rights. Users change their own address on their own page,
     which asks for the password and the second factor; a browser that was left open has neither.
     """
     fixed = frozenset[str]() if actor.is_superuser else RIGHTS

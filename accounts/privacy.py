@@ -1,4 +1,4 @@
-"""What users allow others to see, for the socket's side: read once, then kept.
+"""What users allow others to see, for the sockets: read once, then kept.
 
 A change is announced as `Changed` of the user's topic (services/profile.py) and takes effect at
 once in every process.
@@ -14,7 +14,7 @@ from imsystem.mongo.clients import find_in
 from imsystem.realtime.followed import followed
 from imsystem.realtime.topics import Scope
 
-# Kinds of events (Deliver.category) that not everybody gets.
+# Kinds of events (Deliver.category) that not everybody receives.
 RECEIPT = "receipt"
 PRESENCE = "presence"
 
@@ -31,22 +31,22 @@ class Privacy:
 
     @property
     def declines(self) -> frozenset[str]:
-        """The kinds of events (Deliver.category) that the user's sockets do not get."""
+        """Returns the kinds of events (Deliver.category) that the user's sockets do not receive."""
         receipt = () if self.receipts else (RECEIPT,)
         return frozenset((*receipt, PRESENCE) if self.hidden else receipt)
 
 
-# Of somebody who is no longer there.
+# The settings of a user who no longer exists.
 NOTHING = Privacy(receipts=False, hidden=True)
 
 
 def settings_of(user: User) -> Privacy:
-    """The settings of a user at hand."""
+    """Returns the settings of a user object."""
     return Privacy(user.read_receipts, user.who_sees_online == Audience.NOBODY)
 
 
 def privacy_from(row: Mapping[str, Any]) -> Privacy:
-    """The settings in a user_basic document (with FIELDS)."""
+    """Returns the settings in a user_basic document (with FIELDS)."""
     return Privacy(row["read_receipts"], row["who_sees_online"] == Audience.NOBODY)
 
 

@@ -28,37 +28,37 @@ _topics: TopicSource | None = None
 
 
 def provide_contacts(source: ContactSource) -> None:
-    """Names the function that knows the conversations of two. Called once, at start-up."""
+    """Registers the function that knows direct conversations. Called once, at start-up."""
     global _contacts
     _contacts = source
 
 
 def provide_presence(source: PresenceSource) -> None:
-    """Names the function that knows who is online. Called once, at start-up."""
+    """Registers the function that knows who is online. Called once, at start-up."""
     global _presence
     _presence = source
 
 
 def provide_topics(source: TopicSource) -> None:
-    """Names the function that knows where a user is shown. Called once, at start-up."""
+    """Registers the function that knows where a user is shown. Called once, at start-up."""
     global _topics
     _topics = source
 
 
 def topics_of(user_identity: str) -> Sequence[Topic]:
-    """The topics of everybody who is shown the user's name and picture."""
+    """Returns the topics of everybody who is shown the user's name and picture."""
     return _topics(user_identity) if _topics is not None else ()
 
 
 def contacts_among(user_identity: str, others: Sequence[str]) -> set[str]:
-    """Those of `others` who have a conversation with the user."""
+    """Returns those of `others` who have a conversation with the user."""
     if _contacts is None:
         raise RuntimeError("no app provides contacts")
     return _contacts(user_identity, others) if others else set()
 
 
 async def online_among(user_identities: Sequence[str]) -> set[str]:
-    """Those of the users who are online, whoever may know it."""
+    """Returns those of the users who are online, regardless of who may know it."""
     if _presence is None:
         raise RuntimeError("no app provides presence")
     return await _presence(user_identities) if user_identities else set()

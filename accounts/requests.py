@@ -1,4 +1,4 @@
-"""The request of a view that asks for a sign-in (all API views do unless they say otherwise)."""
+"""The request of a view that requires a sign-in (all API views do unless they say otherwise)."""
 
 from rest_framework.request import Request
 
@@ -6,8 +6,8 @@ from accounts.models import DeviceSession, User
 
 
 class ApiRequest(Request):
-    """For annotations: who asks, with which device session, and until when what they showed for
-    it is good, in Unix milliseconds (accounts.authentication)."""
+    """For annotations: the user, the device session, and until when their token or cookie is valid,
+    in Unix milliseconds (accounts.authentication)."""
 
     user: User
     auth: DeviceSession

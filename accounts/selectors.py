@@ -1,4 +1,4 @@
-"""Reads. What is not there, or may not be known, is NotFound."""
+"""Reads. What does not exist, or may not be known, is NotFound."""
 
 from django.db.models import QuerySet
 
@@ -16,7 +16,8 @@ from imsystem.loops import run_on_loop
 
 
 def user_by_identity(identity: str) -> User:
-    """The user with this identity, deactivated ones too: their messages still carry a name."""
+    """Returns the user with this identity, deactivated ones too: their messages still carry a
+    name."""
     user = User.objects.filter(pk=identity).first() if is_identity(identity) else None
     if user is None:
         raise NotFound
@@ -24,7 +25,7 @@ def user_by_identity(identity: str) -> User:
 
 
 def find_by_account(account: str) -> User | None:
-    """The active user with exactly this account name (in whatever case it is written)."""
+    """Returns the active user with exactly this username (in any case)."""
     name = canonical_account(account)
     if ACCOUNT.fullmatch(name) is None:
         return None
@@ -32,14 +33,15 @@ def find_by_account(account: str) -> User | None:
 
 
 def person(viewer: User, identity: str, source: str = "") -> User:
-    """user_by_identity for somebody who asks; RateLimited after too many misses (guesses.py)."""
+    """Calls user_by_identity for another user's request. Raises RateLimited after too many misses
+    (guesses.py)."""
     with guessing(viewer.pk, source):
         return user_by_identity(identity)
 
 
 def person_by_account(viewer: User, account: str, source: str = "") -> User:
-    """The active user with exactly this account name, for somebody who asks. Raises NotFound, and
-    RateLimited after too many of these."""
+    """Returns the active user with exactly this username, for another user's request. Raises
+    NotFound, and RateLimited after too many of these."""
     with guessing(viewer.pk, source):
         user = find_by_account(account)
         if user is None:
@@ -48,18 +50,18 @@ def person_by_account(viewer: User, account: str, source: str = "") -> User:
 
 
 def find_by_sign_in_name(name: str) -> User | None:
-    """The user, active or not, with this account name or e-mail address."""
+    """Returns the user, active or not, with this username or e-mail address."""
     name = sign_in_name(name)
     return User.objects.filter(**{"email" if "@" in name else "account": name}).first()
 
 
 def active_user(identity: str) -> User | None:
-    """The user with this identity unless deactivated. The caller has checked its form."""
+    """Returns the user with this identity unless deactivated. The caller has checked its form."""
     return User.objects.filter(pk=identity, is_active=True).first()
 
 
 def live_session(*, session_identity: object, user: User) -> DeviceSession | None:
-    """This device session of this user unless it has ended; its `.user` is `user`."""
+    """Returns this device session of this user unless it has ended; its `.user` is `user`."""
     if not is_identity(session_identity):
         return None
     # By `_id` alone, the one index every server uses; the rest is compared here.
@@ -71,20 +73,20 @@ def live_session(*, session_identity: object, user: User) -> DeviceSession | Non
 
 
 def session_in_force(*, user_identity: str, session_identity: str) -> DeviceSession | None:
-    """The live device session of an active user that a token names, with its `.user`."""
+    """Returns the live device session of an active user that a token names, with its `.user`."""
     return run_on_loop(
         user_cache.session_in_force(user_identity=user_identity, session_identity=session_identity)
     )
 
 
 def live_sessions_of(user: User) -> QuerySet[DeviceSession]:
-    """The user's device sessions that have not ended, last used first."""
+    """Returns the user's device sessions that have not ended, last used first."""
     live = DeviceSession.objects.filter(user=user, revoked_at=None, expires_at__gt=now_ms())
     return live.order_by("-last_used_at")
 
 
 def online_as_seen(viewer: User, user: User) -> bool | None:
-    """Whether `user` is online; None when `viewer` may not know."""
+    """Returns whether `user` is online; None when `viewer` may not know."""
     asked = user.who_sees_online == Audience.CONTACTS
     contact = asked and bool(contacts_among(viewer.pk, [user.pk]))
     if not may_see_online(viewer, user, contact=contact):
@@ -93,18 +95,18 @@ def online_as_seen(viewer: User, user: User) -> bool | None:
 
 
 def two_factor_in_force(user: User) -> TwoFactor | None:
-    """The user's authenticator app, once it is confirmed."""
+    """Returns the user's authenticator app, once it is confirmed."""
     two_factor = TwoFactor.objects.filter(user=user).first()
     return None if two_factor is None or two_factor.confirmed_at is None else two_factor
 
 
 def recovery_codes_left(user: User) -> int:
-    """How many of the user's recovery codes were not used yet."""
+    """Returns how many of the user's recovery codes have not been used yet."""
     return RecoveryCode.objects.filter(user=user, used_at=None).count()
 
 
 def picture(identity: str) -> bytes | None:
-    """An uploaded picture, a square WebP; None when it was replaced or never was."""
+    """Returns an uploaded picture, a square WebP; None when it was replaced or never existed."""
     if not is_identity(identity):
         return None
     data = Avatar.objects.filter(pk=identity).values_list("data", flat=True).first()

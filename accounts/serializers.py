@@ -1,4 +1,4 @@
-"""Shapes of the account API. Rules are in services.py; these check types."""
+"""Shapes of the account API. The services have the rules; these check types."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def _own_otp() -> StrictCharField:
 
 
 class ConfirmBody(PasswordBody):
-    """Somebody who is signed in shows again that it is them."""
+    """A signed-in user proves again who they are."""
 
     otp = _own_otp()
 
@@ -99,7 +99,7 @@ class SentCodeSerializer(serializers.Serializer[Any]):
 
 
 class PublicUserSerializer(serializers.Serializer[Any]):
-    """A person as everybody sees them."""
+    """A user as everybody sees them."""
 
     identity = IdentityField()
     account = serializers.CharField()
@@ -111,13 +111,13 @@ class PublicUserSerializer(serializers.Serializer[Any]):
 
 
 class PersonSerializer(PublicUserSerializer):
-    """A person as one other sees them."""
+    """A user as another sees them."""
 
     online = serializers.BooleanField(allow_null=True, help_text="null: you may not know")
 
 
 class OwnUserSerializer(PublicUserSerializer):
-    """Oneself."""
+    """The user's own profile."""
 
     email = serializers.EmailField()
     who_may_add = serializers.ChoiceField(Audience.choices)

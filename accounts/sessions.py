@@ -16,25 +16,25 @@ from imsystem.realtime.publish import close_sockets
 from imsystem.sources import address_of, source_of
 
 DEVICE_SESSION_KEY = "device_session"  # in Django's session
-# last_used_at is for people; a write for every page view would be too much.
+# last_used_at is for people; a write at every page view would be too much.
 TOUCH_AFTER_MS = 10 * 60 * 1000
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The peer's address, "" when it has none. X-Forwarded-For is the server's business: it knows
-    its proxies."""
+    """Returns the peer's address, "" when it has none. X-Forwarded-For is the server's business: it
+    knows its proxies."""
     return address_of(str(request.META.get("REMOTE_ADDR", "")))
 
 
 def device_name(request: HttpRequest) -> str:
-    """What the client calls itself, made printable."""
+    """Returns what the client calls itself, made printable."""
     name = request.headers.get("User-Agent", "")
     return "".join(char for char in name if char.isprintable())[:200]
 
 
 def open_session(session: DeviceSession) -> DeviceSession:
-    """Stores a new device session of a user who was just verified; by mail they learn of a device
-    they were never signed in on. Sessions that are of no use any more are cleared away.
+    """Stores a new device session of a user who was just verified, tells them by mail of a device
+    they were never signed in on, and removes sessions that are no longer useful.
 
     Raises BadCredentials when the password changed or the account was deactivated meanwhile: the
     change revokes the sessions it finds, and this one may have come too late to be found.
@@ -42,8 +42,8 @@ def open_session(session: DeviceSession) -> DeviceSession:
     user, session.last_used_at = session.user, now_ms()
     earlier = list(DeviceSession.objects.filter(user=user))
     if known_devices.is_new(session, earlier):
-        # Before the session is stored: if the mail cannot be queued there is no sign-in either,
-        # and the device is still new when it tries again.
+        # Before the session is stored: if the mail cannot be queued there is no sign-in either, and
+        # the device is still new when it tries again.
         _tell_of(session)
     session.save(force_insert=True)
     if not User.objects.filter(
@@ -75,7 +75,7 @@ def _clear_away(session: DeviceSession, earlier: list[DeviceSession]) -> None:
 def open_browser_session(request: HttpRequest, user: User) -> DeviceSession:
     """Signs the browser in: a device session and Django's login (new session key, cookie).
 
-    Whoever was signed in here before is signed out.
+    A user who was signed in here before is signed out.
     """
     before = current_session(request)
     session = open_session(_session_of_browser(request, user))
@@ -94,7 +94,7 @@ def close_browser_session(request: HttpRequest) -> None:
 
 
 def follow_sign_out(request: HttpRequest) -> None:
-    """Revokes the device session of a browser that is signed out now (the admin's button too)."""
+    """Revokes the device session of a browser that is now signed out (the admin's button too)."""
     session = current_session(request)
     if session is not None and not is_signed_in(request.session):
         revoke([session.identity])
@@ -108,10 +108,10 @@ def renew_browser_session(request: HttpRequest, user: User) -> None:
 
 
 def browser_device_session(request: HttpRequest) -> DeviceSession | None:
-    """The live device session of a browser's cookie, None when there is none (any more).
+    """Returns the live device session of a browser's cookie; None when there is none (any more).
 
-    Needs `request.session` only, so that the socket's handshake can use it. A session that
-    Django's own login made (the admin's form) gets its device session here.
+    Needs `request.session` only, so that the socket's handshake can use it. A session that Django's
+    own login made (the admin's form) gets its device session here.
     """
     user = auth.get_user(request)
     if not isinstance(user, User):
@@ -125,18 +125,18 @@ def browser_device_session(request: HttpRequest) -> DeviceSession | None:
 
 
 def is_signed_in(session: SessionBase) -> bool:
-    """Whether Django's session says that somebody signed in. Reads it at most once."""
+    """Returns whether Django's session says that somebody signed in. Reads it at most once."""
     return SESSION_KEY in session
 
 
 def current_session(request: HttpRequest) -> DeviceSession | None:
-    """The device session of the request's cookie (set by DeviceSessionMiddleware)."""
+    """Returns the device session of the request's cookie (set by DeviceSessionMiddleware)."""
     session: DeviceSession | None = getattr(request, "device_session", None)
     return session
 
 
 def touch(session: DeviceSession) -> bool:
-    """Notes that the session is in use, at most once in ten minutes; True when it did."""
+    """Notes that the session is in use, at most once in ten minutes. Returns True when it did."""
     now = now_ms()
     if now - session.last_used_at <= TOUCH_AFTER_MS:
         return False
@@ -145,7 +145,8 @@ def touch(session: DeviceSession) -> bool:
 
 
 def rotate(session: DeviceSession, *, used: str, new: str) -> bool:
-    """Exchanges the one refresh token id that is good. False when `used` was not (any more)."""
+    """Exchanges the only refresh token id that is valid. Returns False when `used` was not (any
+    more)."""
     now = now_ms()
     good = DeviceSession.objects.filter(pk=session.pk, refresh_hash=used, revoked_at=None)
     changed = good.update(refresh_hash=new, rotated_from=used, last_used_at=now, updated_at=now)
@@ -155,7 +156,7 @@ def rotate(session: DeviceSession, *, used: str, new: str) -> bool:
 def revoke(identities: Iterable[str]) -> None:
     """Ends these device sessions: tokens, cookies, and live sockets in every process.
 
-    Closes sockets of those that had ended before too: the message to them may have been lost.
+    Closes sockets of sessions that had ended before, too: the message to them may have been lost.
     """
     wanted, now = list(identities), now_ms()
     live = DeviceSession.objects.filter(pk__in=wanted, revoked_at=None)

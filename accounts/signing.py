@@ -1,7 +1,7 @@
-"""The signature of tokens: HS256 as PyJWT has it, but the key is looked at once.
+"""The signature of tokens: HS256 as PyJWT has it, but the key is checked once.
 
-PyJWT looks with every token whether somebody gave a certificate or a JSON Web Key for a secret: a
-quarter of the 59 microseconds a token takes, and more when the code is cold.
+PyJWT checks at each token whether a certificate or a JSON Web Key was given as the secret: a
+quarter of the 59 microseconds that a token takes, and more when the code is cold.
 """
 
 from functools import lru_cache
@@ -17,6 +17,6 @@ class KnownKeys(HMACAlgorithm):
 
 
 def look_at_keys_once() -> None:
-    """For HS256, everywhere in this process."""
+    """Applies to HS256, everywhere in this process."""
     jwt.unregister_algorithm("HS256")
     jwt.register_algorithm("HS256", KnownKeys())

@@ -1,6 +1,6 @@
 """Tickets for the socket's handshake: a browser's WebSocket cannot send an Authorization header.
 
-A ticket stands in the address, and addresses end up in logs: so it is good once, for 30 seconds.
+A ticket is part of the address, and addresses end up in logs: so it is valid once, for 30 seconds.
 """
 
 import hashlib
@@ -19,7 +19,8 @@ def _key(ticket: str) -> str:
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a ticket stands for. `expires_at_ms`: until when what it was bought with is good."""
+    """What a ticket stands for. `expires_at_ms`: until when the token or cookie it was requested
+    with is valid."""
 
     user_identity: str
     session_identity: str
@@ -27,7 +28,8 @@ class Ticket:
 
 
 def issue_ticket(session: DeviceSession, *, expires_at_ms: int) -> str:
-    """A new ticket for this device session. The socket it opens is good until `expires_at_ms`."""
+    """Returns a new ticket for this device session. The socket it opens is valid until
+    `expires_at_ms`."""
     ticket = secrets.token_urlsafe(32)
     value = f"{session.user_id}:{session.identity}:{expires_at_ms}"
     sync_redis().set(_key(ticket), value, ex=TICKET_TTL_S)
@@ -35,7 +37,7 @@ def issue_ticket(session: DeviceSession, *, expires_at_ms: int) -> str:
 
 
 def redeem_ticket(ticket: str) -> Ticket | None:
-    """What the ticket stands for, once; None for whatever is not a good ticket."""
+    """Returns what the ticket stands for, once; None for an invalid ticket."""
     value = sync_redis().getdel(_key(ticket))
     if not isinstance(value, bytes):
         return None

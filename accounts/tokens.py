@@ -55,14 +55,14 @@ def _new(token_class: type[Token], session: DeviceSession) -> Token:
 
 
 def make_tokens(session: DeviceSession) -> Tokens:
-    """A new pair; neither outlives the device session, which need not be stored yet. The refresh
-    token is worth something once the device session holds its refresh_hash."""
+    """Returns a new pair; neither outlives the device session, which need not be stored yet. The
+    refresh token becomes valid once the device session holds its refresh_hash."""
     refresh = _new(RefreshToken, session)
     return Tokens(str(_new(AccessToken, session)), str(refresh), _hash(refresh["jti"]))
 
 
 def make_seed_token(session: DeviceSession) -> str:
-    """A token that is good for the seed-compatible routes only."""
+    """Returns a token that is valid for the seed-compatible routes only."""
     return str(_new(SeedToken, session))
 
 
@@ -81,15 +81,16 @@ def _read(token_class: type[Token], text: str) -> Claims:
 
 
 def read_access(text: str) -> Claims:
-    """The claims of a valid access token; NotAuthenticated for anything else."""
+    """Returns the claims of a valid access token. Raises NotAuthenticated for anything else."""
     return _read(AccessToken, text)
 
 
 def read_refresh(text: str) -> Claims:
-    """The claims of a valid refresh token, used or not; NotAuthenticated for anything else."""
+    """Returns the claims of a valid refresh token, used or not. Raises NotAuthenticated for
+    anything else."""
     return _read(RefreshToken, text)
 
 
 def read_seed_token(text: str) -> Claims:
-    """The claims of a valid seed token; NotAuthenticated for anything else."""
+    """Returns the claims of a valid seed token. Raises NotAuthenticated for anything else."""
     return _read(SeedToken, text)

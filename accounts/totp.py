@@ -1,6 +1,6 @@
 """Codes of authenticator apps (TOTP, RFC 6238) and recovery codes: how they are made and read.
 
-SHA-1, six digits, thirty seconds: the values every app knows. The description of the key URI
+SHA-1, six digits, thirty seconds: the values that every app knows. The description of the key URI
 format says that Google Authenticator ignores others, so that its codes would never match.
 """
 
@@ -23,24 +23,24 @@ RECOVERY_CODES = 10
 
 _APP_CODE = re.compile(r"[0-9]{6}")
 # 53 bits. Digits, so that one field with a phone's number pad takes both kinds of code, and no
-# input method for Chinese gets in the way.
+# Chinese input method gets in the way.
 _RECOVERY_DIGITS = 16
 _RECOVERY_CODE = re.compile(rf"[0-9]{{{_RECOVERY_DIGITS}}}")
 
 
 def new_secret() -> str:
-    """160 random bits (RFC 4226, R6) in base 32: 32 characters."""
+    """Returns 160 random bits (RFC 4226, R6) in base 32: 32 characters."""
     return pyotp.random_base32()
 
 
 def app_uri(secret: str, *, account: str) -> str:
-    """The otpauth:// address that authenticator apps read from a QR code."""
+    """Returns the otpauth:// address that authenticator apps read from a QR code."""
     return pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=ISSUER)
 
 
 def qr_code(text: str) -> str:
-    """A QR code of `text` as the data: URI of an SVG picture of any size, dark on white in every
-    theme."""
+    """Returns a QR code of `text` as the data: URI of an SVG picture of any size, dark on white in
+    every theme."""
     picture = io.BytesIO()
     looks = {"light": "white", "omitsize": True, "svgclass": None, "lineclass": None}
     segno.make(text, micro=False).save(picture, kind="svg", xmldecl=False, **looks)
@@ -48,13 +48,14 @@ def qr_code(text: str) -> str:
 
 
 def in_fours(text: str, separator: str) -> str:
-    """The text in groups of four characters, for people who copy it by hand."""
+    """Returns the text in groups of four characters, for people who copy it by hand."""
     return separator.join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def step_of(code: str, *, secret: str, at_ms: int, after: int) -> int | None:
-    """The number of the 30-second step whose code this is, about `at_ms` (Unix ms) and later than
-    the step `after`; None when there is none. Spaces, dashes and widths do not matter."""
+    """Returns the number of the 30-second step whose code this is, about `at_ms` (Unix ms) and
+    later than the step `after`; None when there is none. Spaces, dashes and widths do not matter.
+    """
     digits = folded(code)
     if _APP_CODE.fullmatch(digits) is None:
         return None
@@ -64,11 +65,12 @@ def step_of(code: str, *, secret: str, at_ms: int, after: int) -> int | None:
 
 
 def new_recovery_code() -> str:
-    """Sixteen random digits. People are shown them as `1234-5678-9012-3456` (`in_fours`)."""
+    """Returns sixteen random digits. People are shown them as `1234-5678-9012-3456`
+    (`in_fours`)."""
     return f"{secrets.randbelow(10**_RECOVERY_DIGITS):0{_RECOVERY_DIGITS}}"
 
 
 def read_recovery_code(text: str) -> str | None:
-    """The digits of a recovery code, however they are grouped; None for other texts."""
+    """Returns the digits of a recovery code, however they are grouped; None for other texts."""
     digits = folded(text)
     return digits if _RECOVERY_CODE.fullmatch(digits) else None

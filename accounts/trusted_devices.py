@@ -1,9 +1,9 @@
 """Devices that an account's owner has signed in on, known by a cookie.
 
-The cookie gives no rights. It only keeps a stranger's guesses from using up the tries of the
-owner's own device (OWASP, "Slow down online guessing attacks with device cookies"). It holds, for
-each account, a number that limits count by, so that one that was copied is worth no more tries
-than one device.
+The cookie grants nothing. It only keeps a stranger's guesses from using up the tries of the owner's
+own device (OWASP, "Slow down online guessing attacks with device cookies"). For each account it
+holds a number by which limits count, so that a copied cookie is worth no more tries than one
+device.
 """
 
 from secrets import token_hex
@@ -21,17 +21,17 @@ _NOTE = "_trusted_user"
 
 
 def token_of(request: HttpRequest) -> str:
-    """What the request's cookie says, unchecked; "" without one."""
+    """Returns what the request's cookie says, unchecked; "" without one."""
     return request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
 
 
 def device_of(token: str, user: User | None) -> str:
-    """The number of this device if `user` has signed in on it, else ""."""
+    """Returns the number of this device if `user` has signed in on it, else ""."""
     return "" if user is None else _read(token).get(user.identity, "")
 
 
 def trust(request: HttpRequest, user: User) -> None:
-    """Has the answer to this request carry the cookie: `user` has just proved who they are."""
+    """Makes the answer to this request carry the cookie: `user` has just proved who they are."""
     setattr(request, _NOTE, user)
 
 
@@ -51,7 +51,7 @@ def add_cookie(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _with_user(token: str, user: User) -> str:
-    """The token with this user in it, newest last. A device keeps its number: another one with
+    """Returns the token with this user in it, newest last. A device keeps its number: a new one at
     each sign-in would be a new count of tries each time."""
     devices = _read(token)
     devices[user.identity] = devices.pop(user.identity, "") or token_hex(8)

@@ -22,11 +22,11 @@ TOO_LARGE = _("Pictures can be at most 5 MB.")
 
 
 def picture_in_body(request: HttpRequest) -> bytes:
-    """The picture of a request whose body nobody has read yet.
+    """Returns the picture of a request whose body has not been read yet.
 
-    `image/*`: the body itself; `multipart/form-data`: its only file. Raises TooLarge, BadRequest
-    at `avatar`, or UnsupportedMediaType. Reads no more than what is allowed; does not need to be
-    told a length, unlike `request.FILES`, which is empty then.
+    `image/*`: the body itself; `multipart/form-data`: its only file. Raises TooLarge, BadRequest at
+    `avatar`, or UnsupportedMediaType. Reads no more than what is allowed; does not need to be told
+    a length, unlike `request.FILES`, which is empty then.
     """
     kind = request.content_type or ""
     form = kind == "multipart/form-data"
@@ -37,7 +37,7 @@ def picture_in_body(request: HttpRequest) -> bytes:
 
 
 def picture_in_form(files: MultiValueDict[str, Any]) -> bytes:
-    """The picture of a form: its only file, named `avatar` or `file`."""
+    """Returns the picture of a form: its only file, named `avatar` or `file`."""
     names = list(files)
     parts = [part for name in names for part in files.getlist(name)]
     if len(parts) != 1 or names[0] not in FIELDS:

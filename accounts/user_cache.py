@@ -1,4 +1,4 @@
-"""People and sign-ins for the socket's side: read for many sockets at once."""
+"""Users and sign-ins for the sockets: read for many sockets at once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from imsystem.mongo.shared_reads import SharedReads
 from imsystem.realtime.followed import followed
 from imsystem.realtime.topics import Scope
 
-# What others are shown of a person (payloads.public_user), and what decides it (policies.py).
+# What others are shown of a user (payloads.public_user), and what decides it (policies.py).
 SHOWN = (
     *("account", "nickname", "sex", "avatar", "created_at", "deleted_at"),
     *("who_may_add", "who_sees_online", "read_receipts"),
@@ -27,8 +27,8 @@ _people = followed(_read_people, Scope.PROFILE, Scope.USER)
 
 
 async def people(identities: Sequence[str]) -> dict[str, User]:
-    """Those of them that exist, with what they show (SHOWN) only. Kept for half a minute: the
-    people one talks with are in every list of one's rooms."""
+    """Returns those that exist, with what they show (SHOWN) only. Kept for half a minute: the users
+    one talks with are in every list of one's rooms."""
     return await _people().get(identities)
 
 
@@ -45,8 +45,8 @@ _sessions = PerLoop(lambda: SharedReads(_read_sessions))
 
 
 async def session_in_force(*, user_identity: str, session_identity: str) -> DeviceSession | None:
-    """The live device session of an active user that a token or ticket names, with its `.user`.
-    Never from memory."""
+    """Returns the live device session of an active user that a token or ticket names, with its
+    `.user`. Never from memory."""
     row, owner = await asyncio.gather(
         _sessions().get(session_identity), _users().get(user_identity)
     )

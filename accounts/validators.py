@@ -34,7 +34,7 @@ class MaximumLengthValidator:
 
 
 class NotTheAccountValidator:
-    """Not the account name or the e-mail address, in whatever case."""
+    """Not the username or the e-mail address, in any case."""
 
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
         names = {getattr(user, name, "").casefold() for name in ("account", "email")} - {""}

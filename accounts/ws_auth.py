@@ -45,24 +45,24 @@ class BadRenewal(Forbidden):
 async def authenticate(scope: dict[str, Any]) -> SocketUser:
     """Raises BadOrigin, NotAuthenticated, or Unavailable when a database does not answer.
 
-    Tickets and tokens say of which device session they are. Whether that is in force is still to
-    be asked (`owner_of`).
+    Tickets and tokens name their device session. Whether that is still valid has to be asked
+    separately (`owner_of`).
     """
     with _refusals():
         request = _request(scope)
         if _shows_token(request):
-            return _authenticate(request)  # asks no database; a thread would take longer to begin
+            return _authenticate(request)  # asks no database; a thread would take longer to start
     return await run_in_thread(_authenticate, request)
 
 
 def _shows_token(request: HttpRequest) -> bool:
-    """As `_shown` will see it: an encoded name (`%74icket`) is a ticket's, too."""
+    """As `_shown` will see it: an encoded name (`%74icket`) means a ticket, too."""
     return "ticket" not in request.GET and "HTTP_AUTHORIZATION" in request.META
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Whatever is wrong with what somebody shows, they are not signed in."""
+    """Whatever is wrong with what a client shows, it is not signed in."""
     try:
         yield
     except (SuspiciousOperation, UnicodeDecodeError, BadCredentials):
@@ -70,8 +70,8 @@ def _refusals() -> Iterator[None]:
 
 
 async def owner_of(user: SocketUser) -> User:
-    """The person at the other end. Raises NotAuthenticated when they or their device session are
-    not in force. To be asked as soon as the socket would hear of their end."""
+    """Returns the user at the other end. Raises NotAuthenticated when they or their device session
+    are no longer valid. Called as soon as the socket would hear of their end."""
     session = await session_in_force(
         user_identity=user.user_identity, session_identity=user.session_identity
     )
@@ -81,8 +81,8 @@ async def owner_of(user: SocketUser) -> User:
 
 
 async def renew(user: SocketUser, token: str) -> int:
-    """Until when (Unix ms) the socket is good with this access token, which may be sooner than it
-    was without. Raises BadRenewal, or Unavailable when a database does not answer.
+    """Returns until when (Unix ms) the socket is valid with this access token, which may be sooner
+    than it was without. Raises BadRenewal, or Unavailable when a database does not answer.
 
     Only tokens of its own device session: revoking that must end the socket, always.
     """
@@ -110,14 +110,16 @@ def _authenticate(request: HttpRequest) -> SocketUser:
 
 
 def _request(scope: dict[str, Any]) -> HttpRequest:
-    """The handshake as a Django request: host checks, cookies and languages as in the pages."""
+    """Returns the handshake as a Django request: host checks, cookies and languages as on the
+    pages."""
     scheme = "https" if scope.get("scheme") == "wss" else "http"
     request: HttpRequest = ASGIRequest({**scope, "method": "GET", "scheme": scheme}, io.BytesIO())
     return request
 
 
 def _shown(request: HttpRequest) -> tuple[str, str, int]:
-    """Whose socket this is: the user, their device session, and until when it is good (Unix ms)."""
+    """Whose socket this is: the user, their device session, and until when it is valid (Unix
+    ms)."""
     text, header = request.GET.get("ticket"), request.META.get("HTTP_AUTHORIZATION")
     if text is not None:
         ticket = redeem_ticket(text)
@@ -147,10 +149,11 @@ def _by_cookie(request: HttpRequest) -> DeviceSession:
 
 
 def _origin_allowed(request: HttpRequest) -> bool:
-    """The page's origin is this server's own, or one that CSRF_TRUSTED_ORIGINS names.
+    """Returns whether the page's origin is this server's own, or one that CSRF_TRUSTED_ORIGINS
+    names.
 
-    Browsers send cookies with any site's WebSocket, and no CSRF token: this takes its place.
-    A Host header that is not in ALLOWED_HOSTS is nobody's own.
+    Browsers send cookies with any site's WebSocket, and no CSRF token: this takes its place. A Host
+    header that is not in ALLOWED_HOSTS is nobody's own.
     """
     origin = request.headers.get("Origin", "")
     try:
@@ -162,7 +165,7 @@ def _origin_allowed(request: HttpRequest) -> bool:
 
 
 def _matches(origin: str, trusted: str) -> bool:
-    """Compares exactly, but for `https://*.example.org`, which stands for all its subdomains."""
+    """Compares exactly, except that `https://*.example.org` stands for all its subdomains."""
     if "*" not in trusted:
         return origin == trusted
     try:

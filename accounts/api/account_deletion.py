@@ -1,4 +1,4 @@
-"""Leaving, and what one takes along."""
+"""Deleting an account, and downloading its data."""
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes

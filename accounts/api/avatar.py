@@ -1,4 +1,4 @@
-"""My picture."""
+"""The user's own picture."""
 
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
@@ -17,8 +17,8 @@ _FORM = inline_serializer("AvatarForm", {"avatar": serializers.FileField()})
 @takes_uploads(MAX_BODY_BYTES, TOO_LARGE)
 class AvatarView(APIView):
     @extend_schema(
-        # The picture itself as the body is left to words: client generators skip an operation with
-        # a media range.
+        # The picture as the whole body is described in words only: client generators skip an
+        # operation with a media range.
         request={"multipart/form-data": _FORM},
         responses=OwnUserSerializer,
     )

@@ -1,4 +1,4 @@
-"""Devices I am signed in on, and tickets for their sockets."""
+"""Devices the user is signed in on, and tickets for their sockets."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response

@@ -1,4 +1,4 @@
-"""Another address for my account."""
+"""Changing the account's address."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response

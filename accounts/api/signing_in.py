@@ -40,7 +40,8 @@ def _signed_in(request: Request, sign_in: SignIn, status: int) -> Response:
 
 
 def _whose_address(request: Request, purpose: str) -> User | None:
-    """Who is signed in and wants another address; None when nobody shows a good token."""
+    """Returns the signed-in user who wants another address; None when the request has no valid
+    token."""
     if purpose != Purpose.CHANGE_EMAIL:
         return None
     for how in APIView.authentication_classes:

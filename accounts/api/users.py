@@ -1,4 +1,4 @@
-"""My profile, and other people's."""
+"""The user's own profile, and those of others."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response

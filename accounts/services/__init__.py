@@ -1,5 +1,5 @@
-"""What people do with their accounts. API, pages, admin and commands call these, and only these,
-to write."""
+"""What users do with their accounts. API, pages, admin and commands call these, and only these, to
+write."""
 
 from accounts.services.account_deletion import before_deletion, delete_account, delete_own_account
 from accounts.services.administrators import (

@@ -1,4 +1,4 @@
-"""Leaving for good: personal data goes, messages stay as those of a "deleted user"."""
+"""Deleting accounts: personal data is erased, messages stay as those of a "deleted user"."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ _leaves: list[Leave] = []
 
 
 def before_deletion(leave: Leave) -> Leave:
-    """Registers what the apps above do when somebody leaves, before their data goes.
+    """Registers what the apps above do when an account is deleted, before its data is erased.
 
     It may be called again for the same user, when the first time was interrupted.
     """
@@ -31,7 +31,8 @@ def before_deletion(leave: Leave) -> Leave:
 
 
 def delete_own_account(*, user: User, password: str, otp: str = "") -> None:
-    """The user leaves. Raises BadRequest at `password`, Forbidden for the last administrator."""
+    """Deletes the user's own account. Raises BadRequest at `password`, Forbidden for the last
+    administrator."""
     confirm(user, password, otp)
     delete_account(user=user)
 
@@ -40,8 +41,8 @@ def delete_account(*, user: User) -> None:
     """Ends an account: signs out everywhere, leaves all groups, erases all personal data.
 
     In this order, so that an interruption leaves an account that nobody can use; calling it again
-    does the rest, and does nothing to one that is deleted. Raises Forbidden, and changes nothing,
-    for the last active superuser.
+    does the rest, and does nothing to a deleted one. Raises Forbidden, and changes nothing, for the
+    last active superuser.
     """
     if User.objects.filter(pk=user.pk, deleted_at__isnull=False).exists():
         return

@@ -1,4 +1,4 @@
-"""Changes of an account on an administrator's word, and the rule that one administrator stays."""
+"""Changes of an account by an administrator, and the rule that one administrator always stays."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,14 +19,14 @@ from imsystem.mongo.clients import Document, collection, mongo_client
 from imsystem.mongo.retry import retry_when_overtaken
 
 USERS = "user_basic"
-# A superuser without `is_staff` cannot open the administration, and so could help nobody.
+# A superuser without `is_staff` cannot open the admin, and so could help nobody.
 ADMINISTRATOR: Document = {"is_superuser": True, "is_staff": True, "is_active": True}
 ONLY_ADMINISTRATOR = _("This is the only administrator. Make someone else an administrator first.")
 
 
 def change_account(*, actor: User, user: User, **changes: Any) -> User:
-    """Stores what `actor` changes of somebody's account in the administration, and returns the
-    user as stored. Values are canonical and checked; what is unchanged is no change.
+    """Stores what `actor` changes of a user's account in the admin, and returns the user as stored.
+    Values are canonical and checked; unchanged values do not count.
 
     The old address is told of a new one; a deactivated user is signed out everywhere. Raises
     Forbidden for what `actor` may not change and for the last administrator, BadRequest when
@@ -49,7 +49,7 @@ def change_account(*, actor: User, user: User, **changes: Any) -> User:
 
 
 def _store_as_judged(actor: User, user: User, changes: dict[str, Any]) -> None:
-    """Stores the changes unless the rights of either have changed since they were judged."""
+    """Stores the changes unless the rights of either have changed since they were checked."""
     judged = {name: getattr(user, name) for name in STANDING}
     if not store_standing(user.pk, changes, judged=judged, actor=actor):
         raise Forbidden(_("Someone else has just changed this account. Please check it again."))
@@ -60,9 +60,8 @@ def store_standing(
 ) -> bool:
     """Stores changes of a user whose document still holds `judged`; False when it does not.
 
-    Raises Forbidden when nobody who can open the administration as a superuser would be left, and
-    when `actor` has lost the rights they came with; BadRequest for a name or an address that
-    another user has.
+    Raises Forbidden when no superuser who can open the admin would be left, and when `actor` has
+    lost the rights they came with; BadRequest for a name or an address that another user has.
     """
     condition = {"_id": identity, "deleted_at": None, **judged}
     fields = {**changes, "updated_at": now_ms()}
@@ -85,15 +84,15 @@ def store_standing(
 
 
 def is_last_administrator(user: User) -> bool:
-    """Whether nobody else can open the administration as a superuser. To tell people early; what
-    keeps the last one is `store_standing`."""
+    """Returns whether nobody else can open the admin as a superuser. It is for telling people
+    early; `store_standing` is what keeps the last one."""
     return (
         user.is_superuser and not User.objects.filter(**ADMINISTRATOR).exclude(pk=user.pk).exists()
     )
 
 
 def _was_the_last(before: Document, administrators: int) -> bool:
-    """Whether a user who was an active superuser leaves no administrator behind."""
+    """Returns whether a user who was an active superuser leaves no administrator behind."""
     administers = all(before[name] for name in ADMINISTRATOR)
     return bool(before["is_active"] and before["is_superuser"]) and administrators <= administers
 
@@ -107,7 +106,7 @@ async def _check_actor(session: AsyncClientSession, actor: User | None) -> None:
 
 
 async def _count_administrators(session: AsyncClientSession) -> int:
-    """How many administrators there are.
+    """Returns how many administrators there are.
 
     Each is written to, so that of two transactions that count at once one meets a conflict and
     counts again: a count alone would let two administrators go at the same moment.

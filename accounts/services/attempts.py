@@ -26,14 +26,15 @@ from imsystem.redis import secret_name, sync_redis
 from imsystem.sources import source_of
 
 # From one place: five tries at once, then after 30 s, 60 s, ... up to a quarter of an hour, about
-# 100 a day. Success starts the count anew.
+# 100 a day. Success resets the count.
 PASSWORD_FAILURES = GrowingDelay("password", free=5, first_s=30, longest_s=900)
 # All strangers together, for each name and each address.
 FAILURES_PER_NAME = Allowance("password-name", amount=50, window_s=86_400)
 # One source, at all names that nobody has signed in with from there.
 FAILURES_PER_SOURCE = Allowance("password-source", amount=100, window_s=600)
-# Three codes of a million are good at any moment. Five guesses at once, then after 1, 2, 4, ... 60
-# minutes: about 30 in the first day, a chance of 1 in 10,000 for who has the password already.
+# Three codes of a million are valid at any moment. Five guesses at once, then after 1, 2, 4, ... 60
+# minutes: about 30 in the first day, a chance of 1 in 10,000 for somebody who already has the
+# password.
 OTP_FAILURES = GrowingDelay("otp", free=5, first_s=60, longest_s=3_600)
 # No count of passwords outlives two days.
 ANEW_FOR_S = 2 * 86_400
@@ -50,7 +51,7 @@ class Tries:
     shared: tuple[tuple[Allowance, Key], ...] = ()
 
     def take(self) -> None:
-        """Counts one try, before it is judged: parallel guesses do not slip through. Raises
+        """Counts one try before it is judged, so that parallel guesses do not slip through. Raises
         RateLimited, and counts nothing."""
         taken = []
         try:
@@ -64,14 +65,15 @@ class Tries:
             raise
 
     def forgive(self) -> None:
-        """The try was right."""
+        """Takes the try back: it was right."""
         self.delay.forgive(*self.key)
         for allowance, key in self.shared:
             allowance.give_back(*key)
 
 
 def password_tries(typed: str, user: User | None, *, ip: str, device_token: str) -> Tries:
-    """The counts of a try at the password of `typed`, which is the name or address of `user`."""
+    """Returns the counts of a try at the password of `typed`, which is the name or address of
+    `user`."""
     device = device_of(device_token, user)
     if user is not None and device:
         return Tries(PASSWORD_FAILURES, ("device", user.identity, device))
@@ -85,13 +87,13 @@ def password_tries(typed: str, user: User | None, *, ip: str, device_token: str)
 
 
 def password_tries_of(user: User) -> Tries:
-    """The counts of somebody who is signed in and is asked for the password again."""
+    """Returns the counts of a signed-in user who is asked for the password again."""
     return Tries(PASSWORD_FAILURES, ("signed in", user.identity))
 
 
 def otp_tries(user: User, *, ip: str, device_token: str) -> Tries:
-    """The counts of a second factor at the sign-in. Whoever gets this far has the password, so
-    strangers share one count however many sources they have."""
+    """Returns the counts of a second factor at the sign-in. Anybody who gets this far has the
+    password, so strangers share one count however many sources they have."""
     device, source = device_of(device_token, user), source_of(ip)
     if device:
         place = f"device {device}"
@@ -101,18 +103,18 @@ def otp_tries(user: User, *, ip: str, device_token: str) -> Tries:
 
 
 def otp_tries_of(user: User) -> Tries:
-    """The same for somebody who is signed in: tries at the sign-in do not use these up."""
+    """Returns the same for a signed-in user: tries at the sign-in do not use these up."""
     return _otp_tries(user, "signed in")
 
 
 def _otp_tries(user: User, place: str) -> Tries:
-    # Whoever guesses has the password. A reset by mail starts a new count; a change of the password
-    # takes a good code first, so that it is no way to start anew.
+    # Anybody who guesses here has the password. A reset by mail starts a new count; a change of the
+    # password needs a valid code first, so it cannot reset the count.
     return Tries(OTP_FAILURES, (user.identity, str(user.password_set_at), place))
 
 
 def start_anew(user: User) -> None:
-    """A new password was set: whatever was counted at the user's name and address is void."""
+    """A new password was set: everything counted at the user's name and address is void."""
     with sync_redis().pipeline(transaction=False) as pipe:
         for name in (user.account, user.email):
             pipe.set(_since_key(name), now_ms(), ex=ANEW_FOR_S)

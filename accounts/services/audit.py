@@ -1,4 +1,4 @@
-"""Lines about what staff has read."""
+"""Entries about what staff have read."""
 
 import logging
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ def record_reading(
 ) -> None:
     """Stores, and logs, that `actor` has read `what` (a model): identities only, never content.
 
-    `subject` is the one object that was opened or searched for, `about` are the rooms or users
+    `subject` is the only object that was opened or searched for, `about` are the rooms or users
     whose data was shown.
     """
     distinct = list(dict.fromkeys(about))

@@ -20,26 +20,26 @@ from imsystem.limits import Limit
 from imsystem.sources import source_of
 
 DAY_S = 86_400
-# The owner's device, and a source they have signed in from: their own.
+# The owner's device, and a source they have signed in from: their own count.
 CODES_IN_A_KNOWN_PLACE = Limit("codes-known", amount=10, window_s=DAY_S)
-# All strangers together, for one address: the first code that each source asks for, and all others.
-# So whoever asks again and again from a few sources leaves a code for others.
+# All strangers together, for one address: the first code that each source requests, and all others.
+# So somebody who asks again and again from a few sources leaves a code for others.
 FIRST_HERE = Limit("codes-first-here", amount=1, window_s=DAY_S)
 FIRST_CODES = Limit("codes-first", amount=10, window_s=DAY_S)
 MORE_CODES = Limit("codes-more", amount=5, window_s=DAY_S)
-# People who are signed in and want another address: each of them, and all for one address.
+# Signed-in users who want another address: each of them, and all for one address.
 CODES_PER_USER = Limit("codes-user", amount=10, window_s=DAY_S)
 CODES_OF_USERS = Limit("codes-users", amount=20, window_s=DAY_S)
 # A school class behind one address registers within some minutes: the environment raises these.
 CODES_PER_IP = Limit("codes-ip", amount=settings.CODES_PER_IP, window_s=600)
 CODES_PER_IP_DAY = Limit("codes-ip-day", amount=settings.CODES_PER_IP_DAY, window_s=DAY_S)
-# Codes typed there, right and wrong ones: a few for each that may be asked for.
+# Codes typed there, right and wrong ones: a few for each that may be requested.
 CODES_TYPED_PER_IP = Limit("codes-typed", amount=4 * settings.CODES_PER_IP, window_s=600)
 
 
 @dataclass(frozen=True)
 class SentCode:
-    """How long the code is good, and when another may be asked for, in seconds."""
+    """How long the code is valid, and when another may be requested, in seconds."""
 
     expires_in: int
     retry_after: int
@@ -47,14 +47,15 @@ class SentCode:
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks for a code, or types one. `user`: who is signed in, of whom nothing else counts."""
+    """Who asks for a code, or types one. `user`: the signed-in user, for whom nothing else
+    counts."""
 
     ip: str = ""
     device_token: str = ""
     user: User | None = None
 
     def place(self, owner: User | None) -> str:
-        """What names them for a code to an address of `owner`."""
+        """Returns the name under which a code for an address of `owner` is kept for them."""
         if self.user is not None:
             return f"user {self.user.identity}"
         device = device_of(self.device_token, owner)
@@ -67,8 +68,8 @@ def send_code(
     """Mails a code. The answer and the work are the same whether or not the address has an account.
 
     If the code would be of no use, the mail says so instead and has no code in it. `user` is the
-    one who is signed in, for a change of their address. An address that may not be used here gets
-    no mail: Forbidden or BadRequest, before anything is looked up.
+    signed-in one, for a change of their address. An address that may not be used here gets no mail:
+    Forbidden or BadRequest, before anything is looked up.
     """
     if purpose is Purpose.REGISTER:
         may_register(settings, email)
@@ -117,8 +118,8 @@ def _count_stranger(email: str, source: str) -> None:
 def entered(
     *, email: str, purpose: Purpose, code: str, asker: Asker, owner: User | None = None
 ) -> Iterator[None]:
-    """Uses the code up for the block, which gives it back when it fails. `owner` is whose address
-    it is. Raises BadRequest at `code`, and RateLimited for a source with too many tries."""
+    """Uses the code up for the block, which gives it back when it fails. `owner` is the user with
+    that address. Raises BadRequest at `code`, and RateLimited for a source with too many tries."""
     place = asker.place(owner)
     if asker.user is None and not _is_known(email, place, asker):
         CODES_TYPED_PER_IP.take(source_of(asker.ip))
@@ -127,7 +128,7 @@ def entered(
 
 
 def _mail_code(*, to: str, purpose: Purpose, code: str, user: User | None) -> None:
-    """In the language of the address's owner, whoever asks; else in that of the request."""
+    """In the language of the address's owner, if there is one; otherwise in that of the request."""
     with translation.override(user.language if user else language_of_request()):
         _mail_what_helps(to=to, purpose=purpose, code=code, user=user)
 

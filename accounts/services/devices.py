@@ -1,4 +1,4 @@
-"""The devices a person is signed in on."""
+"""The devices a user is signed in on."""
 
 from accounts import sessions
 from accounts.models import DeviceSession, User
@@ -9,7 +9,7 @@ from imsystem.errors import NotFound
 
 
 def rename_session(*, user: User, session_identity: str, name: str) -> DeviceSession:
-    """Names one of the user's own devices, "" takes the name away; NotFound for all others."""
+    """Names one of the user's own devices; "" removes the name. Raises NotFound for all others."""
     session = _own(user, session_identity)
     session.name = valid_device_name(name)
     still = DeviceSession.objects.filter(pk=session.pk, revoked_at=None)
@@ -19,7 +19,7 @@ def rename_session(*, user: User, session_identity: str, name: str) -> DeviceSes
 
 
 def revoke_session(*, user: User, session_identity: str) -> None:
-    """Ends one of the user's own device sessions; NotFound for everybody else's."""
+    """Ends one of the user's own device sessions. Raises NotFound for all others."""
     sessions.revoke([_own(user, session_identity).identity])
 
 

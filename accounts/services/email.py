@@ -1,4 +1,4 @@
-"""Another address."""
+"""Changing the address."""
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -16,7 +16,7 @@ from imsystem.errors import BadRequest, NotAuthenticated
 
 
 def change_email(*, user: User, email: str, code: str, password: str, otp: str = "") -> User:
-    """Gives the user another address, proved by a code sent to it. Tells the old address.
+    """Gives the user another address, proved by a code sent to it, and tells the old address.
 
     Raises BadRequest at `password`, `code` or `email` (somebody was faster), and changes nothing.
     """

@@ -1,6 +1,6 @@
-"""Everything that is stored about a person, as one JSON document for them to keep.
+"""Everything that is stored about a user, as one JSON document for them to keep.
 
-Streamed: a person may have written a million messages, and none of them waits in memory for the
+Streamed: a user may have written a million messages, and none of them waits in memory for the
 others. The apps above add their own lists (`contribute`).
 """
 
@@ -23,7 +23,7 @@ EXPORTS = Limit("export", amount=5, window_s=3_600)
 CHUNK = 64 * 1024
 
 Item = Mapping[str, Any]
-# Gives the items of one list about a user, one after the other.
+# Returns the items of one list about a user, one after another.
 Source = Callable[[User], AsyncIterator[Item]]
 
 _sources: dict[str, Source] = {}
@@ -36,10 +36,11 @@ def contribute(name: str, source: Source) -> None:
 
 
 def export_data(*, user: User, password: str, otp: str = "") -> AsyncIterator[bytes]:
-    """The document, piece by piece. Raises BadRequest at `password`, or RateLimited, at once.
+    """Yields the document, piece by piece. Raises BadRequest at `password`, or RateLimited, at
+    once.
 
-    An error on the way ends it in the middle, where it is no valid JSON: nobody can take a part
-    of it for the whole.
+    An error on the way ends it in the middle, where it is not valid JSON: nobody can take a part of
+    it for the whole.
     """
     confirm(user, password, otp)
     EXPORTS.take(user.identity)
@@ -47,7 +48,7 @@ def export_data(*, user: User, password: str, otp: str = "") -> AsyncIterator[by
 
 
 def export_name(user: User) -> str:
-    """What the file is called."""
+    """Returns the name of the file."""
     return f"imsystem-{user.account}-{datetime.now(UTC):%Y-%m-%d}.json"
 
 
@@ -91,7 +92,7 @@ async def _pictures(user: User) -> AsyncIterator[Item]:
 
 
 def _device_list(user: User) -> Iterable[Item]:
-    """Also of devices signed out long ago, as long as they are stored, with their addresses."""
+    """Includes devices signed out long ago, as long as they are stored, with their addresses."""
     sessions = DeviceSession.objects.filter(user=user).order_by("created_at")
     return [
         {

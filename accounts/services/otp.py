@@ -1,4 +1,4 @@
-"""The second factor: is this code good, and was it not used before?"""
+"""The second factor: whether a code is valid, and has not been used before."""
 
 import logging
 
@@ -20,17 +20,17 @@ SEALED_FOR = "two-factor"
 
 
 def check_otp(user: User, otp: str, *, ip: str = "", device_token: str = "") -> None:
-    """Returns when `user` has no two-factor authentication, or when `otp` is a good code of their
+    """Returns when `user` has no two-factor authentication, or when `otp` is a valid code of their
     app or a recovery code, which is used up by this. For the sign-in.
 
-    Raises OtpRequired when none is given, which counts as no failure; BadOtp for a wrong one, and
-    RateLimited after too many of those.
+    Raises OtpRequired when none is given, which does not count as a failure; BadOtp for a wrong
+    one, and RateLimited after too many of those.
     """
     _check(user, otp, otp_tries(user, ip=ip, device_token=device_token))
 
 
 def check_own_otp(user: User, otp: str) -> None:
-    """The same for somebody who is signed in."""
+    """Does the same for a signed-in user."""
     _check(user, otp, otp_tries_of(user))
 
 
@@ -47,12 +47,13 @@ def _check(user: User, otp: str, tries: Tries) -> None:
 
 
 def app_step(two_factor: TwoFactor, otp: str) -> int | None:
-    """The step whose code `otp` is, unless it or a later one was used already; else None."""
+    """Returns the step whose code `otp` is, unless it or a later one has been used; otherwise
+    None."""
     try:
         secret = decrypt(two_factor.secret, purpose=SEALED_FOR)
     except DecryptionError:
-        # No app can know the code then. Recovery codes are lost with the key as well: what is
-        # left is an administrator (`manage.py disable_two_factor`).
+        # No app can know the code then. Recovery codes are lost with the key as well: only an
+        # administrator can help (`manage.py disable_two_factor`).
         logger.error("a two-factor secret cannot be read: SECRET_KEY has changed")
         return None
     return step_of(otp, secret=secret, at_ms=now_ms(), after=two_factor.last_step)
@@ -81,6 +82,7 @@ def _use_recovery_code(user: User, otp: str) -> bool:
 
 
 def recovery_digest(user: User, code: str, *, key: str) -> str:
-    """What is kept of a recovery code (its digits). With a key: 53 bits alone could be guessed."""
+    """Returns what is stored of a recovery code (its digits). With a key: 53 bits alone could be
+    guessed."""
     text = f"{user.identity} {code}"
     return salted_hmac("accounts.recovery", text, secret=key, algorithm="sha256").hexdigest()

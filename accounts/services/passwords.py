@@ -15,8 +15,8 @@ from imsystem.sources import source_of
 def reset_password(
     *, email: str, code: str, password: str, ip: str = "", device_token: str = ""
 ) -> User:
-    """Sets a new password for the owner of `email` and signs them out everywhere. From where they
-    did it they are let in again, however many strangers try passwords meanwhile."""
+    """Sets a new password for the owner of `email` and signs them out everywhere. From the place
+    where they did it they are let in again, however many strangers try passwords meanwhile."""
     email = valid_email(email)
     check_password_rules(password, User(email=email))
     user = User.objects.filter(email=email).first()
@@ -24,7 +24,7 @@ def reset_password(
     with entered(email=email, purpose=Purpose.RESET, code=code, asker=asker, owner=user):
         if user is None or not user.is_active:
             raise codes.bad_code()
-        # Only now: before the code, this rule would tell which account the address belongs to.
+        # Only now: before the code, this rule would reveal which account the address belongs to.
         check_password_rules(password, user)
         _set_password(user, password)
         revoke_all(user=user)
@@ -40,13 +40,13 @@ def change_password(
     keep_session: DeviceSession | None,
     otp: str = "",
 ) -> None:
-    """Sets a new password; signs out everywhere but in `keep_session`.
+    """Sets a new password and signs out everywhere except in `keep_session`.
 
     Raises BadRequest at `old_password`, `new_password` or `otp`, and RateLimited.
     """
     confirm_password(user, old_password, field="old_password")
     check_password_rules(new_password, user, field="new_password")
-    confirm_otp(user, otp)  # last: a code is good once, and should not be lost to a rule
+    confirm_otp(user, otp)  # last: a code is valid once, and should not be lost to a rule
     _set_password(user, new_password)
     revoke_all(user=user, except_session=keep_session)
 

@@ -1,4 +1,4 @@
-"""What a person shows of themselves, and to whom."""
+"""What users show of themselves, and to whom."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def update_profile(
     read_receipts: bool | None = None,
     language: str | None = None,
 ) -> User:
-    """Changes what is given (not None) of one's own profile and privacy settings."""
+    """Changes the given fields (not None) of the user's own profile and privacy settings."""
     changes: dict[str, Any] = {}
     if nickname is not None:
         changes["nickname"] = valid_nickname(nickname)

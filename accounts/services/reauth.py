@@ -1,4 +1,4 @@
-"""Asking again who is there, before what cannot be taken back."""
+"""Asking the user for proof again, before something that cannot be undone."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -11,7 +11,7 @@ from imsystem.errors import BadRequest
 
 
 def confirm(user: User, password: str, otp: str = "") -> None:
-    """Returns when the person who asks is `user`: password, and the second factor if there is one.
+    """Returns when the caller is `user`: password, and the second factor if there is one.
 
     Raises BadRequest at `password` or `otp`, and RateLimited after too many failures.
     """
@@ -20,18 +20,18 @@ def confirm(user: User, password: str, otp: str = "") -> None:
 
 
 def confirm_otp(user: User, otp: str) -> None:
-    """Returns when `otp` is good, or not needed. Raises BadRequest at `otp`, and RateLimited."""
+    """Returns when `otp` is valid, or not needed. Raises BadRequest at `otp`, and RateLimited."""
     try:
         check_own_otp(user, otp)
     except (OtpRequired, BadOtp) as exc:
-        # Not 401: the person is signed in, and a client would think its token has expired.
+        # Not 401: the user is signed in, and a client would think its token has expired.
         raise BadRequest(errors={"otp": [exc.detail]}) from None
 
 
 def confirm_password(user: User, password: str, *, field: str = "password") -> None:
-    """Returns when `password` is the user's; BadRequest at `field` otherwise.
+    """Returns when `password` is the user's; raises BadRequest at `field` otherwise.
 
-    A count of its own for people who are signed in: strangers at the sign-in cannot use it up.
+    It has a count of its own for signed-in users, which strangers at the sign-in cannot use up.
     """
     tries = password_tries_of(user)
     tries.take()

@@ -1,4 +1,4 @@
-"""Becoming a user."""
+"""Registration."""
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -17,7 +17,7 @@ from accounts.services.codes import Asker, entered
 from imsystem.errors import BadRequest
 from imsystem.limits import Limit
 
-# Names that are tried with one code: whoever has a mailbox must not read the list of accounts.
+# Names that are tried with one code: somebody with a mailbox must not read the list of accounts.
 NAMES_TAKEN = Limit("names-taken", amount=20, window_s=3_600)
 
 
@@ -35,7 +35,7 @@ def register(
     address that may not register here, or RateLimited for too many tries, and changes nothing.
     Mails are in `language`, or that of the request.
 
-    Only somebody who has the code learns whether the name or the address has an account already.
+    Only somebody who has the code learns whether the name or the address already has an account.
     """
     may_register(settings, email)
     account, email, nickname = _valid_names(account, email, nickname)
@@ -54,9 +54,9 @@ def register(
 
 
 def add_user(*, account: str, email: str, nickname: str = "", password: str | None = None) -> User:
-    """Creates an account on an administrator's word: the rules of `register`, without a code.
+    """Creates an account for an administrator: the rules of `register`, without a code.
 
-    Without a password its owner sets one by code ("forgotten password").
+    Without a password, its owner sets one by code ("forgotten password").
     """
     account, email, nickname = _valid_names(account, email, nickname)
     if password is not None:
@@ -65,7 +65,7 @@ def add_user(*, account: str, email: str, nickname: str = "", password: str | No
 
 
 def _valid_names(account: str, email: str, nickname: str) -> tuple[str, str, str]:
-    """Canonical and checked; who gives no nickname is called by the account name."""
+    """Returns canonical and checked values; a user without a nickname is called by the username."""
     account, email = valid_account(account), valid_email(email)
     return account, email, valid_nickname(nickname) if nickname.strip() else account
 
@@ -80,7 +80,7 @@ def create_user(
 ) -> User:
     """Inserts a user from canonical, checked values; None is a password nobody can give.
 
-    Raises BadRequest when another user has the account name or the address.
+    Raises BadRequest when another user has the username or the address.
     """
     user = User(account=account, email=email, nickname=nickname, language=language)
     user.set_password(password)
@@ -89,8 +89,8 @@ def create_user(
 
 
 def insert_user(user: User) -> None:
-    """Stores a new user whose values are canonical and checked. Raises BadRequest when another
-    user has the account name or the address."""
+    """Stores a new user whose values are canonical and checked. Raises BadRequest when another user
+    has the username or the address."""
     try:
         user.save(force_insert=True)
     except IntegrityError:
@@ -98,8 +98,7 @@ def insert_user(user: User) -> None:
 
 
 def taken(account: str) -> BadRequest:
-    """Says which of the two values that belong to one user only somebody else has: the account
-    name, or else the address."""
+    """Says which of the two unique values another user has: the username, or else the address."""
     if User.objects.filter(account=account).exists():
         return BadRequest(errors={"account": [_("This username is taken.")]})
     return BadRequest(errors={"email": [_("An account with this address already exists.")]})

@@ -1,4 +1,4 @@
-"""Signing in and out: who proves to be whom, and the tokens they get."""
+"""Signing in and out: proof of who a user is, and the tokens they get."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from imsystem.text import same_password
 
 @dataclass(frozen=True)
 class SignIn:
-    """A verified person; with tokens also the device session they belong to."""
+    """A verified user; with tokens also the device session they belong to."""
 
     user: User
     session: DeviceSession | None = None
@@ -29,12 +29,12 @@ class SignIn:
 def check_credentials(
     *, account: str, password: str, ip: str, device_token: str = "", otp: str = ""
 ) -> User:
-    """The active user with this account name or address, this password and, with two-factor
+    """Returns the active user with this username or address, this password and, with two-factor
     authentication, this code. `device_token` is the cookie of accounts.trusted_devices.
 
     Raises BadCredentials for anything else, after the same work, and RateLimited after too many
-    failures (accounts.services.attempts). Only who knows the password learns of the second factor,
-    by OtpRequired or BadOtp.
+    failures (accounts.services.attempts). Only somebody who knows the password learns of the second
+    factor, by OtpRequired or BadOtp.
     """
     user = find_by_sign_in_name(account)
     tries = password_tries(account, user, ip=ip, device_token=device_token)
@@ -48,11 +48,11 @@ def check_credentials(
 
 
 def password_matches(user: User | None, password: str) -> bool:
-    """Checks at the same cost for nobody, and for people who may not sign in."""
+    """Checks at the same cost for unknown users, and for users who may not sign in."""
     if len(password) > MAX_PASSWORD_LENGTH:
         return False
     if user is None:
-        for typed in {password, same_password(password)}:  # as many as for somebody
+        for typed in {password, same_password(password)}:  # as many as for a known user
             make_password(typed)
         return False
     return user.check_password(password) and user.is_active
@@ -68,8 +68,8 @@ def sign_in(
     device_token: str = "",
     otp: str = "",
 ) -> SignIn:
-    """Verifies a person. With tokens, opens a device session for them; pages open a browser
-    session instead (accounts.sessions.open_browser_session)."""
+    """Verifies a user. With tokens, opens a device session for them; pages open a browser session
+    instead (accounts.sessions.open_browser_session)."""
     user = check_credentials(
         account=account, password=password, ip=ip, device_token=device_token, otp=otp
     )
@@ -77,7 +77,7 @@ def sign_in(
 
 
 def sign_in_user(*, user: User, ip: str, device: str) -> SignIn:
-    """A device session with tokens for a person who was just verified."""
+    """Opens a device session with tokens for a user who was just verified."""
     session = DeviceSession(user=user, device=device, ip=ip)
     tokens = make_tokens(session)
     session.refresh_hash = tokens.refresh_hash
@@ -86,10 +86,10 @@ def sign_in_user(*, user: User, ip: str, device: str) -> SignIn:
 
 
 def refresh(*, refresh: str) -> Tokens:
-    """A new pair for a refresh token, which is used up by this.
+    """Returns a new pair for a refresh token, which is used up by this.
 
-    A token that was used before has been copied by somebody: the whole device session ends, for
-    its owner and the thief alike.
+    A token that was used before has been copied by somebody: the whole device session ends, for its
+    owner and the thief alike.
     """
     claims = read_refresh(refresh)
     session = session_in_force(
@@ -105,10 +105,10 @@ def refresh(*, refresh: str) -> Tokens:
 
 
 def sign_out(*, session: DeviceSession) -> None:
-    """Ends one device session. Doing it twice is no error."""
+    """Ends one device session. Doing it twice is not an error."""
     sessions.revoke([session.identity])
 
 
 def sign_out_by_token(*, refresh: str) -> None:
-    """Ends the device session of a refresh token, used or not. Doing it twice is no error."""
+    """Ends the device session of a refresh token, used or not. Doing it twice is not an error."""
     sessions.revoke([read_refresh(refresh).session_identity])

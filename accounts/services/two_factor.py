@@ -37,7 +37,8 @@ class Enrolment:
 
 
 def begin_two_factor(*, user: User, password: str) -> Enrolment:
-    """A new secret, in force once a code of it is confirmed; one begun before is replaced.
+    """Returns a new secret, which counts once a code of it is confirmed; one begun before is
+    replaced.
 
     Raises BadRequest when the password is wrong or two-factor authentication is on.
     """
@@ -61,8 +62,8 @@ def _keep_unconfirmed(user: User, sealed: str) -> None:
 
 
 def confirm_two_factor(*, user: User, otp: str) -> list[str]:
-    """Switches two-factor authentication on with the first code of the app, and gives the recovery
-    codes. No device is signed out.
+    """Switches two-factor authentication on with the first code of the app, and returns the
+    recovery codes. No device is signed out.
 
     Raises BadRequest when the code is wrong or nothing was begun, RateLimited after many codes.
     """
@@ -72,7 +73,7 @@ def confirm_two_factor(*, user: User, otp: str) -> list[str]:
     tries = otp_tries_of(user)
     tries.take()
     step = app_step(begun, otp)
-    # The secret too: this code says nothing about one that replaced it meanwhile.
+    # Compares the secret too: this code says nothing about one that replaced it meanwhile.
     same = TwoFactor.objects.filter(pk=begun.pk, secret=begun.secret, confirmed_at=None)
     now = now_ms()
     if step is None or same.update(confirmed_at=now, last_step=step, updated_at=now) != 1:
@@ -83,23 +84,25 @@ def confirm_two_factor(*, user: User, otp: str) -> list[str]:
 
 
 def new_recovery_codes(*, user: User, password: str, otp: str) -> list[str]:
-    """Ten new recovery codes; those before them are void. BadRequest as in `confirm`."""
+    """Returns ten new recovery codes and invalidates those before them. Raises BadRequest as
+    `confirm` does."""
     _require_two_factor(user)
     confirm(user, password, otp)
     return _replace_recovery_codes(user)
 
 
 def disable_two_factor(*, user: User, password: str, otp: str) -> None:
-    """Switches two-factor authentication off, and tells its owner. BadRequest as in `confirm`."""
+    """Switches two-factor authentication off, and tells its owner. Raises BadRequest as `confirm`
+    does."""
     _require_two_factor(user)
     confirm(user, password, otp)
     remove_two_factor(user=user)
 
 
 def remove_two_factor(*, user: User) -> bool:
-    """The same on an administrator's word, for somebody who has lost phone and recovery codes.
+    """Does the same for an administrator, for a user who has lost phone and recovery codes.
 
-    False when there was nothing to switch off.
+    Returns False when there was nothing to switch off.
     """
     was_on = two_factor_in_force(user) is not None
     TwoFactor.objects.filter(user=user).delete()
@@ -117,7 +120,7 @@ def _require_two_factor(user: User) -> None:
 def _replace_recovery_codes(user: User) -> list[str]:
     codes = [new_recovery_code() for _number in range(RECOVERY_CODES)]
     before = list(RecoveryCode.objects.filter(user=user).values_list("pk", flat=True))
-    # New ones first: whenever this is cut off, the person has codes that work.
+    # New ones first: wherever this is cut off, the user has codes that work.
     RecoveryCode.objects.bulk_create(
         RecoveryCode(user=user, digest=recovery_digest(user, code, key=settings.SECRET_KEY))
         for code in codes

@@ -1,1 +1,1 @@
-"""The pages of accounts: parse, call the service, show or go on."""
+"""The pages of accounts: parse, call the service, show the result or go on."""

@@ -1,4 +1,4 @@
-"""My data to take along, and the end of my account."""
+"""Downloading one's data, and deleting one's account."""
 
 from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_required

@@ -1,4 +1,4 @@
-"""Pictures of people: setting one's own, and showing everybody's."""
+"""Pictures: setting one's own, and showing everybody's."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -23,7 +23,8 @@ from imsystem.http.body_limit import takes_uploads
 @login_required
 @require_POST
 def change(request: HttpRequest) -> HttpResponse:
-    """The two forms of the profile page: a new picture, or none any more (`action=remove`)."""
+    """Handles the two forms of the profile page: a new picture, or none any more
+    (`action=remove`)."""
     user = signed_in_user(request)
     try:
         if request.POST.get("action") == "remove":
@@ -39,7 +40,7 @@ def change(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def uploaded(request: HttpRequest, identity: str) -> HttpResponse:
-    """For everybody who has the address, which cannot be guessed."""
+    """Open to everybody who has the address, which cannot be guessed."""
     return _image(request, picture(identity), "image/webp", identity)
 
 
@@ -50,7 +51,7 @@ def initial(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _image(request: HttpRequest, data: bytes | None, kind: str, tag: str) -> HttpResponse:
-    """An address never shows another picture, so it is kept for ever; that there is none is not."""
+    """An address never shows another picture, so it is cached for ever; a missing one is not."""
     if data is None:
         return HttpResponseNotFound(
             content_type="text/plain", headers={"Cache-Control": "no-cache"}

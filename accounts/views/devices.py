@@ -1,4 +1,4 @@
-"""Devices I am signed in on."""
+"""The devices a user is signed in on."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -36,12 +36,12 @@ def devices(request: HttpRequest) -> HttpResponse:
             messages.error(request, sentence(exc))
         return redirect("accounts:devices")
     rows = [_row(session, current) for session in live_sessions_of(user)]
-    rows.sort(key=lambda row: not row["current"])  # this device first, then as last used
+    rows.sort(key=lambda row: not row["current"])  # this device first, then those used last
     return render(request, "accounts/devices.html", {"devices": rows})
 
 
 def _carry_out(request: HttpRequest, user: User, current: DeviceSession | None) -> str:
-    """Does what the form asks for, and says that it is done."""
+    """Does what the form asks for, and returns the text that says so."""
     action, identity = request.POST.get("action"), request.POST.get("identity", "")
     if action == "rename":
         name = request.POST.get("name", "").strip()
@@ -66,7 +66,7 @@ def _row(session: DeviceSession, current: DeviceSession | None) -> dict[str, Any
 
 
 def _moment(at: int) -> dict[str, Any]:
-    """A time (Unix ms) as people say it, and exactly."""
+    """Returns a time (Unix ms) as people say it, and exactly."""
     age = now_ms() - at
     when = datetime.fromtimestamp(at / 1000, UTC)
     since = timesince(when, datetime.fromtimestamp((at + age) / 1000, UTC), depth=1)

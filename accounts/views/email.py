@@ -1,4 +1,4 @@
-"""Another address for my account."""
+"""Changing the account's address."""
 
 from functools import partial
 

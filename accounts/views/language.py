@@ -1,4 +1,4 @@
-"""The language switch at the foot of each page."""
+"""The language menu at the foot of each page."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -10,20 +10,20 @@ from imsystem.errors import BadRequest
 
 
 def set_language(request: HttpRequest) -> HttpResponse:
-    """Django's, which remembers it in a cookie. The account of somebody who is signed in keeps it
-    too: their mails follow."""
+    """Django's view, which remembers it in a cookie. A signed-in user's account keeps it too, for
+    their mails."""
     response = django_set_language(request)
     chosen = request.POST.get("language", "")
     if isinstance(request.user, User) and chosen not in ("", request.user.language):
         try:
             update_profile(user=request.user, language=chosen)
-        except BadRequest:  # Django passes over what is no language of ours, and so do we
+        except BadRequest:  # Django ignores what is not a language of ours, and so do we
             return response
     return response
 
 
 def remember_language(response: HttpResponse, language: str) -> None:
-    """Has the pages follow a language that was chosen elsewhere than at the switch."""
+    """Makes the pages follow a language that was chosen elsewhere than in the menu."""
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         language,

@@ -1,4 +1,4 @@
-"""Who may do what with me, and who sees what of me."""
+"""Who may do what with the user, and who sees what of them."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required

@@ -1,4 +1,4 @@
-"""My profile and my password."""
+"""The user's profile and password."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required

@@ -1,4 +1,4 @@
-"""Signing in, in one step or two, and out."""
+"""Signing in, in one step or two, and signing out."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,7 +20,8 @@ from accounts.trusted_devices import token_of
 from imsystem.clock import now_ms
 
 HOME = "/chat/"
-# In Django's session between the two steps: whose password was right. It is not kept itself.
+# In Django's session between the two steps: whose password was right. The password itself is not
+# kept.
 SECOND_STEP_KEY = "second_step"
 SECOND_STEP_S = 300
 
@@ -40,7 +41,7 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def _first_step(request: HttpRequest, form: PageForm) -> HttpResponse:
-    """In, or on to the code for who has two-factor authentication."""
+    """Signs in, or goes on to the code for a user who has two-factor authentication."""
     try:
         found = services.sign_in(
             **form.cleaned_data,
@@ -57,7 +58,7 @@ def _first_step(request: HttpRequest, form: PageForm) -> HttpResponse:
 
 
 def _begin_second_step(request: HttpRequest, user: User) -> None:
-    # A new key: who planted the old one in this browser must not go on from here.
+    # A new key: somebody who planted the old one in this browser must not go on from here.
     request.session.cycle_key()
     request.session[SECOND_STEP_KEY] = {
         "user": user.identity,
@@ -68,7 +69,8 @@ def _begin_second_step(request: HttpRequest, user: User) -> None:
 
 
 def _user_of_second_step(request: HttpRequest) -> User | None:
-    """Whose password was right in this browser, less than five minutes ago; it still has to be."""
+    """Returns whose password was right in this browser, less than five minutes ago; it still has to
+    be."""
     step = request.session.get(SECOND_STEP_KEY)
     if step is None or now_ms() >= step["until"]:
         return None

@@ -28,7 +28,7 @@ CONFIRM = "accounts/two_factor_confirm.html"
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def two_factor(request: HttpRequest) -> HttpResponse:
-    """How it stands. With the password it begins: the answer is the QR code."""
+    """Shows the state. With the password it begins: the answer is the QR code."""
     user = signed_in_user(request)
     form = OwnPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -45,7 +45,7 @@ def two_factor(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("otp")
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest) -> HttpResponse:
-    """The first code of the app switches it on."""
+    """Takes the first code of the app, which switches it on."""
     if request.method != "POST":
         return redirect("accounts:two_factor")
     form = AppCodeForm(request.POST)
@@ -84,7 +84,8 @@ def disable(request: HttpRequest) -> HttpResponse:
 
 
 def _codes_page(request: HttpRequest, codes: list[str]) -> HttpResponse:
-    """The codes, this once; as a file too, which needs no second request that would carry them."""
+    """Shows the codes, this once; as a file too, which needs no second request that would carry
+    them."""
     text = base64.b64encode("\n".join([*codes, ""]).encode()).decode()
     context = {"codes": codes, "file": f"data:text/plain;base64,{text}"}
     return render(request, "accounts/two_factor_codes.html", context)

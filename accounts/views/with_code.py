@@ -24,16 +24,16 @@ HOME = "/chat/"
 
 
 def asks_for_code(request: HttpRequest) -> bool:
-    """The button says so, or Enter was pressed with nothing but an address to send."""
+    """The button says so, or Enter was pressed with only an address to send."""
     if "action" in request.POST:
         return request.POST["action"] == "send_code"
     return not any(request.POST.get(name) for name in ("code", "account", "password"))
 
 
 def _send_code(request: HttpRequest, form: PageForm, purpose: Purpose) -> SentCode | None:
-    """Sends a code to the address in `form`; None with an error in the form otherwise.
+    """Sends a code to the address in `form`; returns None with an error in the form otherwise.
 
-    Only the address is judged: the other fields are still empty, which is no error yet.
+    Only the address is checked: the other fields are still empty, which is not an error yet.
     """
     address = CodeForm(request.POST)
     with service_errors(address):
@@ -55,7 +55,7 @@ def _send_code(request: HttpRequest, form: PageForm, purpose: Purpose) -> SentCo
 def page_after_code(
     request: HttpRequest, template: str, make_form: Callable[..., PageForm], purpose: Purpose
 ) -> HttpResponse:
-    """The same page again with everything kept but the secrets."""
+    """Shows the same page again with everything kept except the secrets."""
     failed = make_form(request.POST)
     sent = _send_code(request, failed, purpose)
     if sent is None:

@@ -1,6 +1,6 @@
 """`manage.py delete_account ACCOUNT`: ends an account and erases its personal data.
 
-Also finishes a deletion that was interrupted.
+It also finishes a deletion that was interrupted.
 """
 
 from typing import Any

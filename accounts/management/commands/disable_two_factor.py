@@ -1,6 +1,7 @@
-"""`manage.py disable_two_factor ACCOUNT`: the way back in for an administrator who lost everything.
+"""`manage.py disable_two_factor ACCOUNT`: the way back in for an administrator who has lost
+everything.
 
-For others an administrator does it in Django admin.
+For other users an administrator does it in Django admin.
 """
 
 from typing import Any
