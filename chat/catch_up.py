@@ -7,7 +7,15 @@ from chat.frames import RoomCatchUp
 from chat.heads import room_heads
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import complete_range, page_bounds
-from imsystem.budgets import COMMAND, MESSAGE, NAMED_ROOM, ROOM, reads
+from imsystem.budgets import (
+    BEHIND,
+    COMMAND,
+    FOREIGN_ROOM,
+    MEMBERSHIP,
+    MESSAGE,
+    NAMED_ROOM,
+    reads,
+)
 from imsystem.mongo.clients import collection
 from rooms.access import accesses
 from rooms.heads import Head
@@ -52,16 +60,24 @@ async def changes_since(
     """
     budget = reads()
     budget.check(user_identity)
-    mine = await accesses(user_identity, known)
+    mine, memberships = await accesses(user_identity, known)
+    # Each step is paid for before the next: an answer that takes too long is cut off.
+    named = NAMED_ROOM * len(mine) + FOREIGN_ROOM * (len(known) - len(mine))
+    budget.spend(user_identity, COMMAND + named + MEMBERSHIP * memberships)
     heads, space = await room_heads(list(mine)), _Space()
+    behind = [room for room in mine if _is_behind(known[room], heads[room])]
+    budget.spend(user_identity, BEHIND * len(behind))
     deltas = {
         room: await _delta(standing, *known[room], heads[room], space)
         for room, standing in mine.items()
     }
-    said = MAX_MESSAGES - space.messages
-    cost = COMMAND + NAMED_ROOM * len(known) + ROOM * len(mine) + MESSAGE * said
-    budget.spend(user_identity, cost)
+    budget.spend(user_identity, MESSAGE * (MAX_MESSAGES - space.messages))
     return deltas, [room for room in known if room not in mine]
+
+
+def _is_behind(known: tuple[int, int], head: Head) -> bool:
+    seq, revision = known
+    return seq < head.last_seq or revision < head.revision
 
 
 async def _delta(

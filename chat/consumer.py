@@ -22,6 +22,7 @@ from chat.handshake import Handshake
 from imsystem.budgets import reads
 from imsystem.client_limits import FRAME_BYTES
 from imsystem.errors import AppError, BadRequest, NotAuthenticated, RateLimited, Unavailable
+from imsystem.http.refusals import hold
 from imsystem.ids import new_identity
 from imsystem.ops import metrics
 from imsystem.ops.lines import current_caller, set_caller
@@ -76,6 +77,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         try:
             current_admission().enter(source)
         except AppError as exc:
+            await hold(source)
             await handshake.turn_away(exc)
             return
         try:
@@ -107,6 +109,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             reads().check(user.user_identity)
             current_admission().admit(self.connection)
         except RateLimited as exc:
+            await hold(source_of_client(self.scope.get("client")))
             self.connection.release(error_frame(exc))
             self.connection.close(close_codes.FLOODING)
             return
@@ -153,11 +156,12 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             if self.connection.closing:
                 continue
             self.last_heard = now = time.monotonic()
-            if not self.limits.frames.take(now):
-                self.turn_down(message.get("text"), now)
+            text = message.get("text")
+            if not self.limits.take_frame(len(text or ""), now):
+                self.turn_down(text, now)
                 await asyncio.sleep(0)  # thousands may have come at once: the others' turn
                 continue
-            frame = self.understood(message.get("text"))
+            frame = self.understood(text)
             if frame is not None:
                 await self.carry_out(command_of(frame), frame)
 

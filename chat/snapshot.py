@@ -77,7 +77,7 @@ async def _read(
     connection: Connection, socket_user: SocketUser, members: Sequence[Member]
 ) -> tuple[User, list[RoomPayload]]:
     user = await owner_of(socket_user)
-    reads().spend(user.identity, COMMAND + ROOM * len(members) / 2)
+    reads().spend(user.identity, COMMAND + ROOM * len(members))
     found = await rooms_of(user, members)
     if connection.declines is None:  # else the settings have changed since: chat/presence.py
         connection.declines = settings_of(user).declines

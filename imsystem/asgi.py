@@ -20,8 +20,10 @@ from imsystem import installation  # noqa: E402
 from imsystem.http.asgi_handler import SyncHandler  # noqa: E402
 from imsystem.http.body_limit import within_limit  # noqa: E402
 from imsystem.http.identified import identify, refuse_handshake, telling  # noqa: E402
+from imsystem.http.refusals import slowly  # noqa: E402
 from imsystem.jobs.runner import start_runner, stop_runner  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
+from imsystem.sources import source_of_client  # noqa: E402
 from imsystem.threads import run_in_thread  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -39,7 +41,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     if scope["type"] in ("http", "websocket"):
         request_id = identify(scope)
     if scope["type"] == "http":
-        await within_limit(django_application, scope, receive, telling(send, request_id))
+        unhurried = slowly(telling(send, request_id), source_of_client(scope.get("client")))
+        await within_limit(django_application, scope, receive, unhurried)
     elif scope["type"] == "websocket" and scope["path"] == "/ws/":
         await chat_application(scope, receive, send)
     elif scope["type"] == "websocket" and settings.SEED_ROUTES and scope["path"] in SOCKET_PATHS:

@@ -203,7 +203,7 @@ MESSAGES_PER_USER = rate("MESSAGES_PER_USER", "300/10s")
 CONNECTS_PER_USER = rate("CONNECTS_PER_USER", "120/1min")
 CONNECTS_PER_IP = rate("CONNECTS_PER_IP", "1000/1min")
 # Units of work, a millisecond each (imsystem/budgets.py).
-READS_PER_USER = rate("READS_PER_USER", "4000/1min")
+READS_PER_USER = rate("READS_PER_USER", "3000/10min")
 AVATARS_PER_USER = rate("AVATARS_PER_USER", "20/1h")
 NEW_ROOMS_PER_USER = rate("NEW_ROOMS_PER_USER", "100/1h")
 # Lookups that find nothing: numbers, account names, identities (imsystem/guesses.py).

@@ -14,7 +14,7 @@ from imsystem.mongo.clients import collection
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
 from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
-from rooms.loading import memberships
+from rooms.loading import membership_rows
 from rooms.models import Member
 from rooms.policies import Access
 from rooms.selectors import access_of
@@ -34,19 +34,22 @@ async def access(user_identity: str, room_identity: str) -> Access:
     return _cached(user_identity, room_identity) or await _read(user_identity, room_identity)
 
 
-async def accesses(user_identity: str, room_identities: Iterable[str]) -> dict[str, Access]:
-    """The user's standing in those of the rooms that they are in. One query at most, however many
-    rooms: it reads the user's memberships, not those of rooms that somebody names."""
+async def accesses(
+    user_identity: str, room_identities: Iterable[str]
+) -> tuple[dict[str, Access], int]:
+    """Returns the user's standing in those of the rooms that they are in, and how many memberships
+    were read for it. One query at most, however many rooms: it reads the user's memberships, not
+    those of rooms that somebody names."""
     known = {room: _cached(user_identity, room) for room in room_identities}
     found = {room: standing for room, standing in known.items() if standing is not None}
     if len(found) == len(known):
-        return found
+        return found, 0
     current_hub().start()  # from now on this process hears of changes
     moment = checked_now()
-    members = await memberships(user_identity)
-    remember(members, moment)
-    theirs = {member.room_id: access_of(member) for member in members}
-    return {room: theirs[room] for room in known if room in theirs}
+    rows = await membership_rows(user_identity)
+    theirs = {row["room_identity"]: _from_row(user_identity, row) for row in rows}
+    _remember_all(theirs.values(), moment)
+    return {room: theirs[room] for room in known if room in theirs}, len(rows)
 
 
 def _cached(user_identity: str, room_identity: str) -> Access | None:
@@ -64,20 +67,20 @@ async def _read(user_identity: str, room_identity: str) -> Access:
     started, epoch = time.monotonic(), hub.epoch
     row = await collection("user_room").find_one(
         {"room_identity": room_identity, "user_identity": user_identity},
-        {"role": 1, "muted_until": 1, "joined_seq": 1, "floor_seq": 1},
+        dict.fromkeys(("room_identity", "role", "muted_until", "joined_seq", "floor_seq"), 1),
     )
     if row is None:
         raise NotFound
-    found = _from_row(user_identity, room_identity, row)
+    found = _from_row(user_identity, row)
     if hub.healthy:
         _remember(found, started, epoch)
     return found
 
 
-def _from_row(user_identity: str, room_identity: str, row: dict[str, Any]) -> Access:
+def _from_row(user_identity: str, row: dict[str, Any]) -> Access:
     return Access(
         user_identity=user_identity,
-        room_identity=room_identity,
+        room_identity=row["room_identity"],
         role=row["role"],
         muted_until=row["muted_until"],
         joined_seq=row["joined_seq"],
@@ -87,11 +90,13 @@ def _from_row(user_identity: str, room_identity: str, row: dict[str, Any]) -> Ac
 
 def remember(members: Iterable[Member], moment: tuple[float, int]) -> None:
     """Keeps what memberships say that were read after this moment (`checked_now`)."""
-    if not current_hub().healthy:
-        return
-    started, epoch = moment
-    for member in members:
-        _remember(access_of(member), started, epoch)
+    _remember_all(map(access_of, members), moment)
+
+
+def _remember_all(found: Iterable[Access], moment: tuple[float, int]) -> None:
+    if current_hub().healthy:
+        for each in found:
+            _remember(each, *moment)
 
 
 def _remember(found: Access, started: float, epoch: int) -> None:

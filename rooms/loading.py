@@ -46,5 +46,9 @@ pairs = followed(_read_pairs, Scope.ROOM)
 
 async def memberships(user_identity: str) -> list[Member]:
     """All memberships of a user, never from memory."""
-    rows = await _memberships().get(user_identity)
-    return [instance(Member, row) for row in rows or ()]
+    return [instance(Member, row) for row in await membership_rows(user_identity)]
+
+
+async def membership_rows(user_identity: str) -> list[Document]:
+    """The same as documents: for who needs a few fields of many, half the time."""
+    return await _memberships().get(user_identity) or []

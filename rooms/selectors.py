@@ -156,7 +156,7 @@ def room_list(user: User) -> list[RoomPayload]:
     read too much."""
     reads().check(user.identity)
     found = rooms_without_heads(user)
-    reads().spend(user.identity, ROOM * len(found.rooms))
+    reads().spend(user.identity, COMMAND + ROOM * len(found.rooms))
     return _with_heads(found)
 
 

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
+from imsystem.http import schema_view
 from imsystem.http.problems import CONTENT_TYPE
 
 # Method, route, and what it answers when all is well.
@@ -290,3 +291,15 @@ def test_its_script_asks_our_own_schema_and_no_validator() -> None:
     assert '"validatorUrl": null' in text
     assert "http://" not in text
     assert "https://" not in text
+
+
+def test_a_source_that_asks_for_it_again_and_again_waits() -> None:
+    """Others do not, and it may come again when it was told to."""
+    schema_view._fetches.cache_clear()
+    ours, theirs = Client(REMOTE_ADDR="198.51.100.7"), Client(REMOTE_ADDR="203.0.113.9")
+    for _ in range(schema_view.FETCHES.amount):
+        assert ours.get("/api/schema/").status_code == 200
+    refused = ours.get("/api/schema/")
+    assert (refused.status_code, refused["Retry-After"]) == (429, "1")
+    assert refused["Content-Type"] == CONTENT_TYPE
+    assert theirs.get("/api/schema/").status_code == 200

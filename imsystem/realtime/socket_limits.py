@@ -15,6 +15,8 @@ from imsystem.realtime.buckets import Bucket, Buckets
 MAX_BAD_FRAMES = 20
 # A client that waits for `retry_after` is refused a few times. This many in a minute is a flood.
 REFUSALS = Rate(1_000, 60)
+# A longer frame counts as several: 60 KB are read, decoded and parsed like fifteen usual ones.
+FRAME_CHARACTERS = 4_096
 # `typing` goes to a whole room. If it is sent more often than this, nobody is told.
 TYPING = Rate(10, 10)
 
@@ -42,6 +44,14 @@ class SocketLimits:
         self.refusals = Bucket(REFUSALS)
         self._messages, self._typing = messages_of_users(), typing_of_users()
         self._bad_frames = 0
+
+    def take_frame(self, length: int, now: float) -> bool:
+        """Counts a frame of so many characters. Returns False when there were too many."""
+        taken = self.frames.take(now)
+        if length >= FRAME_CHARACTERS:
+            counted = self.frames if taken else self.refusals
+            counted.spend(now, length // FRAME_CHARACTERS)
+        return taken
 
     def take_message(self, user_identity: str, now: float) -> None:
         """Counts a message that is sent, edited or recalled. Raises RateLimited when the user

@@ -1,4 +1,4 @@
-/** Every page outside the chat. */
+/** The script of every page outside the chat. */
 
 import { Application } from "@hotwired/stimulus";
 import MenusController from "./controllers/menus_controller.js";

@@ -1,4 +1,4 @@
-/** The chat page. */
+/** The script of the chat page. */
 
 import { Application } from "@hotwired/stimulus";
 import ActionsController from "./controllers/actions_controller.js";

@@ -3,5 +3,5 @@ try {
   const theme = localStorage.getItem("im.theme");
   if (theme) document.documentElement.dataset.theme = theme;
 } catch {
-  // Storage forbidden: the system's theme it is.
+  // Storage is forbidden: the system's theme is used.
 }

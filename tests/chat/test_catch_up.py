@@ -131,9 +131,9 @@ async def test_a_thousand_rooms_of_others_are_one_query(
 ) -> None:
     """Each room was a query of its own: three sockets slowed everybody down from 10 to 240 ms."""
     asked: list[str] = []
-    read = gate.memberships
+    read = gate.membership_rows
 
-    async def memberships(user_identity: str) -> Any:
+    async def membership_rows(user_identity: str) -> Any:
         asked.append(user_identity)
         return await read(user_identity)
 
@@ -141,7 +141,7 @@ async def test_a_thousand_rooms_of_others_are_one_query(
         raise AssertionError("a query for one room")
 
     await say(cast, "a")
-    monkeypatch.setattr(gate, "memberships", memberships)
+    monkeypatch.setattr(gate, "membership_rows", membership_rows)
     monkeypatch.setattr(gate, "collection", one_by_one)
     foreign = [new_identity() for _ in range(999)]
     gate._cache.clear()

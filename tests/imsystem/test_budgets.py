@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from chat import selectors as messages
 from chat.catch_up import changes_since
-from chat.services import mark_read
+from chat.services import mark_read, send_message
 from imsystem import budgets
 from imsystem.budgets import Budget, reads
 from imsystem.env import Rate
 from imsystem.errors import RateLimited
+from imsystem.ids import new_identity
+from imsystem.settings import READS_PER_USER
 from imsystem.threads import run_in_thread
 from rooms import selectors as rooms
+from rooms import services
 from tests.api import Api
 from tests.conftest import Cast
 from tests.sockets import communicator_of, token_of
@@ -100,6 +104,56 @@ async def test_every_door_takes_from_the_budget(
         reads().check(cast.member.identity)
     finally:
         budgets._reads.clear()
+
+
+COST = budgets.COMMAND + budgets.NAMED_ROOM
+FOREIGN = budgets.COMMAND + budgets.FOREIGN_ROOM
+
+
+async def spent_by_sync(settings: Any, user: User, known: dict[str, tuple[int, int]]) -> float:
+    """The units that one `sync` takes."""
+    settings.READS_PER_USER = Rate(100_000, 100_000)
+    budgets._reads.clear()
+    spent: list[float] = []
+    budget = reads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "spend", lambda _user, units: spent.append(units))
+        await changes_since(user_identity=user.pk, known=known)
+    budgets._reads.clear()
+    return sum(spent)
+
+
+async def test_a_sync_costs_what_it_reads(settings: Any, cast: Cast) -> None:
+    """A stranger's room is looked for among all of one's memberships, each time it is named."""
+    owner = cast.owner
+    foreign = {new_identity(): (0, 0)}
+    one = FOREIGN + budgets.MEMBERSHIP
+    assert await spent_by_sync(settings, owner, foreign) == pytest.approx(one)
+    for name in ("second", "third"):
+        await run_in_thread(services.create_group, creator=owner, name=name)
+    three = FOREIGN + 3 * budgets.MEMBERSHIP
+    for _ in range(2):
+        assert await spent_by_sync(settings, owner, foreign) == pytest.approx(three)
+
+
+async def test_a_sync_of_rooms_that_rest_is_nearly_free(settings: Any, cast: Cast) -> None:
+    """Somebody with 1,000 rooms who was offline for a moment asks for them all."""
+    await send_message(
+        user_identity=cast.member.pk, room_identity=cast.room.pk, client_id="1", data="hello"
+    )
+    await spent_by_sync(settings, cast.owner, {cast.room.pk: (0, 0)})  # from now on it is known
+    assert await spent_by_sync(settings, cast.owner, {cast.room.pk: (1, 0)}) == pytest.approx(COST)
+    behind = COST + budgets.BEHIND + budgets.MESSAGE
+    found = await spent_by_sync(settings, cast.owner, {cast.room.pk: (0, 0)})
+    assert found == pytest.approx(behind)
+
+
+def test_a_day_offline_with_a_thousand_rooms_fits_in() -> None:
+    """`ready`, the list of rooms and a `sync` in which every room has news, on two devices."""
+    ready = budgets.COMMAND + 1_000 * budgets.ROOM
+    sync = 1_000 * (budgets.NAMED_ROOM + budgets.MEMBERSHIP + budgets.BEHIND)
+    messages = 2_000 * budgets.MESSAGE
+    assert 2 * (2 * ready + sync + messages) < READS_PER_USER.amount
 
 
 async def test_a_request_is_told_when_to_come_again(poor: Cast) -> None:

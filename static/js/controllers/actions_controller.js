@@ -1,6 +1,6 @@
 /**
- * What one can do with one message: edit, recall, send again, give up. A click anywhere in the
- * conversation comes here, so that messages need no listeners of their own.
+ * What can be done with one message: edit, recall, send again, discard. Clicks anywhere in the
+ * conversation arrive here, so messages need no listeners of their own.
  */
 
 import { gettext, interpolate } from "../lib/i18n.js";
@@ -13,7 +13,7 @@ import BaseController from "./base.js";
 const TOUCH = matchMedia("(pointer: coarse)");
 
 export default class extends BaseController {
-  /** The message that is being edited, "" if none is. */
+  /** The message that is being edited; "" if there is none. */
   editing = "";
 
   started() {
@@ -95,7 +95,7 @@ export default class extends BaseController {
     if (await this.command(() => client.commands.edit(identity, this.text))) this.cancel();
   }
 
-  /** The message changed while it was being edited. @param {import("../lib/types.js").Message} message */
+  /** The message has changed while it was being edited. @param {import("../lib/types.js").Message} message */
   changed(message) {
     if (message.identity !== this.editing || this.saving) return;
     if (message.recalled_at !== null) this.cancel();
@@ -103,10 +103,10 @@ export default class extends BaseController {
   }
 
   /**
-   * Tells of an edit made elsewhere since this one began. To save after that replaces it knowingly.
+   * Tells of an edit made elsewhere since this one began. Saving after that replaces it knowingly.
    *
    * @param {Readonly<import("../lib/types.js").Message>} message
-   * @returns {boolean} whether there was one that had not been told of
+   * @returns {boolean} whether there was an edit that had not been told of
    */
   compare(message) {
     if (!this.editor || message.revision <= (this.base ?? 0)) return false;

@@ -1,9 +1,9 @@
-/** What all controllers share: targets with a type, and subscriptions that end with the element. */
+/** What all controllers share: typed targets, and subscriptions that end with the element. */
 
 import { Controller } from "@hotwired/stimulus";
 
 export default class BaseController extends Controller {
-  /** Ends with `disconnect`. */
+  /** Aborted by `disconnect`. */
   listening = new AbortController();
 
   connect() {
@@ -16,10 +16,10 @@ export default class BaseController extends Controller {
     this.stopped();
   }
 
-  /** The element is on the page. */
+  /** Called when the element is on the page. */
   started() {}
 
-  /** It no longer is. */
+  /** Called when it no longer is. */
   stopped() {}
 
   get signal() {
@@ -32,7 +32,7 @@ export default class BaseController extends Controller {
   }
 
   /**
-   * The one target with this name.
+   * Returns the only target with this name.
    *
    * @template {HTMLElement} T
    * @param {string} name @param {new () => T} type
@@ -49,12 +49,12 @@ export default class BaseController extends Controller {
     return this.target(name, HTMLElement);
   }
 
-  /** `data-<identifier>-<name>-value`. @param {string} name @returns {string} */
+  /** Returns `data-<identifier>-<name>-value`. @param {string} name @returns {string} */
   value(name) {
     return this.root.getAttribute(`data-${this.identifier}-${name}-value`) ?? "";
   }
 
-  /** Calls `action` now and then, until the element is gone. @param {() => void} action @param {number} ms */
+  /** Calls `action` every `ms` milliseconds until the element is gone. @param {() => void} action @param {number} ms */
   every(action, ms) {
     const timer = setInterval(action, ms);
     this.signal.addEventListener("abort", () => clearInterval(timer));

@@ -1,4 +1,4 @@
-/** Where messages are written. Works without a connection: what is sent then waits in the outbox. */
+/** Where messages are written. It works without a connection: what is sent waits in the outbox. */
 
 import { gettext, interpolate } from "../lib/i18n.js";
 import { composerAction } from "../lib/keys.js";
@@ -34,7 +34,7 @@ export default class extends BaseController {
     else this.dispatch("edit-last");
   }
 
-  /** The form's own submit: the button, or a key. @param {SubmitEvent} event */
+  /** Handles the form's own submit: the button, or a key. @param {SubmitEvent} event */
   submit(event) {
     event.preventDefault();
     this.send();
@@ -63,7 +63,7 @@ export default class extends BaseController {
     this.typingAt = 0;
   }
 
-  /** What was sent in another tab need not be sent here again; what was written on here stays. @param {{room: string, before: string, text: string}} draft */
+  /** A text sent in another tab need not be sent here again; a text that was continued here stays. @param {{room: string, before: string, text: string}} draft */
   changedElsewhere({ room, before, text }) {
     if (room === this.room && this.field.value === before) this.write(text);
   }
@@ -85,7 +85,7 @@ export default class extends BaseController {
     this.box("problem").textContent = text;
   }
 
-  /** As high as its text, up to the stylesheet's maximum. */
+  /** Makes the field as high as its text, up to the stylesheet's maximum. */
   resize() {
     const { style } = this.field;
     style.height = "auto";

@@ -5,7 +5,7 @@ import { locale, setText } from "../views/dom.js";
 import { client } from "../views/page.js";
 import BaseController from "./base.js";
 
-// Connecting for the first time is nothing to talk about, unless it takes this long.
+// A first connection is not worth mentioning unless it takes this long.
 const PATIENCE_MS = 3_000;
 
 export default class extends BaseController {

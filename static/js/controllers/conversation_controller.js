@@ -1,4 +1,4 @@
-/** The conversation on the screen: what is shown, where the reader is in it, what counts as read. */
+/** The conversation on the screen: what is shown, where the reader is in it, and what counts as read. */
 
 import { gettext, interpolate, ngettext } from "../lib/i18n.js";
 import { plainKey } from "../lib/keys.js";
@@ -12,9 +12,9 @@ import BaseController from "./base.js";
 /** @typedef {import("../lib/types.js").Message} Message */
 /** @typedef {import("../lib/types.js").Entry} Entry */
 
-// More than this are never on the page; the rest is read again when the reader comes there.
+// No more than this are ever on the page; the rest is read again when the reader gets there.
 const MAX_SHOWN = 400;
-// A page of history fits in; of live messages, a few at a time are taken off.
+// A page of history fits in; live messages are taken off a few at a time.
 const KEPT = 340;
 const KEPT_LIVE = 380;
 const REFRESH_MS = 20_000;
@@ -92,7 +92,7 @@ export default class extends BaseController {
     this.look();
   }
 
-  /** My role may be another one now, and with it what I may do. */
+  /** My role may have changed, and with it what I may do. */
   roomChanged() {
     const room = client.store.rooms.get(this.identity);
     const moderator = room !== undefined && moderates(room);
@@ -116,7 +116,7 @@ export default class extends BaseController {
     this.look();
   }
 
-  /** What comes while I look elsewhere starts below a line, once. @param {number} seq */
+  /** What arrives while I look elsewhere starts below a line, once. @param {number} seq */
   divide(seq) {
     if (client.store.rooms.unread(this.identity) <= 1) this.log.divideAfter(seq);
   }
@@ -136,7 +136,7 @@ export default class extends BaseController {
     });
   }
 
-  /** A reader far up: what is below is read again on the way down. */
+  /** The reader is far up: what is below is read again on the way down. */
   trimBottom() {
     if (this.log.length <= MAX_SHOWN) return;
     this.quietly(() => this.scroll.keep(() => this.log.trimBottom(KEPT)));
@@ -156,7 +156,7 @@ export default class extends BaseController {
 
   // --- my own messages ------------------------------------------------------------------------
 
-  /** What waits in the outbox. */
+  /** Adds what waits in the outbox. */
   showUnsent() {
     client.store.outbox.entries(this.identity).forEach((entry) => this.log.showPending(entry));
   }
@@ -172,7 +172,7 @@ export default class extends BaseController {
     this.toEnd();
   }
 
-  /** Shown as sent at once, also when an earlier message of another user is still missing. @param {Entry} entry @param {Message} message */
+  /** Shows the message as sent at once, even when an earlier message of another user is still missing. @param {Entry} entry @param {Message} message */
   sent(entry, message) {
     if (entry.room_identity !== this.identity) return;
     if (this.room.atTail) this.alter(() => this.log.show([client.store.messages.put(message)]));
@@ -199,7 +199,7 @@ export default class extends BaseController {
     this.look();
   }
 
-  /** The button, and what counts as read: the end was visible and the reader was there. */
+  /** Updates the button, and what counts as read: the end was visible and the reader was there. */
   look() {
     const atEnd = this.room.atTail && this.following;
     if (atEnd && attended()) client.reading.mark(this.identity, this.room.seq);
@@ -221,7 +221,7 @@ export default class extends BaseController {
     this.look();
   }
 
-  /** Arrows go from message to message; the menu of the one with the focus is a stop of the Tab key. @param {KeyboardEvent} event */
+  /** Arrow keys go from message to message; the menu of the focused one is a stop of the Tab key. @param {KeyboardEvent} event */
   key(event) {
     const elements = this.log.elements;
     const focused = elements.findIndex((element) => element === document.activeElement);
@@ -285,7 +285,7 @@ export default class extends BaseController {
     return this.loading(() => this.room.latest());
   }
 
-  /** One request at a time; a failure is said, and the next scroll tries again. @param {() => Promise<void>} work */
+  /** One request at a time; a failure is shown, and the next scroll tries again. @param {() => Promise<void>} work */
   async loading(work) {
     if (this.busy) return;
     this.busy = true;

@@ -1,4 +1,4 @@
-/** The head of the conversation: name, picture, how many members, whether the other one is online. */
+/** The head of the conversation: name, picture, number of members, whether the other user is online. */
 
 import { gettext, interpolate, ngettext } from "../lib/i18n.js";
 import { setText, showPicture } from "../views/dom.js";

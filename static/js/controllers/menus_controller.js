@@ -1,7 +1,7 @@
 /**
- * One behaviour for all menus (`details.menu`) of a page: one is open at a time, Escape and a click
- * elsewhere close it, arrows go through it, and it opens where there is room. An open menu is
- * placed relative to the window, so that no box that scrolls cuts it off. Sits on <body>.
+ * One behaviour for all menus (`details.menu`) of a page: only one is open at a time, Escape and a
+ * click elsewhere close it, arrow keys move through it, and it opens where there is room. An open
+ * menu is placed relative to the window, so that no scrolling box cuts it off. Sits on <body>.
  */
 
 import { isInputMethod } from "../lib/keys.js";
@@ -31,7 +31,7 @@ export default class extends BaseController {
     place(menu);
   }
 
-  /** Outside of a menu, or on something in it that was meant to be chosen. @param {MouseEvent} event */
+  /** Handles clicks outside of a menu, or on an item that was chosen. @param {MouseEvent} event */
   clicked(event) {
     const target = /** @type {Element} */ (event.target);
     const { open } = this;
@@ -63,7 +63,7 @@ export default class extends BaseController {
     items[(next + items.length) % items.length]?.focus();
   }
 
-  /** A menu does not stay behind when what it belongs to scrolls away. @param {Event} event */
+  /** A menu closes when the element it belongs to scrolls away. @param {Event} event */
   scrolled(event) {
     if (this.open && event.target instanceof Node && event.target.contains(this.open)) this.close();
   }
@@ -73,7 +73,7 @@ export default class extends BaseController {
   }
 }
 
-/** Below its button, or above it where there is more room. @param {HTMLDetailsElement} menu */
+/** Places the menu below its button, or above it where there is more room. @param {HTMLDetailsElement} menu */
 function place(menu) {
   const items = /** @type {?HTMLElement} */ (menu.querySelector(".menu-items"));
   const button = menu.querySelector("summary");

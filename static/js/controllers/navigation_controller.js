@@ -1,5 +1,5 @@
 /**
- * Goes from room to room without loading a new page: the connection and what is being sent stay.
+ * Goes from room to room without loading a new page: the connection and messages on their way stay.
  * The server renders the same page as for a full visit; only its main part is taken over.
  */
 
@@ -8,7 +8,7 @@ import { client } from "../views/page.js";
 import BaseController from "./base.js";
 
 export default class extends BaseController {
-  /** The address on the screen, or on its way there. */
+  /** The address on the screen, or the one on its way there. */
   latest = here();
 
   started() {
@@ -17,7 +17,8 @@ export default class extends BaseController {
   }
 
   /**
-   * One listener for all links: a listener on each would be kept when its link leaves the page.
+   * One listener for all links: a listener on each would outlive its link when that leaves the
+   * page.
    *
    * @param {MouseEvent} event
    */
@@ -30,7 +31,7 @@ export default class extends BaseController {
     if (address !== this.latest) this.go(address, true);
   }
 
-  /** Back and Forward. A step to a place of the same page (#main) is none. */
+  /** Handles Back and Forward. A step to a place on the same page (#main) does not count. */
   restore() {
     if (here() !== this.latest) this.go(here(), false);
   }
@@ -79,7 +80,7 @@ function here() {
   return location.pathname + location.search;
 }
 
-/** Whose page this is. @param {Document} page */
+/** Returns whose page this is. @param {Document} page */
 function owner(page) {
   return JSON.parse(page.getElementById("me")?.textContent ?? "{}").identity;
 }

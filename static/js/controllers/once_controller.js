@@ -1,4 +1,4 @@
-/** A form that is sent once: a double click must not make two of a thing. */
+/** A form that is sent once: a double click must not create two of a thing. */
 
 import BaseController from "./base.js";
 
@@ -11,7 +11,7 @@ export default class extends BaseController {
     this.sent = true;
   }
 
-  /** Back from the browser's history: the form may be used again. */
+  /** The page is back from the browser's history: the form may be used again. */
   again() {
     this.sent = false;
   }

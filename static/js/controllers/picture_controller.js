@@ -1,5 +1,5 @@
 /**
- * My picture, shown as it will be before it is sent. One that the server would find too large, or
+ * My picture, shown before it is sent as it will look. One that the server would find too large, or
  * that only this browser can read, is sent as a smaller JPEG of what is shown.
  */
 
@@ -9,7 +9,7 @@ const TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"];
 const JPEG_QUALITY = 0.92;
 
 export default class extends BaseController {
-  /** Also when the browser brings a choice back with the page. */
+  /** Also when the browser restores a choice with the page. */
   async choose() {
     const file = this.file;
     this.box("problem").textContent = "";
@@ -39,11 +39,11 @@ export default class extends BaseController {
   async use(file, image) {
     this.draw(image);
     this.show(true);
-    // Only then: browsers that resist fingerprinting give a canvas back with changed pixels.
+    // Only then: browsers that resist fingerprinting return a canvas with changed pixels.
     if (file.size > Number(this.value("max")) || !TYPES.includes(file.type)) await this.shrink();
   }
 
-  /** The largest square in the middle, on white, as the server makes it. @param {ImageBitmap} image */
+  /** Draws the largest square in the middle, on white, as the server does. @param {ImageBitmap} image */
   draw(image) {
     const canvas = this.preview;
     const side = Math.min(image.width, image.height);

@@ -1,4 +1,4 @@
-/** Light, dark, or as the system says. static/js/theme.js applies it before the first paint. */
+/** The theme: light, dark, or the system's. static/js/theme.js applies it before the first paint. */
 
 import BaseController from "./base.js";
 
@@ -19,7 +19,7 @@ export default class extends BaseController {
     try {
       localStorage.setItem("im.theme", theme);
     } catch {
-      // It holds for this page only.
+      // Without storage it holds for this page only.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** A time in words ("2 hours ago") tells the exact one, in the viewer's own zone. */
+/** A time in words ("2 hours ago") that shows the exact one in the viewer's own zone. */
 
 import { absolute } from "../lib/format.js";
 import { locale } from "../views/dom.js";

@@ -1,4 +1,4 @@
-/** "… is typing". */
+/** Shows who is typing. */
 
 import { gettext, interpolate } from "../lib/i18n.js";
 import { client } from "../views/page.js";

@@ -5,7 +5,7 @@ const LONGEST_MS = 30_000;
 
 /**
  * Doubles from 1 s to 30 s. Half of it is random: after a restart of the server its clients must
- * not all come back in the same moment.
+ * not all come back at the same moment.
  *
  * @param {number} attempt 0 for the first
  * @param {() => number} random

@@ -1,6 +1,6 @@
 /**
- * The server's time. Windows for editing and recalling are the server's, and the clock of a
- * computer may be wrong by minutes, so ages are computed with this clock only.
+ * The server's time. The time limits for editing and recalling are the server's, and a computer's
+ * clock may be wrong by minutes, so ages are computed with this clock only.
  */
 
 export class ServerClock {
@@ -12,12 +12,12 @@ export class ServerClock {
     this.#local = local;
   }
 
-  /** Unix milliseconds. */
+  /** Returns Unix milliseconds. */
   now() {
     return this.#local() + this.#offset;
   }
 
-  /** The server has just said what time it is. @param {number} ms */
+  /** The server has just told its time. @param {number} ms */
   set(ms) {
     if (Number.isFinite(ms)) this.#offset = ms - this.#local();
   }

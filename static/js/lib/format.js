@@ -71,7 +71,7 @@ function yearUnlessThis(ms, now) {
 const formatters = new Map();
 let zone = currentZone();
 
-/** A formatter keeps its zone for ever, so all are dropped when it changes. Returns the zone now. */
+/** A formatter keeps its zone for ever, so all are dropped when it changes. Returns the present zone. */
 export function followZone() {
   const current = currentZone();
   if (current !== zone) formatters.clear();

@@ -31,7 +31,7 @@ export function interpolate(text, values) {
 }
 
 /**
- * What stands between two sentences: nothing in Chinese, whose stops bring their own space along.
+ * Returns what stands between two sentences: nothing in Chinese, whose full stops are wide enough.
  *
  * @param {string} locale
  */

@@ -1,8 +1,8 @@
-/** Client ids: what makes sending the same message twice harmless. */
+/** Client ids, which make it harmless to send the same message twice. */
 
 /**
- * 32 random hex digits. `crypto.randomUUID` exists on HTTPS and localhost only, and people do run
- * this on http://192.168.x.x.
+ * Returns 32 random hex digits. `crypto.randomUUID` exists on HTTPS and localhost only, and people
+ * do run this on http://192.168.x.x.
  *
  * @returns {string}
  */

@@ -1,6 +1,6 @@
 /**
- * What a key press means. Every handler of keys asks here, so that no key which belongs to an
- * input method does anything else.
+ * What a key press means. Every handler of keys asks here, so that no key that belongs to an input
+ * method does anything else.
  *
  * @typedef {{key: string, keyCode: number, isComposing: boolean, shiftKey: boolean,
  *   ctrlKey: boolean, metaKey: boolean, altKey: boolean}} Press
@@ -16,7 +16,7 @@ export function isInputMethod(press) {
   return press.isComposing || press.keyCode === 229;
 }
 
-/** The key, "" if an input method or a modifier has a claim on it. @param {Press} press */
+/** Returns the key; "" if an input method or a modifier key claims it. @param {Press} press */
 export function plainKey(press) {
   if (isInputMethod(press) || press.shiftKey || press.ctrlKey || press.metaKey || press.altKey) return "";
   return press.key;

@@ -59,7 +59,7 @@ function isLetter(character) {
   return LETTER.test(character) && !WIDE.test(character) && !INVISIBLE.test(character);
 }
 
-/** CJK directly after a Latin letter or digit is the sentence going on. @param {string} text @param {number} at */
+/** CJK directly after a Latin letter or digit continues the sentence. @param {string} text @param {number} at */
 function sentenceGoesOn(text, at) {
   return CJK.test(text[at]) && ASCII_WORD.test(text[at - 1] ?? "");
 }
@@ -118,21 +118,21 @@ function endsAfterInvisible(text, at) {
 function endOfPath(text, start) {
   let end = start;
   while (end < text.length && (PATH_MARK.test(text[end]) || isLetter(text[end]))) {
-    // A segment of CJK is a part of the path; directly after Latin the sentence goes on.
+    // A segment of CJK is a part of the path; directly after Latin it continues the sentence.
     if (sentenceGoesOn(text, end)) break;
     end += 1;
   }
   return end;
 }
 
-/** Without the punctuation of the sentence around it. @param {string} address @param {number} least @param {string} before the character before it */
+/** Returns the address without the punctuation of the sentence around it. @param {string} address @param {number} least @param {string} before the character before it */
 function trimmed(address, least, before) {
   let end = address.length;
   while (end > least && belongsToSentence(address.slice(0, end), before)) end -= 1;
   return address.slice(0, end);
 }
 
-/** Whether the last character does. @param {string} address @param {string} before */
+/** Returns whether the last character belongs to the sentence. @param {string} address @param {string} before */
 function belongsToSentence(address, before) {
   const last = address.charAt(address.length - 1);
   if (".,;:!?*".includes(last)) return true;

@@ -1,8 +1,8 @@
 /**
  * Messages on their way out. They survive a reload, a crash of the browser and signing out.
  *
- * Each entry has its own key: two tabs share the storage, and one must not overwrite what the
- * other has added. Both may then send an entry; its client id makes the server keep one.
+ * Each entry has its own key: two tabs share the storage, and one must not overwrite what the other
+ * has added. Both may then send an entry; its client id makes the server keep one.
  *
  * @typedef {import("./types.js").Entry} Entry
  */
@@ -40,7 +40,7 @@ export class Outbox {
     return this.#entries.get(clientId);
   }
 
-  /** In the order they were written. @param {string} [roomIdentity] @returns {Entry[]} */
+  /** Returns the entries in the order in which they were written. @param {string} [roomIdentity] @returns {Entry[]} */
   entries(roomIdentity) {
     const all = [...this.#entries.values()].sort((a, b) => a.order - b.order);
     return roomIdentity ? all.filter((entry) => entry.room_identity === roomIdentity) : all;
@@ -56,7 +56,7 @@ export class Outbox {
     this.#change(clientId, { reason });
   }
 
-  /** Back into the queue, with the same client id. @param {string} clientId */
+  /** Puts an entry back into the queue, with the same client id. @param {string} clientId */
   retry(clientId) {
     this.#change(clientId, { reason: "" });
   }
@@ -68,13 +68,13 @@ export class Outbox {
     return this.#entries.get(clientId);
   }
 
-  /** Sent, or given up. @param {string} clientId */
+  /** The entry was sent, or discarded. @param {string} clientId */
   remove(clientId) {
     this.#entries.delete(clientId);
     this.#attempt(() => this.#storage.removeItem(this.#prefix + clientId));
   }
 
-  /** The client id when a storage key is one of ours, "" otherwise. @param {?string} key */
+  /** Returns the client id when a storage key is one of ours, "" otherwise. @param {?string} key */
   clientIdOf(key) {
     return key?.startsWith(this.#prefix) ? key.slice(this.#prefix.length) : "";
   }
@@ -120,7 +120,7 @@ export class Outbox {
     try {
       action();
     } catch {
-      // What is in memory still goes out.
+      // What is in memory is still sent.
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
  * How far one room is known, and what is still missing. Pure: no page, no network.
  *
- * Live events are hints: they may come twice, out of order, or never. A message is let through
- * only when everything before it is here or known not to exist.
+ * Live events are hints: they may come twice, out of order, or never. A message is let through only
+ * when everything before it is here or known not to exist.
  *
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").SyncAnswer} SyncAnswer
@@ -25,12 +25,12 @@ export class Timeline {
     this.revision = revision;
   }
 
-  /** True when the room is known to have more than what came: time to `sync`. */
+  /** True when the room is known to have more than what has arrived: time to `sync`. */
   get lacking() {
     return this.#held.size > 0 || this.#head.seq > this.seq || this.#head.revision > this.revision;
   }
 
-  /** How many messages are missing at least. */
+  /** Returns how many messages are missing at least. */
   get behind() {
     return Math.max(0, this.#head.seq, ...this.#held.keys()) - this.seq;
   }
@@ -41,7 +41,7 @@ export class Timeline {
     this.#head.revision = Math.max(this.#head.revision, revision);
   }
 
-  /** A new message came. @param {Message} message @returns {Step} */
+  /** A new message has arrived. @param {Message} message @returns {Step} */
   created(message) {
     this.#hold(message);
     return { created: this.#drain(), changed: [] };
@@ -55,7 +55,7 @@ export class Timeline {
     return this.#change([message]);
   }
 
-  /** The answer to `sync` with this timeline's seq and revision. @param {SyncAnswer} answer @returns {Step} */
+  /** Takes the answer to `sync` with this timeline's seq and revision. @param {SyncAnswer} answer @returns {Step} */
   synced(answer) {
     answer.messages.forEach((message) => this.#hold(message));
     this.revision = Math.max(this.revision, answer.revision);
@@ -64,7 +64,7 @@ export class Timeline {
     return { created: [...step.created, ...this.#drain()], changed: step.changed };
   }
 
-  /** The newest version known of a message that was read from history. @param {Message} message @returns {Message} */
+  /** Returns the newest known version of a message that was read from history. @param {Message} message @returns {Message} */
   freshest(message) {
     const change = this.#changes.get(message.identity);
     return change && change.revision > message.revision ? change : message;
@@ -95,8 +95,8 @@ export class Timeline {
   }
 
   /**
-   * Lets through what is next, and what follows a hole that is final. A hole may be longer than an
-   * answer to `sync`: then the next one is asked for from the end of this one.
+   * Lets through what is next, and what follows a gap that is final. A gap may be longer than an
+   * answer to `sync`: then the next answer is requested from the end of this one.
    *
    * @returns {Message[]}
    */

@@ -25,7 +25,7 @@ export class Topics {
     for (const listener of [...(this.#listeners.get(topic) ?? [])]) listener(detail);
   }
 
-  /** How many listeners there are: a page that is open for a month must not collect them. */
+  /** The number of listeners: a page that is open for a month must not collect them. */
   get size() {
     return [...this.#listeners.values()].reduce((sum, listeners) => sum + listeners.size, 0);
   }

@@ -1,16 +1,16 @@
-/** The one place where the pages call the REST API. */
+/** The only place where the pages call the REST API. */
 
 import { CommandError } from "./errors.js";
 
 const TIMEOUT_MS = 10_000;
-// Says for whom the page is: the cookie may be another user's by now (accounts/authentication.py).
+// Names the page's user: the cookie may be another user's by now (accounts/authentication.py).
 const FOR_USER = "X-Expected-User";
 
 export class Api {
   #me;
   #clock;
   #csrf;
-  /** Called when the browser is signed in as another user. Nothing was done then. */
+  /** Called when the browser is signed in as another user. Nothing has been done then. */
   otherUser = () => {};
 
   /**
@@ -45,7 +45,7 @@ export class Api {
   }
 
   /**
-   * Whether the server serves. One that is starting answers this with a time to wait, and all other
+   * Whether the server serves. While it starts, it answers this with a time to wait, and all other
    * requests with errors, which browsers write into the console.
    */
   async serves() {
@@ -88,7 +88,7 @@ export class Api {
     return new CommandError({ code, detail: problem.detail ?? "", retry_after: retryAfter });
   }
 
-  /** Whole seconds: exact enough for windows of minutes. @param {Response} response */
+  /** In whole seconds: exact enough for time limits of minutes. @param {Response} response */
   #readTime(response) {
     this.#clock.set(Date.parse(response.headers.get("Date") ?? "") + 500);
   }

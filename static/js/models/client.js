@@ -1,6 +1,6 @@
 /**
  * What lives as long as the page, however often the open room changes: the connection, the store,
- * what is being sent. views/page.js makes the one of the page.
+ * messages on their way. views/page.js creates the page's only one.
  */
 
 import { ServerClock } from "../lib/clock.js";
@@ -73,7 +73,7 @@ export class Client {
     this.reading.flush();
   }
 
-  /** Messages were stored that no event told of: reads the list of rooms anew. */
+  /** Messages were stored that no event announced: reads the list of rooms again. */
   #refreshSoon() {
     clearTimeout(this.#refreshing);
     this.#refreshing = setTimeout(() => this.#refresh(), REFRESH_MS);
@@ -83,7 +83,7 @@ export class Client {
     try {
       this.store.rooms.replace((await this.api.get("rooms/")).results);
     } catch {
-      // `ready` or the next `room.heads` brings it.
+      // `ready` or the next `room.heads` will bring it.
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What a user does to messages, by whichever way is open: the socket, or the REST API while the
+ * What a user does to messages, over whichever way is open: the socket, or the REST API while the
  * socket does not get through (fallback.js).
  *
  * @typedef {import("../lib/types.js").Message} Message
@@ -12,7 +12,7 @@ import { wellFormed } from "../lib/text.js";
 const PAGE = 50;
 
 export class Commands {
-  /** True while requests take the place of the socket. */
+  /** True while requests replace the socket. */
   rest = false;
   #socket;
   #api;
@@ -28,7 +28,7 @@ export class Commands {
     return this.#socket.ready || this.rest;
   }
 
-  /** Whether the socket is. */
+  /** Whether the socket is ready. */
   get live() {
     return this.#socket.ready;
   }
@@ -60,7 +60,7 @@ export class Commands {
     return this.#socket.request("room.read", { room_identity: room, seq });
   }
 
-  /** What a room has beyond what is known here; null when I am not in it. @param {string} room @param {{seq: number, revision: number}} known @returns {Promise<?SyncAnswer>} */
+  /** Returns what a room has beyond what is known here; null when I am not in it. @param {string} room @param {{seq: number, revision: number}} known @returns {Promise<?SyncAnswer>} */
   async sync(room, known) {
     if (this.#byRest) return this.#syncByRest(room, known);
     const ack = await this.#socket.request("sync", { rooms: { [room]: known } });
@@ -76,7 +76,7 @@ export class Commands {
     return this.rest && !this.#socket.ready;
   }
 
-  /** Finds changes on the newest page only: older ones are seen when the socket is back. @param {string} room @param {{seq: number, revision: number}} known @returns {Promise<?SyncAnswer>} */
+  /** Finds changes on the newest page only: older ones appear when the socket is back. @param {string} room @param {{seq: number, revision: number}} known @returns {Promise<?SyncAnswer>} */
   async #syncByRest(room, { seq, revision }) {
     try {
       const page = await this.history(room, `after=${seq}&limit=${PAGE}`);

@@ -38,7 +38,7 @@ export class Drafts {
     if (before !== kept) this.#topics.tell("draft", { room, before, text: kept });
   }
 
-  /** The unsent edit of a message. @param {string} message its identity @returns {?Edit} */
+  /** Returns the unsent edit of a message. @param {string} message its identity @returns {?Edit} */
   edit(message) {
     try {
       const edit = JSON.parse(this.#read(this.#editPrefix + message) || "null");
@@ -75,7 +75,7 @@ export class Drafts {
       if (value) this.#storage.setItem(key, value);
       else this.#storage.removeItem(key);
     } catch {
-      // Storage full or forbidden: the text is still in the composer.
+      // The storage is full or forbidden: the text is still in the composer.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Why a command was not carried out, whichever way it went. */
+/** Why a command was not carried out, over whichever way. */
 
 /** `code` is the server's, or `timeout` (no answer), or `disconnected` (nothing was sent). */
 export class CommandError extends Error {

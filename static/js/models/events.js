@@ -1,9 +1,9 @@
 /**
- * The one place where events of the socket are subscribed and applied to the store. An event that
- * is not listed here is left alone: the server may be newer than the page.
+ * The only place where events of the socket are subscribed and applied to the store. An event that
+ * is not listed here is ignored: the server may be newer than the page.
  *
  * What concerns the room on the screen goes on to it afterwards, by topic `event:<type>`, because
- * only it knows which messages are still missing before one that came (open_room.js).
+ * only the room knows which messages are still missing before one that came (open_room.js).
  */
 
 import { gettext } from "../lib/i18n.js";
@@ -32,7 +32,7 @@ const APPLY = {
   },
   "member.removed": () => {},
   "user.updated": (store, { user }) => {
-    // The name of a deleted account is a sentence, in the reader's language.
+    // The name of a deleted account is a text in the reader's language.
     store.profile(user.deleted ? { ...user, nickname: gettext("Deleted user") } : user);
   },
   presence: (store, { user_identity: user, online }) => store.rooms.presence(user, online),

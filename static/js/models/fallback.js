@@ -1,8 +1,8 @@
 /**
  * Keeps the page working where the socket does not get through: a proxy that does not pass
- * WebSockets, or a server that refuses the socket of somebody who is signed in. After some failed
- * tries it looks whether plain requests work; if so, they take the place of the socket until it is
- * back. Topic `way` whenever `state` has changed.
+ * WebSockets, or a server that refuses the socket of a signed-in user. After some failed tries it
+ * checks whether plain requests work; if so, they replace the socket until it is back. Topic `way`
+ * whenever `state` has changed.
  *
  * @typedef {"" | "blocked" | "refused" | "signed-out" | "other-user"} Trouble "" while all is well
  */
@@ -28,7 +28,7 @@ export class Fallback {
   #answered = false;
   /** @type {any} */
   #timer = 0;
-  /** Called after each poll that got through: what waits can be sent now. */
+  /** Called after each successful poll: what waits can be sent now. */
   polled = () => {};
 
   /**
@@ -46,7 +46,7 @@ export class Fallback {
     socket.addEventListener("state", () => this.#changed());
   }
 
-  /** The browser is signed in as another user: nothing more is done in this page's name. */
+  /** The browser is signed in as another user: nothing more is done in the name of this page's user. */
   otherUser() {
     if (this.trouble === "other-user") return;
     this.#leave();
@@ -81,7 +81,7 @@ export class Fallback {
     this.#ask("refused");
   }
 
-  /** Do requests get through? @param {Trouble} trouble what it is then */
+  /** Finds out whether requests get through. @param {Trouble} trouble the state in that case */
   async #ask(trouble) {
     if (this.#asking || this.#commands.rest) return;
     this.#asking = true;

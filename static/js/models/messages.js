@@ -1,8 +1,8 @@
 /**
- * Messages by identity: those on the screen, in their newest form. What is not here is read from
- * the server when somebody looks for it.
+ * Messages by identity: those on the screen, in their newest form. Others are read from the server
+ * when they are needed.
  *
- * Topic `message` (detail: the message) when one that was known has changed.
+ * Topic `message` (detail: the message) when a known one has changed.
  *
  * @typedef {import("../lib/types.js").Message} Message
  */

@@ -13,7 +13,7 @@ import { Topics } from "../lib/topics.js";
 import { Timeline } from "../lib/timeline.js";
 
 const PAGE = 50;
-// Somebody who was away for longer reads on from where they were, page by page.
+// A user who was away for longer reads on from where they were, page by page.
 const MAX_CATCH_UP = 500;
 const AGAIN_MS = 1_000;
 
@@ -60,7 +60,7 @@ export class OpenRoom {
     return this.#timeline.seq;
   }
 
-  /** Events may have been missed: asks for what is lacking. */
+  /** Events may have been missed: asks for what is missing. */
   async sync() {
     if (this.#syncing || !this.atTail || !this.#commands.open) return;
     this.#syncing = true;
@@ -101,7 +101,7 @@ export class OpenRoom {
     this.sync();
   }
 
-  /** What is below `seq` is taken off the screen, and read again when the reader comes there. @param {number} seq */
+  /** Takes everything below `seq` off the screen; it is read again when the reader gets there. @param {number} seq */
   rewind(seq) {
     this.#timeline = new Timeline({ seq, revision: this.#timeline.revision });
     this.atTail = false;
@@ -120,7 +120,7 @@ export class OpenRoom {
     on("sent", ({ message }) => this.#created(message));
   }
 
-  /** Subscribed first, so that nothing falls between the snapshot and the events. @param {any[]} rooms */
+  /** Subscribed first, so that nothing is lost between the snapshot and the events. @param {any[]} rooms */
   #reconnected(rooms) {
     const room = rooms.find(({ identity }) => identity === this.identity);
     if (!room) return this.#tell("gone");
@@ -133,7 +133,7 @@ export class OpenRoom {
   /** @param {Message} message */
   #created(message) {
     if (message.room_identity !== this.identity) return;
-    // Far from the end it would only wait in memory for all that lies between.
+    // Far from the end it would only wait in memory for everything in between.
     if (this.atTail) this.#show(this.#timeline.created(message));
   }
 
@@ -176,13 +176,13 @@ export class OpenRoom {
     if (this.#timeline.lacking && !this.#syncing) this.sync();
   }
 
-  /** Something is on its way in the server, or it could not answer: ask again in a moment. */
+  /** Something is on its way in the server, or the server could not answer: asks again in a moment. */
   #syncLater() {
     clearTimeout(this.#again);
     this.#again = setTimeout(() => this.sync(), AGAIN_MS);
   }
 
-  /** Messages that come on the screen. @param {Message[]} messages */
+  /** Messages that appear on the screen. @param {Message[]} messages */
   #take(messages) {
     return messages.map((message) => {
       this.#store.stored(message);
@@ -207,7 +207,7 @@ export class OpenRoom {
   }
 }
 
-/** A page proves what it shows up to `complete_to`; later ones of it may have a gap before them. @param {Page} page */
+/** A page is known to be complete up to `complete_to`; later messages may have a gap before them. @param {Page} page */
 function known({ complete_to: completeTo, revision }) {
   return { seq: completeTo, revision };
 }

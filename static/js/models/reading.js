@@ -1,4 +1,4 @@
-/** Tells the server how far I have read: at once for the badges here, a moment later over the wire. */
+/** Tells the server how far I have read: at once for the badges here, a moment later over the network. */
 
 const TOGETHER_MS = 250;
 
@@ -35,7 +35,7 @@ export class Reading {
     try {
       await this.#commands.read(room, seq);
     } catch (error) {
-      // Offline or a database away: the next `ready` or mark sends it again.
+      // Offline, or a database is away: the next `ready` or mark sends it again.
       if (/** @type {import("./errors.js").CommandError} */ (error).code !== "not_found") return;
     }
     if (this.#unsent.get(room) === seq) this.#unsent.delete(room);

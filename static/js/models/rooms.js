@@ -2,7 +2,7 @@
  * My rooms: names, newest messages, unread counts.
  *
  * Topics: `room` (detail: the identity) when one room has changed, `rooms` when rooms have come or
- * gone, `behind` when the server has messages that nobody has told us of.
+ * gone, `behind` when the server has messages that no event announced.
  *
  * @typedef {import("../lib/types.js").Room} Room
  * @typedef {import("../lib/types.js").Message} Message
@@ -25,7 +25,7 @@ export class Rooms {
     rooms.forEach((room) => this.#put(room));
   }
 
-  /** A whole snapshot; rooms that are not in it are gone. @param {Room[]} rooms */
+  /** Takes a whole snapshot; rooms that are not in it are removed. @param {Room[]} rooms */
   replace(rooms) {
     const present = new Set(rooms.map((room) => room.identity));
     const gone = [...this.#rooms.keys()].filter((identity) => !present.has(identity));
@@ -43,7 +43,7 @@ export class Rooms {
     this.#topics.tell(known ? "room" : "rooms", room.identity);
   }
 
-  /** Only what is given: what all members see alike, or my own role. @param {Partial<Room> & {identity: string}} fields */
+  /** Changes only the given fields: those that all members see alike, or my own role. @param {Partial<Room> & {identity: string}} fields */
   update(fields) {
     const room = this.#rooms.get(fields.identity);
     if (!room) return;
@@ -63,7 +63,7 @@ export class Rooms {
     return this.#rooms.get(identity);
   }
 
-  /** The one with the newest message first. @returns {Readonly<Room>[]} */
+  /** Returns the rooms, the one with the newest message first. @returns {Readonly<Room>[]} */
   list() {
     return [...this.#rooms.values()].sort((a, b) => latest(b) - latest(a));
   }
@@ -117,7 +117,7 @@ export class Rooms {
     if (room && room.online !== online) this.update({ identity: room.identity, online });
   }
 
-  /** A conversation of two has the other user's name and picture. @param {string} user @param {import("../lib/types.js").User} profile */
+  /** A direct room has the other user's name and picture. @param {string} user @param {import("../lib/types.js").User} profile */
   renamed(user, { nickname, avatar }) {
     const room = this.#withPeer(user);
     if (room && (room.name !== nickname || room.avatar !== avatar)) {
@@ -130,7 +130,7 @@ export class Rooms {
     return this.#unread.get(identity)?.count ?? 0;
   }
 
-  /** Over all rooms. */
+  /** The sum over all rooms. */
   get totalUnread() {
     return [...this.#unread.values()].reduce((sum, { count }) => sum + count, 0);
   }

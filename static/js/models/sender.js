@@ -9,7 +9,7 @@ import { delay } from "../lib/backoff.js";
 import { gettext } from "../lib/i18n.js";
 import { CommandError } from "./errors.js";
 
-// The server says: nothing was stored, the same request may be repeated.
+// The server says that nothing was stored and the same request may be repeated.
 const PASSING = new Set(["unavailable", "rate_limited"]);
 const MAX_TRIES = 8;
 
@@ -32,7 +32,7 @@ export class Sender {
     return entry;
   }
 
-  /** Sends a failed one again, under the same client id. @param {string} clientId */
+  /** Sends a failed entry again, under the same client id. @param {string} clientId */
   retry(clientId) {
     this.#store.requeue(clientId);
     const entry = this.#store.outbox.get(clientId);
@@ -54,7 +54,7 @@ export class Sender {
       entry = this.#store.outbox.next(room);
     }
     this.#busy.delete(room);
-    // The socket may have come back while the last answer was being waited for.
+    // The socket may have come back during the wait for the last answer.
     if (entry && this.#commands.live && this.#store.outbox.next(room)) this.#pump(room);
   }
 

@@ -1,10 +1,11 @@
 /**
- * The one connection to the server: commands with answers, events, heartbeat, reconnecting.
+ * The only connection to the server: commands with answers, events, heartbeat, reconnecting.
  *
  * Events: each frame without an id is dispatched under its type, with the frame as `detail`;
  * `state` when `state` has changed.
  *
- * @typedef {{name: "connecting" | "ready" | "waiting" | "closed", retryAt: number, code: number}} State
+ * @typedef {{name: "connecting" | "ready" | "waiting" | "closed", retryAt: number, code: number}}
+ * State
  */
 
 import { delay } from "../lib/backoff.js";
@@ -19,7 +20,7 @@ const REFUSED = 4403;
 const FLOODING = 4429;
 const TOO_MANY = 4409;
 const RESTART = 1012;
-/** No close code of the server's: `ready` was for another user than the page. */
+/** Not one of the server's close codes: `ready` was for another user than the page's. */
 export const OTHER_USER = 1;
 
 export class Socket extends EventTarget {
@@ -71,13 +72,13 @@ export class Socket extends EventTarget {
     this.#lost(code, true);
   }
 
-  /** Connects again after having been closed, in a moment. @param {number} ms */
+  /** Connects again after having been closed, after a delay. @param {number} ms */
   connectIn(ms) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.connect(), ms);
   }
 
-  /** Connects now unless it is connected, or must not be. */
+  /** Connects now unless it is connected, or must not connect. */
   retryNow() {
     if (this.state.name === "waiting") this.connect();
   }
@@ -87,7 +88,7 @@ export class Socket extends EventTarget {
     if (this.state.name === "ready" || this.state.name === "connecting") this.#lost(0);
   }
 
-  /** Finds out soon whether the connection still lives (after sleep, or in a tab long unseen). */
+  /** Finds out soon whether the connection still works (after sleep, or in a tab that was hidden for long). */
   check() {
     if (this.ready) this.#ping();
     else this.retryNow();
@@ -117,7 +118,8 @@ export class Socket extends EventTarget {
   #receive(text) {
     const frame = JSON.parse(text);
     if (frame.type === "ready") {
-      // Nothing may be sent under another user's name: before anybody hears of the connection.
+      // Nothing may be sent under another user's name, so this comes before anybody learns of the
+      // connection.
       if (!this.#isMine(frame)) return this.stop(OTHER_USER);
       this.#welcome(frame);
     }
@@ -169,8 +171,8 @@ export class Socket extends EventTarget {
 
   /** @param {number} code */
   #wait(code) {
-    // A server that restarts is back soon; one that complained of flooding wants to be left alone,
-    // and of the fifty tabs that are open some other one is looked at.
+    // A server that restarts is back soon; one that complained of flooding must be left alone; and
+    // of fifty open tabs, another one is being looked at.
     if (code === RESTART) this.#attempt = Math.min(this.#attempt, 1);
     if (code === FLOODING || code === TOO_MANY) this.#attempt = Math.max(this.#attempt, 4);
     const wait = delay(this.#attempt);

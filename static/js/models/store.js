@@ -41,7 +41,7 @@ export class Store {
     this.topics.on(topic, listener, signal);
   }
 
-  /** A stored message, however it came: what waited to be sent under its client id is sent. @param {Message} message */
+  /** Takes a stored message, however it arrived: what waited to be sent under its client id is sent. @param {Message} message */
   stored(message) {
     if (message.user_identity !== this.me.identity) return;
     const entry = this.outbox.get(message.client_id);
@@ -85,7 +85,7 @@ export class Store {
     this.topics.tell("entry", entry);
   }
 
-  /** Back into the queue. @param {string} clientId */
+  /** Puts an entry back into the queue. @param {string} clientId */
   requeue(clientId) {
     const entry = this.outbox.get(clientId);
     if (!entry) return;
@@ -93,7 +93,7 @@ export class Store {
     this.topics.tell("entry", entry);
   }
 
-  /** Gives an entry up. @param {string} clientId */
+  /** Discards an entry. @param {string} clientId */
   discard(clientId) {
     const entry = this.outbox.get(clientId);
     if (!entry) return;
@@ -107,7 +107,7 @@ export class Store {
     const clientId = this.outbox.clientIdOf(event.key);
     const known = this.outbox.get(clientId);
     if (!known || event.newValue !== null) return;
-    // A message it has sent comes by the socket too; one it gave up must go here as well.
+    // A message that it sent arrives by the socket too; one that it discarded must go here as well.
     if (known.reason) this.discard(clientId);
   }
 }

@@ -27,7 +27,7 @@ export class Users {
     }
   }
 
-  /** Null while the user is not known; asks for them then. @param {string} identity @returns {?User} */
+  /** Null while the user is not known, who is then asked for. @param {string} identity @returns {?User} */
   get(identity) {
     const known = this.#users.get(identity);
     if (!known && identity) this.#ask(identity);
@@ -46,7 +46,7 @@ export class Users {
     try {
       this.learn({ [identity]: await this.#api.get(`users/${identity}/`) });
     } catch (error) {
-      // Offline: the next message asks again. Somebody who is not there is not asked for twice.
+      // Offline: the next message asks again. A user who does not exist is not asked for twice.
       if (/** @type {import("./errors.js").CommandError} */ (error).code !== "not_found") this.#asked.delete(identity);
     }
   }

@@ -11,12 +11,12 @@ export function locale() {
   return document.documentElement.lang || "en";
 }
 
-/** The first match, which the template promises to have. @param {ParentNode} root @param {string} selector @returns {any} */
+/** Returns the first match, which the template promises to have. @param {ParentNode} root @param {string} selector @returns {any} */
 export function part(root, selector) {
   return root.querySelector(selector);
 }
 
-/** What a template holds, anew. @param {HTMLTemplateElement} template @param {string} selector @returns {any} */
+/** Returns a fresh copy of what a template holds. @param {HTMLTemplateElement} template @param {string} selector @returns {any} */
 export function copy(template, selector) {
   return part(/** @type {DocumentFragment} */ (template.content.cloneNode(true)), selector);
 }
@@ -32,12 +32,12 @@ export function attended() {
   return document.visibilityState === "visible" && document.hasFocus();
 }
 
-/** Only what is news is written: every change costs a mutation, and screen readers read it. @param {Element} element @param {string} text */
+/** Writes only what has changed: every write costs a mutation, and screen readers read it out. @param {Element} element @param {string} text */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** "" takes the attribute away. @param {Element} element @param {string} name @param {string} value */
+/** "" removes the attribute. @param {Element} element @param {string} name @param {string} value */
 export function setAttribute(element, name, value) {
   if (!value) element.removeAttribute(name);
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);

@@ -28,7 +28,7 @@ export class LogView {
   /** @type {Map<string, Row>} */
   #byKey = new Map();
   #dividerSeq = Infinity;
-  /** The first row when older ones come above it: it keeps its looks, nothing may jump. @type {?Row} */
+  /** The first row when older ones are added above it: it keeps its look, so that nothing jumps. @type {?Row} */
   #pinned = null;
   #today = 0;
   #zone = followZone();
@@ -79,7 +79,7 @@ export class LogView {
     touched.forEach((row) => this.#decorate(row));
   }
 
-  /** Shows how far an unsent message has got. @param {Entry} entry */
+  /** Shows the state of an unsent message. @param {Entry} entry */
   showPending(entry) {
     const known = this.#byKey.get(entry.client_id);
     if (known) return this.#view.mark(known.element, entry);
@@ -90,13 +90,13 @@ export class LogView {
     return this.#decorate(row);
   }
 
-  /** An unsent message is sent, or given up. @param {string} clientId */
+  /** An unsent message has been sent, or discarded. @param {string} clientId */
   discard(clientId) {
     const row = this.#byKey.get(clientId);
     if (row) this.#remove(this.#rows.indexOf(row), 1);
   }
 
-  /** A message has changed. Others than those shown are read in their present form later. @param {Message} message */
+  /** A message has changed. Messages that are not shown are read in their newest form later. @param {Message} message */
   change(message) {
     const row = this.#byKey.get(message.identity);
     if (row) this.#view.fill(row.element, message);
@@ -138,7 +138,7 @@ export class LogView {
     return after?.lines.find((line) => line.matches(".divider")) ?? null;
   }
 
-  /** It has become known who this is, or they have another name. @param {string} user */
+  /** A user has become known, or has another name. @param {string} user */
   introduce(user) {
     for (const row of this.#rows) if (row.user === user) this.#view.introduce(row.element, user);
   }
@@ -169,7 +169,7 @@ export class LogView {
     this.offerAnew(this.#store.clock.now() - this.#longestWindow());
   }
 
-  /** What may be done with messages since `since` is computed anew. @param {number} since */
+  /** Computes anew what may be done with messages since `since`. @param {number} since */
   offerAnew(since) {
     for (let index = this.length - 1; index >= 0 && this.#rows[index].at >= since; index -= 1) {
       const message = this.#store.messages.get(this.#rows[index].key);
@@ -177,7 +177,7 @@ export class LogView {
     }
   }
 
-  /** Those that are older have nothing to lose any more; a minute more than the windows say. */
+  /** Older messages have nothing to lose any more; a minute beyond the time limits. */
   #longestWindow() {
     const { editMs, recallMs } = this.#store.limits;
     return Math.max(editMs, recallMs) + 60_000;
@@ -210,7 +210,7 @@ export class LogView {
     const next = this.#rows[index];
     this.#rows.splice(index, 0, row);
     const before = next ? (next.lines[0] ?? next.element) : null;
-    // One that is there already is not moved: moving takes the focus and an animation from it.
+    // A row that is in its place is not moved: moving loses the focus and an animation.
     const there = row.element.isConnected && row.element.nextElementSibling === before;
     if (!there) {
       row.lines.forEach((line) => line.remove());
@@ -257,7 +257,7 @@ export class LogView {
     if (next) this.#decorate(next);
   }
 
-  /** Takes a row out of the order, and leaves its element where it is. @param {number} index @param {Set<Row>} touched */
+  /** Takes a row out of the order and leaves its element where it is. @param {number} index @param {Set<Row>} touched */
   #forget(index, touched) {
     const [row] = this.#rows.splice(index, 1);
     this.#byKey.delete(row.key);

@@ -1,6 +1,6 @@
 /**
- * One message on the page. The elements come from the server's own partial (chat/_message.html)
- * in a <template>; all text goes in as text.
+ * One message on the page. The elements come from the server's own partial (chat/_message.html) in
+ * a <template>; all text is inserted as text.
  *
  * @typedef {import("../lib/types.js").Message} Message
  * @typedef {import("../lib/types.js").Entry} Entry
@@ -40,7 +40,7 @@ export class MessageView {
     return element;
   }
 
-  /** Shows how far an unsent message has got. @param {HTMLElement} element @param {Entry} entry */
+  /** Shows the state of an unsent message. @param {HTMLElement} element @param {Entry} entry */
   mark(element, { reason }) {
     element.dataset.state = reason ? "failed" : "sending";
     part(element, ".state").textContent = reason ? "" : gettext("Sending…");
@@ -63,7 +63,7 @@ export class MessageView {
     this.offer(element, message);
   }
 
-  /** Says who has written it, as far as that is known. @param {HTMLElement} element @param {string} user */
+  /** Shows the author, as far as known. @param {HTMLElement} element @param {string} user */
   introduce(element, user) {
     const author = this.#store.users.get(user);
     part(element, ".author").textContent = author?.nickname ?? "…";

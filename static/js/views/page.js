@@ -1,4 +1,4 @@
-/** The page's own client, made of what the server has put into the page. */
+/** The page's only client, made from what the server has put into the page. */
 
 import { Client } from "../models/client.js";
 import { openPageSocket } from "../models/socket.js";
@@ -24,6 +24,6 @@ export function start() {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") socket.check();
   });
-  // Coming back through the browser's history may revive a page whose connection is long gone.
+  // The browser's history may revive a page whose connection is long gone.
   addEventListener("pageshow", (event) => event.persisted && socket.check());
 }

@@ -37,7 +37,7 @@ export class RoomListView {
     return [...this.#list.querySelectorAll("a")];
   }
 
-  /** Every row, in order; rooms that are gone go. */
+  /** Renders every row, in order; rooms that are gone are removed. */
   renderAll() {
     const rooms = this.#store.rooms.list();
     const present = new Set(rooms.map(({ identity }) => identity));
@@ -49,7 +49,7 @@ export class RoomListView {
     rooms.forEach((room, index) => this.#arrange(this.#render(room), index));
   }
 
-  /** One row. @param {string} identity */
+  /** Renders one row. @param {string} identity */
   render(identity) {
     const room = this.#store.rooms.get(identity);
     if (!room) return;
@@ -104,14 +104,14 @@ export class RoomListView {
     setAttribute(time, "title", absolute(at, locale()));
   }
 
-  /** A draft elsewhere is more urgent to know than the last message. @param {HTMLElement} row @param {Room} room */
+  /** A draft matters more than the last message. @param {HTMLElement} row @param {Room} room */
   #fillPreview(row, room) {
     const draft = room.identity === this.current ? "" : this.#store.drafts.get(room.identity);
     part(row, ".draft").hidden = !draft;
     setText(part(row, ".preview"), draft || preview(room.last_message));
   }
 
-  /** Moves a row only if it is out of place: moving an element takes the focus from it. @param {HTMLElement} row @param {number} index */
+  /** Moves a row only if it is out of place: moving an element loses its focus. @param {HTMLElement} row @param {number} index */
   #arrange(row, index) {
     const there = this.#list.children[index];
     if (there === row) return;
@@ -121,7 +121,7 @@ export class RoomListView {
     if (focused instanceof HTMLElement && row.contains(focused)) focused.focus();
   }
 
-  /** Whether the row moves down: then it goes behind what is there now. @param {HTMLElement} row @param {Element} there */
+  /** Returns whether the row moves down: then it goes behind what is there now. @param {HTMLElement} row @param {Element} there */
   #indexIsAbove(row, there) {
     return row.isConnected && (row.compareDocumentPosition(there) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
   }

@@ -1,4 +1,4 @@
-/** Where the reader is in the log, and staying there while the log changes. */
+/** Where the reader is in the log, and how that place stays while the log changes. */
 
 // This close to the end, a reader means to be at the end.
 const NEAR_PX = 100;
@@ -29,7 +29,7 @@ export class Scroll {
     this.#box.scrollTop = this.#box.scrollHeight;
   }
 
-  /** A little above the element, so that one sees what came before. @param {HTMLElement} element */
+  /** Scrolls to a little above the element, so that the message before it is visible. @param {HTMLElement} element */
   to(element) {
     const top = element.getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
     this.#box.scrollTop += top - this.#box.clientHeight / 4;
