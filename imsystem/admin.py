@@ -23,14 +23,14 @@ MAX_SEARCH = 100
 
 
 def local_time(milliseconds: int | None) -> str:
-    """A stored time for people, "-" for never."""
+    """Returns a stored time for people, "-" for never."""
     if not milliseconds:
         return "-"
     return localize(timezone.localtime(datetime.fromtimestamp(milliseconds / 1000, tz=UTC)))
 
 
 class BasicAdmin(ModelAdmin):
-    """Times shown for people; searching and deleting in ways that suit MongoDB.
+    """Times shown for people, and ways of searching and deleting that suit MongoDB.
 
     `exact_search` are fields whose whole value must be typed, `part_search` fields of which any
     part will do. Django's own search prefixes end in iexact and regular expressions, which this
@@ -43,8 +43,8 @@ class BasicAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """The filters beside the list, and no others: Django allows every field of the model, so
-        that `?password__startswith=` would tell a password's hash letter by letter, and patterns
-        would reach the database unescaped."""
+        `?password__startswith=` would reveal a password's hash letter by letter, and patterns would
+        reach the database unescaped."""
         field, _, comparison = lookup.partition("__")
         return field in self.list_filter and comparison in ("", "exact", "isnull")
 
@@ -75,7 +75,7 @@ class BasicAdmin(ModelAdmin):
 
 
 class ReadOnlyAdmin(BasicAdmin):
-    """May be looked at; nothing is added, changed or deleted here."""
+    """A model that may be looked at; nothing is added, changed or deleted here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -88,16 +88,16 @@ class ReadOnlyAdmin(BasicAdmin):
 
 
 def is_superuser(request: HttpRequest) -> bool:
-    """Whether a superuser asks."""
+    """Returns whether the caller is a superuser."""
     return bool(getattr(request.user, "is_superuser", False))
 
 
 class PlainGroupAdmin(GroupAdmin):
-    """Groups, changed by superusers only: whoever could write to a group they are in could give
-    themselves any right.
+    """Groups, changed by superusers only: somebody who could change a group that they are in could
+    give themselves any right.
 
-    Django's own page joins permissions and their types; SecantusDB answers joined projections
-    with 1, and the page failed.
+    Django's own page joins permissions and their types; SecantusDB answers joined projections with
+    1, and the page failed.
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:

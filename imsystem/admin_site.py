@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 
 
 class Site(AdminSite):
-    """Django's, without the address that completes names: it lists users to whoever may see some,
-    no page of ours asks it, and it would leave no line in the audit."""
+    """Django's, without the address that completes names: it lists users to anybody who may see
+    some, no page of ours uses it, and it would leave no entry in the audit."""
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         raise PermissionDenied

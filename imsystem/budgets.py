@@ -1,7 +1,7 @@
 """What one user may make a web process read: a budget of work, over all doors and devices.
 
-Counted in memory, for it is asked with nearly every request and command. What may be done so often
-an hour is in imsystem/limits.py, what comes in frames and sockets in imsystem/realtime/.
+Counted in memory, because nearly every request and command asks. What may be done so many times an
+hour is in imsystem/limits.py, what comes in frames and sockets in imsystem/realtime/.
 """
 
 import math
@@ -23,9 +23,9 @@ ROOM = 0.1
 MEMBER = 0.2
 MESSAGE = 0.1
 COMMAND = 1.0
-# `sync`: a room that is named; one among these that is not the user's (more than it takes: who
-# names many of them guesses); a membership read to know which (1,000: 40 ms); a room of which
-# something is missing.
+# `sync`: a room that is named; one among these that is not the user's (more than it costs: a client
+# that names many of them is guessing); a membership read to know which (1,000: 40 ms); a room of
+# which something is missing.
 NAMED_ROOM = 0.02
 FOREIGN_ROOM = 0.2
 MEMBERSHIP = 0.05
@@ -33,7 +33,7 @@ BEHIND = 1.0
 
 
 class Budget:
-    """Units of work for each user or source. Whoever has some left may begin what takes more;
+    """Units of work for each user or source. A user with anything left may begin what takes more;
     afterwards they wait for as much as that was."""
 
     def __init__(self, rate: Rate) -> None:
@@ -41,14 +41,14 @@ class Budget:
         self._lock = Lock()  # the event loop and threads
 
     def check(self, user_identity: str) -> None:
-        """Raises RateLimited for who has nothing left."""
+        """Raises RateLimited for a user who has nothing left."""
         with self._lock:
             wait_s = self._buckets.wait_s(user_identity, time.monotonic())
         if wait_s:
             raise RateLimited(math.ceil(wait_s))
 
     def spend(self, user_identity: str, units: float) -> None:
-        """Takes what something has cost, also if there is not so much left."""
+        """Takes what something has cost, even if there is less left."""
         with self._lock:
             self._buckets.spend(user_identity, time.monotonic(), units)
 

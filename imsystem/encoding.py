@@ -1,12 +1,12 @@
-"""JSON for clients: frames and what the views of the API answer are encoded by one encoder."""
+"""JSON for clients: one encoder for frames and for what the views of the API answer."""
 
 import msgspec
 from django.utils.functional import Promise
 
 
 def _plain(value: object) -> int | str:
-    """What msgspec does not take as it is: PyMongo's 64-bit numbers, a subclass of int; and texts
-    that are translated only when they are read, or know more than a text (DRF's errors)."""
+    """Converts what msgspec does not take: PyMongo's 64-bit numbers, a subclass of int; and texts
+    that are translated only when they are read, or carry more than a text (DRF's errors)."""
     if isinstance(value, int):
         return int(value)
     if isinstance(value, str | Promise):

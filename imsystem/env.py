@@ -1,8 +1,8 @@
 """Where settings come from: the environment, then what `manage.py up` left in the data directory.
 
-`up` runs databases on free ports and makes secrets on first start. It leaves both in the data
-directory, so that `manage.py createsuperuser` in a second terminal finds the running system
-without any configuration.
+`up` runs databases on free ports and makes secrets on its first start. It leaves both in the data
+directory, so that `manage.py createsuperuser` in a second terminal finds the running system without
+any configuration.
 """
 
 import json
@@ -25,7 +25,7 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
 
     A value is taken as it is: django-environ reads `$OTHER` as the name of another variable, so a
     password that begins with `$` was "not set" or silently another one. What cannot be read raises
-    ImproperlyConfigured with one line, which `manage.py` prints in place of a traceback.
+    ImproperlyConfigured with one line, which `manage.py` prints instead of a traceback.
     """
 
     ENVIRON = FileAwareMapping(cache=False)
@@ -107,7 +107,7 @@ def choice(name: str, default: str, words: Sequence[str]) -> str:
 
 
 class Rate(NamedTuple):
-    """`amount` in `window_s` seconds; an amount of 0 is no limit."""
+    """`amount` in `window_s` seconds; an amount of 0 means no limit."""
 
     amount: int
     window_s: int
@@ -119,7 +119,8 @@ _UNIT_S = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 
 
 def rate(name: str, default: str) -> Rate:
-    """A limit from the environment: `300/10s`, `20/1h`, or `off`. Raises ImproperlyConfigured."""
+    """Returns a limit from the environment: `300/10s`, `20/1h`, or `off`. Raises
+    ImproperlyConfigured."""
     text = env.str(name, default=default).strip()
     if text.lower() == "off":
         return UNLIMITED

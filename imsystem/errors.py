@@ -69,7 +69,7 @@ class Muted(Forbidden):
 
 
 class OtherUser(AppError):
-    """The page was made for another user than the one whom the browser is signed in as now."""
+    """The page was made for another user than the one the browser is signed in as now."""
 
     code = "other_user"
     status = 409
@@ -93,7 +93,7 @@ class TooLarge(AppError):
 
 
 class TooSlow(AppError):
-    """The body of a request did not come, or came too slowly."""
+    """The body of a request did not arrive, or arrived too slowly."""
 
     code = "too_slow"
     status = 408
@@ -101,7 +101,7 @@ class TooSlow(AppError):
 
 
 class RateLimited(AppError):
-    """Too often. `retry_after` is in whole seconds."""
+    """Too many requests. `retry_after` is in whole seconds."""
 
     code = "rate_limited"
     status = 429

@@ -1,4 +1,4 @@
-"""Lookups by something that can be guessed: numbers of rooms, names and identities of people.
+"""Lookups by something that can be guessed: numbers of rooms, names and identities of users.
 
 Only misses count. A client that asks for what exists is never slowed down; one that tries value
 after value soon gets no answer at all, not even for what exists.
@@ -21,10 +21,10 @@ MISSES_OF_SOURCE = Limit.at("misses_of_source", settings.MISSES_PER_IP, lenient=
 def guessing(
     user_identity: str, source: str = "", misses: type[AppError] = NotFound
 ) -> Iterator[None]:
-    """Around a lookup by one user from one source (an address, "" when it is not known).
+    """Wraps a lookup by one user from one source (an address, "" when it is not known).
 
-    `misses` raised inside is one. Raises RateLimited, before anything is looked up, when there were
-    too many, and in place of a miss that is one too many.
+    `misses` raised inside counts as one. Raises RateLimited, before anything is looked up, when
+    there were too many, and instead of a miss that is one too many.
     """
     limits = [(MISSES, user_identity)]
     if source:

@@ -10,16 +10,16 @@ _IDENTITY = re.compile(IDENTITY_PATTERN)
 
 
 def new_identity() -> str:
-    """A new identity: 24 hex digits, 96 random bits. Nobody guesses one from another."""
+    """Returns a new identity: 24 hex digits, 96 random bits. None can be guessed from another."""
     return secrets.token_hex(12)
 
 
 def ascending_identity() -> str:
-    """A new identity for what is inserted by the thousand: 24 hex digits, the second in the first
-    eight and 64 random bits after it, so that new keys lie side by side in the index."""
+    """Returns a new identity for what is inserted by the thousand: 24 hex digits, the second in the
+    first eight and 64 random bits after it, so that new keys lie side by side in the index."""
     return f"{int(time.time()):08x}{secrets.token_hex(8)}"
 
 
 def is_identity(value: object) -> bool:
-    """True for a string of exactly 24 lower-case hex digits."""
+    """Returns True for a string of exactly 24 lower-case hex digits."""
     return isinstance(value, str) and _IDENTITY.fullmatch(value) is not None

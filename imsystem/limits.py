@@ -25,7 +25,7 @@ _lifted: ContextVar[bool] = ContextVar("lifted", default=False)
 
 @contextmanager
 def lifted() -> Iterator[None]:
-    """What is done inside is not limited: commands of the administrator, who is no flood."""
+    """Lifts limits inside: commands are run by the administrator, who does not flood."""
     token = _lifted.set(True)
     try:
         yield
@@ -48,9 +48,10 @@ def _limiter_of(key_prefix: str) -> MovingWindowRateLimiter:
 
 class Limit:
     """At most `amount` times in any `window_s` seconds, for each key. RATE_LIMITS=off lifts it, and
-    an amount of 0 is no limit.
+    an amount of 0 means no limit.
 
-    `lenient`: while Redis is away all are let through (what they want is limited elsewhere too).
+    `lenient`: while Redis is down everybody is let through (what they want is limited elsewhere
+    too).
     """
 
     def __init__(self, name: str, *, amount: int, window_s: int, lenient: bool = False) -> None:
@@ -65,7 +66,7 @@ class Limit:
         return cls(name, amount=rate.amount, window_s=rate.window_s, lenient=lenient)
 
     def take(self, *key: str) -> None:
-        """Counts one use; raises RateLimited, and counts nothing, when all are used up."""
+        """Counts one use. Raises RateLimited, and counts nothing, when all are used up."""
         self._apply(self._take, key)
 
     def _apply(self, step: Callable[[tuple[str, ...]], None], key: tuple[str, ...]) -> None:
@@ -90,8 +91,8 @@ class Limit:
         raise RateLimited(math.ceil(reset - time.time()))
 
     def check(self, *key: str) -> None:
-        """Raises RateLimited when all uses are used up; counts nothing. For failures, which are
-        counted (`take`) when they are known."""
+        """Raises RateLimited when all uses are used up; counts nothing. It is for failures, which
+        are counted (`take`) when they are known."""
         self._apply(self._check, key)
 
     def forgive(self, *key: str) -> None:
@@ -128,7 +129,7 @@ class Allowance:
     """`amount` uses at once, refilled evenly over `window_s`: what is taken can be given back.
 
     For failures: each try takes one before it is judged, so that parallel tries do not slip
-    through, and one that turns out to be no failure gives it back. RATE_LIMITS=off lifts it.
+    through, and gives it back when it turns out not to be a failure. RATE_LIMITS=off lifts it.
     """
 
     def __init__(self, name: str, *, amount: int, window_s: int) -> None:
@@ -137,7 +138,7 @@ class Allowance:
         self._arguments = (str(whole_ms // amount), str(whole_ms))
 
     def take(self, *key: str) -> None:
-        """Takes one; raises RateLimited, and takes nothing, when there is none."""
+        """Takes one. Raises RateLimited, and takes nothing, when there is none."""
         if not settings.RATE_LIMITS or _lifted.get():
             return
         wait_ms = self._run(_ALLOW, key)
@@ -154,7 +155,8 @@ class Allowance:
         return sync_redis().eval(script, 1, name, str(now_ms()), *self._arguments)
 
 
-# One step, so that parallel tries do not slip through: 0 to go on, else the milliseconds to wait.
+# One step, so that parallel tries do not slip through: 0 to go on, otherwise the milliseconds to
+# wait.
 _TRY = """
 local now = tonumber(ARGV[1])
 local over = tonumber(redis.call('HGET', KEYS[1], 'until') or '0')
@@ -171,15 +173,15 @@ return 0
 
 
 class GrowingDelay:
-    """Tries at a secret: `free` of them at once, then a wait that doubles with each, from
-    `first_s` up to `longest_s`. A day without a try starts anew. RATE_LIMITS=off lifts it."""
+    """Tries at a secret: `free` of them at once, then a wait that doubles with each, from `first_s`
+    up to `longest_s`. A day without a try resets it. RATE_LIMITS=off lifts it."""
 
     def __init__(self, name: str, *, free: int, first_s: int, longest_s: int) -> None:
         self._name = name
         self._arguments = (str(free), str(first_s * 1000), str(longest_s * 1000))
 
     def take(self, *key: str) -> None:
-        """Counts one try; raises RateLimited, and counts nothing, while the wait is not over."""
+        """Counts one try. Raises RateLimited, and counts nothing, while the wait is not over."""
         if not settings.RATE_LIMITS or _lifted.get():
             return
         script = (_TRY, 1, self._key(key), str(now_ms()), *self._arguments)

@@ -71,26 +71,28 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def call_on_loop(callback: Callable[[], object]) -> None:
-    """Has the server's loop call `callback` soon, from any thread; nothing without a server."""
+    """Makes the server's loop call `callback` soon, from any thread; does nothing without a
+    server."""
     if _server_loop and _server_loop.is_running():
         _server_loop.call_soon_threadsafe(callback)
 
 
 def background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Starts a task that outlives, or works for others than, the request or socket which happens to
-    start it. So its log lines do not name that one."""
+    """Starts a task that outlives the request or socket which happens to start it, or works for
+    others. So its log lines do not name that one."""
     return asyncio.get_running_loop().create_task(work, context=Context())
 
 
 class PerLoop(Generic[T]):
-    """A value made once for each event loop: async clients and the journal belong to one loop."""
+    """A value created once for each event loop: async clients and the journal belong to one
+    loop."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._values: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
 
     def made(self) -> T | None:
-        """The running loop's value if it was asked for before."""
+        """Returns the running loop's value if it was requested before."""
         return self._values.get(asyncio.get_running_loop())
 
     def __call__(self) -> T:

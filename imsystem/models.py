@@ -11,7 +11,7 @@ from imsystem.ids import new_identity
 class BasicModel(models.Model):
     """identity (stored as `_id`), created_at and updated_at in Unix milliseconds.
 
-    `save()` moves updated_at; queryset.update() does not: name it there.
+    `save()` sets updated_at; queryset.update() does not: name it there.
     """
 
     identity = models.CharField(
@@ -37,7 +37,8 @@ class BasicModel(models.Model):
             self._state.adding = False
 
     def _is_stored(self) -> bool:
-        """All of it: some identities are made from others, and two may make the same one."""
+        """Compares all of it: some identities are derived from others, and two may make the same
+        one."""
         mine = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
         stored = type(self)._base_manager.filter(pk=self.pk).values(*mine).first()
         return bool(stored == mine)

@@ -29,12 +29,13 @@ _REDIS_CODES = re.compile(
     r"(?:^|-)(?:OOM|READONLY|LOADING|NOREPLICAS|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)\b"
 )
 _DJANGO = (OperationalError, InterfaceError)
-# InternalError, OutOfDiskSpace: MongoDB cannot write any more. It gives up, and is started again.
+# InternalError, OutOfDiskSpace: MongoDB cannot write any more. It gives up, and has to be
+# restarted.
 _CANNOT_WRITE = (1, 14_031)
 
 
 def is_outage(exc: BaseException) -> bool:
-    """True when `exc` says that a database is away, slow or refuses writes for now."""
+    """Returns True when `exc` says that a database is down, slow or refuses writes for now."""
     if isinstance(exc, (*_REDIS, *_DJANGO, ConnectionFailure, AutoReconnect)):
         return True
     if isinstance(exc, redis.exceptions.ResponseError):
@@ -49,7 +50,7 @@ def is_outage(exc: BaseException) -> bool:
         # A conflict that was met outside a transaction, or too often: the client may try again.
         return exc.timeout or is_conflict(exc)
     if isinstance(exc, RuntimeError):
-        # What uvloop raises in place of an OSError when a connection was reset before a write.
+        # What uvloop raises instead of an OSError when a connection was reset before a write.
         return "the handler is closed" in str(exc)
     # The backend wraps PyMongo's errors in Django's; the original is the cause.
     return isinstance(exc, DatabaseError) and exc.__cause__ is not None and is_outage(exc.__cause__)

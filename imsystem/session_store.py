@@ -1,8 +1,8 @@
 """Django's sessions in the database, but without the keys that are in the browsers' cookies.
 
-Django stores each key as it is, and it is all one needs to be somebody: a look at the collection,
-or at a backup, was a sign-in. Here the stored key is a hash. The keys are random (165 bits), so a
-plain hash cannot be turned back.
+Django stores each key as it is, and the key is all one needs to act as its user: a look at the
+collection, or at a backup, was a sign-in. Here the stored key is a hash. The keys are random (165
+bits), so a plain hash cannot be reversed.
 """
 
 import hashlib
@@ -13,13 +13,14 @@ from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-# Each sign-in makes one session and clears as many expired ones: a backlog melts, and no request
+# Each sign-in creates one session and removes as many expired ones: a backlog melts, and no request
 # waits for all of it.
 CLEARED_AT_ONCE = 50
 
 
 def stored_key(session_key: str) -> str:
-    """What is stored in place of a session's key: 160 bits of its SHA-256, in 40 hex digits."""
+    """Returns what is stored instead of a session's key: 160 bits of its SHA-256, in 40 hex
+    digits."""
     return hashlib.sha256(session_key.encode(errors="replace")).hexdigest()[:40]
 
 

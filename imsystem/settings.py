@@ -20,7 +20,7 @@ INSECURE_KEY = "insecure-development-key-never-used-in-production"
 
 DEBUG: bool = env.bool("DEBUG", default=False)
 SECRET_KEY = setting("SECRET_KEY", INSECURE_KEY)
-# Former values of SECRET_KEY: what was signed or sealed with them can still be read.
+# Former values of SECRET_KEY: what was signed or encrypted with them can still be read.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 JWT_SIGNING_KEY = setting("JWT_SIGNING_KEY", INSECURE_KEY)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -62,7 +62,7 @@ DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 MIDDLEWARE = [
     "imsystem.ops.metrics.MetricsMiddleware",
-    # Outside of all others: their answers (redirects, refusals, files) get the headers too.
+    # Outside all others: their answers (redirects, refusals, files) get the headers too.
     "imsystem.http.headers.HeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -111,7 +111,7 @@ MONGODB_OPTIONS: dict[str, Any] = {
     "journal": True,  # an ack means: on disk, not in memory
     "timeoutMS": MONGODB_TIMEOUT_MS,
     "serverSelectionTimeoutMS": min(3_000, MONGODB_TIMEOUT_MS),
-    # The driver's look at the server: after 8 s without an answer it drops all connections. With
+    # The driver's check of the server: after 8 s without an answer it drops all connections. With
     # its own 10 and 20 s, each connection that the network has forgotten cost a request 5 s.
     "connectTimeoutMS": 5_000,
     "heartbeatFrequencyMS": 3_000,
@@ -170,11 +170,11 @@ LOGOUT_REDIRECT_URL = "accounts:login"
 CODE_TTL_S = 600
 CODE_TRIES = 5
 CODE_COOLDOWN_S = 60
-# Codes asked for from one IP address, in 10 minutes and in a day.
+# Codes requested from one IP address, in 10 minutes and in a day.
 CODES_PER_IP: int = integer("CODES_PER_IP", 15)
 CODES_PER_IP_DAY: int = integer("CODES_PER_IP_DAY", 200)
 
-# However busy it is, a device session ends then, and the person signs in anew.
+# However busy it is, a device session ends then, and the user has to sign in again.
 SESSION_LIFETIME_S = 180 * 24 * 3600
 
 SIMPLE_JWT = {
@@ -206,7 +206,7 @@ CONNECTS_PER_IP = rate("CONNECTS_PER_IP", "1000/1min")
 READS_PER_USER = rate("READS_PER_USER", "3000/10min")
 AVATARS_PER_USER = rate("AVATARS_PER_USER", "20/1h")
 NEW_ROOMS_PER_USER = rate("NEW_ROOMS_PER_USER", "100/1h")
-# Lookups that find nothing: numbers, account names, identities (imsystem/guesses.py).
+# Lookups that find nothing: numbers, usernames, identities (imsystem/guesses.py).
 MISSES_PER_USER = rate("MISSES_PER_USER", "60/10min")
 MISSES_PER_IP = rate("MISSES_PER_IP", "300/10min")
 # Caps, 0 for none. Load tests come from one address, often as one user: there, these two are off
@@ -221,7 +221,8 @@ MEMBERS_PER_ROOM: int = integer("MEMBERS_PER_ROOM", 5_000)
 # How long one may edit and recall one's own messages, in seconds; 0 for never.
 EDIT_WINDOW_S: int = integer("EDIT_WINDOW_S", 900)
 RECALL_WINDOW_S: int = integer("RECALL_WINDOW_S", 120)
-# For how many days the text of a recalled message is kept out of sight; 0: it is deleted at once.
+# For how many days the text of a recalled message is kept, for administrators only; 0: it is
+# deleted at once.
 KEEP_RECALLED_DAYS: int = integer("KEEP_RECALLED_DAYS", 0)
 # --- What one client may hold (docs/security.md) --------------------------------------------
 # Of one web process; never more than the limit of open files leaves (embedded/connections.py).
@@ -249,7 +250,7 @@ SESSION_COOKIE_AGE = 30 * 24 * 3600
 # --- HTTPS, cookies, proxies (docs/security.md) ---------------------------------------------
 # HTTPS is told by the address people use: set it once in CSRF_TRUSTED_ORIGINS.
 HTTPS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
-# The peers whose X-Forwarded-For and -Proto are believed: addresses or networks. uvicorn reads the
+# The peers whose X-Forwarded-For and -Proto are trusted: addresses or networks. uvicorn reads the
 # headers (imsystem/embedded/web.py); Django sees the client's address and scheme only.
 TRUSTED_PROXIES: list[str] = [
     proxy.strip()
@@ -265,7 +266,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS in ("subdomains", "preload")
 SECURE_HSTS_PRELOAD = HSTS == "preload"
 SECURE_REFERRER_POLICY = "same-origin"
 
-# A browser takes a `__Host-` cookie by HTTPS only, and from nobody but this very host.
+# A browser takes a `__Host-` cookie over HTTPS only, and from nobody but this very host.
 COOKIE_PREFIX = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
@@ -311,7 +312,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # Its validator badge would ask a host of somebody else about every visitor's schema.
+    # Its validator badge would tell a third party's host about every visitor's schema.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "ENUM_NAME_OVERRIDES": {"AudienceEnum": "accounts.choices.Audience"},
     # The bodies of PATCH have serializers of their own, which say what is required.
@@ -351,7 +352,7 @@ TIME_ZONE = "UTC"
 # of `up` is echomail:///dir: into files, and the subject (with the code) on the console.
 vars().update(email_settings(setting("EMAIL_URL", "consolemail://")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="IMSystem <noreply@localhost>")
-# Where mail servers send what they could not deliver, and where answers of people go: addresses.
+# Where mail servers send what they could not deliver, and where people's replies go: addresses.
 EMAIL_BOUNCES_TO = env.str("EMAIL_BOUNCES_TO", default="")
 EMAIL_REPLY_TO = env.str("EMAIL_REPLY_TO", default="")
 EMAIL_TIMEOUT = 10
@@ -398,7 +399,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "json" if LOG_FORMAT == "json" else "plain",
-            # Not sys.stderr: with json, that makes entries of what is printed (ops/stdio.py).
+            # Not sys.stderr: with json, that turns what is printed into entries (ops/stdio.py).
             **({"stream": "ext://sys.__stderr__"} if LOG_FORMAT == "json" else {}),
         },
     },

@@ -17,9 +17,9 @@ _EMPTY = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\ufff0-\ufff8\U0001d159\U000e0000-\U000e0fff]"
 )
-# These turn the text that follows around, also outside the name ("gpj.exe").
+# These reverse the text that follows, also outside the name ("gpj.exe").
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-# A flag of a region (of England: a black flag and tags) is all that tags are for.
+# The flag of a region (of England: a black flag and tags) is all that tags are for.
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
 _NOT_IN_NAMES = re.compile(f"[{_BIDI}\u2028\u2029\U000e0000-\U000e00ff]")
 # Unicode's UTS 39 (5.4) finds more than four marks on one letter in no language.
@@ -27,8 +27,8 @@ MAX_MARKS = 4
 
 
 def is_blank(text: str) -> bool:
-    """True when nothing of the text can be seen: empty, spaces, characters without a picture, and
-    marks without a letter."""
+    """Returns True when nothing of the text can be seen: empty, spaces, characters without a
+    picture, and marks without a letter."""
     return all(_draws_nothing(character) for character in text)
 
 
@@ -38,8 +38,8 @@ def _draws_nothing(character: str) -> bool:
 
 
 def is_plain_line(text: str) -> bool:
-    """Whether a name can be shown beside other text: one line that neither turns what follows
-    around, nor holds hidden tags, nor grows over the lines above it."""
+    """Returns whether a name can be shown beside other text: one line that neither reverses what
+    follows, nor holds hidden tags, nor grows over the lines above it."""
     if has_control(text) or _NOT_IN_NAMES.search(_FLAG.sub("", text)):
         return False
     marks = 0
@@ -51,18 +51,20 @@ def is_plain_line(text: str) -> bool:
 
 
 def without_hidden(text: str) -> str:
-    """The text of a short field without what cannot be seen in it: no spaces around it, and none of
-    the characters that copying brings along (zero-width spaces, byte order marks)."""
+    """Returns the text of a short field without what cannot be seen in it: no spaces around it, and
+    none of the characters that copying brings along (zero-width spaces, byte order marks)."""
     return "".join(c for c in text if unicodedata.category(c) != "Cf").strip()
 
 
 def has_control(text: str) -> bool:
-    """True when the text holds control characters (line breaks included) or lone surrogates."""
+    """Returns True when the text holds control characters (line breaks included) or lone
+    surrogates."""
     return any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
 
 
 def folded(text: str) -> str:
-    """The number or code that somebody typed or pasted: `1234 5678` and `1234-5678` are `12345678`.
+    """Returns the number or code that somebody typed or pasted: `1234 5678` and `1234-5678` are
+    `12345678`.
 
     NFKC, decimal digits of any script as ASCII, without what only separates or cannot be seen.
     Letters keep their case.
@@ -76,5 +78,6 @@ def _separates(character: str) -> bool:
 
 
 def same_password(text: str) -> str:
-    """One form of a password, however a keyboard composes its accents (NFC) and widths (NFKC)."""
+    """Returns one form of a password, however a keyboard composes its accents (NFC) and widths
+    (NFKC)."""
     return unicodedata.normalize("NFKC", text)

@@ -23,7 +23,8 @@ async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
 
 
 def start_in_thread(function: Callable[[], object]) -> None:
-    """Has the pool run a blocking function soon. What it raises is lost: it has to tell itself."""
+    """Runs a blocking function on the pool soon. What it raises is lost: it has to report that
+    itself."""
     _pool.submit(function)
 
 

@@ -14,7 +14,7 @@ from imsystem.http.server_info import ServerInfoView
 from imsystem.ops import health, metrics
 
 api_urls: list[URLPattern | URLResolver] = [
-    # They are tried one after the other: those that are asked for most come first.
+    # They are tried one after another: those requested most come first.
     path("", include("chat.api_urls")),
     path("", include("rooms.api_urls")),
     path("", include("accounts.api_urls")),
@@ -30,7 +30,7 @@ urlpatterns = [
     path("avatars/", include("accounts.avatar_urls")),
     path("rooms/", include("rooms.urls")),
     path("chat/", include("chat.urls")),
-    # "View on site": no model has a page there, and Django answers 500 to ids that are none.
+    # "View on site": no model has a page there, and Django answers 500 to invalid ids.
     path("admin/r/<path:rest>", handlers.nothing),
     # Django's own form would leave other devices signed in, and count no wrong passwords.
     path("admin/password_change/", RedirectView.as_view(pattern_name="accounts:password")),

@@ -15,4 +15,5 @@ a database is restored (after_restore).
 
 
 class BackupError(Exception):
-    """A backup or restore cannot go on. The text is the one line people get, in their language."""
+    """A backup or restore cannot continue. The text is the one line that people get, in their
+    language."""

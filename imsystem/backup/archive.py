@@ -33,7 +33,7 @@ MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 CHUNK = 1024 * 1024
 
 _COLLECTION = re.compile(r"[a-z][a-z0-9_]{0,99}")
-# Made by `migrate`, and by a restore itself: never taken from an archive.
+# Created by `migrate`, and by a restore itself: never taken from an archive.
 NEVER_RESTORED = frozenset({"django_migrations", "restore_state"})
 _MAX_NAME_BYTES = 1024
 
@@ -59,7 +59,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup holds. Times in Unix milliseconds.
 
     `migrations`: what had been applied ([app, name]). `key_check` tells whether SECRET_KEY is still
-    the same, without telling the key. `checksum` is over all other fields.
+    the same, without revealing the key. `checksum` is over all other fields.
     """
 
     format: int
@@ -75,7 +75,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str = ""
 
     def sealed(self) -> "Manifest":
-        """The same with its checksum."""
+        """Returns the same with its checksum."""
         bare = msgspec.structs.replace(self, checksum="")
         digest = hashlib.sha256(msgspec.json.encode(bare)).hexdigest()
         return msgspec.structs.replace(self, checksum=digest)
@@ -85,7 +85,7 @@ class Archive(Protocol):
     """A finished backup, to be read."""
 
     def open(self, name: str) -> IO[bytes]:
-        """The file `name` (a checked one). Raises BackupError when it is not there."""
+        """Returns the file `name` (a checked one). Raises BackupError when it does not exist."""
         ...
 
     def close(self) -> None: ...
@@ -97,7 +97,7 @@ class _Directory:
 
     def open(self, name: str) -> IO[bytes]:
         path = self._root / name
-        if not path.is_file() or path.resolve() != path:  # a link leads who knows where
+        if not path.is_file() or path.resolve() != path:  # a link may lead anywhere
             raise BackupError(_("%(name)s is not in the backup.") % {"name": name})
         return path.open("rb")
 
@@ -126,7 +126,7 @@ class _Tar:
 
 @contextmanager
 def opened(place: Path) -> Iterator[Archive]:
-    """The archive at a directory or tar file. Raises BackupError."""
+    """Returns the archive at a directory or tar file. Raises BackupError."""
     if not place.exists():
         raise BackupError(_("There is no backup at %(place)s.") % {"place": place})
     archive: Archive = _Directory(place) if place.is_dir() else _Tar(place)
@@ -137,7 +137,8 @@ def opened(place: Path) -> Iterator[Archive]:
 
 
 def read_manifest(archive: Archive) -> Manifest:
-    """The manifest. Raises BackupError when it is missing, damaged, or of another format."""
+    """Returns the manifest. Raises BackupError when it is missing, damaged, or of another
+    format."""
     try:
         with archive.open(MANIFEST) as file:
             content = file.read(MAX_MANIFEST_BYTES)
@@ -162,7 +163,8 @@ def read_manifest(archive: Archive) -> Manifest:
 
 
 def part_path(collection: str) -> str:
-    """Where a collection's file lies. Raises BackupError for a name that is not a collection's."""
+    """Returns where a collection's file lies. Raises BackupError for a name that is not a
+    collection's."""
     if not _COLLECTION.fullmatch(collection) or collection in NEVER_RESTORED:
         raise BackupError(
             _("The backup contains an unexpected collection, %(name)r.") % {"name": collection}
@@ -171,7 +173,7 @@ def part_path(collection: str) -> str:
 
 
 def file_path(name: str) -> str:
-    """Where a file lies. Raises BackupError for a name that could lead anywhere else."""
+    """Returns where a file lies. Raises BackupError for a name that could lead anywhere else."""
     parts = name.split("/")
     bad = any(part in ("", ".", "..") for part in parts) or not name.isprintable()
     if bad or "\\" in name or ":" in name or len(name.encode()) > _MAX_NAME_BYTES:
@@ -196,6 +198,6 @@ def private(path: Path, flags: int) -> IO[bytes]:
 
 
 def whole_amount(manifest: Manifest) -> str:
-    """Documents and size of all collections."""
+    """Returns the number of documents and the size of all collections."""
     parts = manifest.parts
     return amount(sum(part.documents for part in parts), sum(part.bytes for part in parts))

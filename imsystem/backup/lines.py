@@ -1,9 +1,9 @@
 """One document as one line of JSON, and back.
 
-MongoDB Extended JSON v2 in its relaxed form, as mongoimport reads it, but for one thing: a 64-bit
+MongoDB Extended JSON v2 in its relaxed form, as mongoimport reads it, with one exception: a 64-bit
 integer that would fit into 32 bits keeps its `$numberLong`, so that every type survives. Integers
-beyond that range, which all times are, need no mark. A document that Extended JSON cannot tell
-apart from its own marks (a field named `$oid`) is kept as BSON: {"$bson": "<base64>"}.
+beyond that range, which all times are, need no mark. A document that Extended JSON cannot
+distinguish from its own marks (a field named `$oid`) is kept as BSON: {"$bson": "<base64>"}.
 """
 
 import math
@@ -18,7 +18,7 @@ from bson.json_util import CANONICAL_JSON_OPTIONS, default, object_hook
 
 from imsystem.mongo.clients import Document
 
-# Times as integers: Python's datetime ends with the year 9999 and MongoDB's does not.
+# Times as integers: Python's datetime ends with the year 9999, MongoDB's does not.
 CODEC: CodecOptions[Document] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 _OPTIONS = CANONICAL_JSON_OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_MS)
 _AS_IS = frozenset({str, int, bool, type(None)})
@@ -35,7 +35,7 @@ class _AmbiguousError(Exception):
 
 
 def encode(document: Document) -> bytes:
-    """The document (read with CODEC) as a line with its line feed."""
+    """Returns the document (read with CODEC) as a line with its line feed."""
     try:
         return _encode(_outgoing(document)) + b"\n"
     except (_AmbiguousError, TypeError):
@@ -44,7 +44,7 @@ def encode(document: Document) -> bytes:
 
 
 def decode(line: bytes) -> Document:
-    """The document of a line. Raises ValueError for what is none."""
+    """Returns the document of a line. Raises ValueError for anything else."""
     try:
         found = _decode(line)
         if b'"$' in line:

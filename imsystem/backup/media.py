@@ -1,6 +1,6 @@
 """The files beside the collections: everything under settings.MEDIA_ROOT, if there is one.
 
-They are copied after the collections, so that the file of every message in the backup is there.
+They are copied after the collections, so that the file of every message in the backup is present.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from imsystem.backup.archive import File, chunks, file_path, private
 
 
 def root() -> Path | None:
-    """Where files are kept; None while the product keeps none."""
+    """Returns where files are kept; None while the product keeps none."""
     return Path(settings.MEDIA_ROOT).resolve() if settings.MEDIA_ROOT else None
 
 
 def names(top: Path | None) -> set[str]:
-    """The names of all regular files; links are passed over."""
+    """Returns the names of all regular files; links are ignored."""
     if top is None:
         return set()
     found = (Path(directory, name) for directory, _names, files in os.walk(top) for name in files)
@@ -32,7 +32,8 @@ def names(top: Path | None) -> set[str]:
 
 
 def listed(line: bytes) -> File:
-    """A line of the list. Raises BackupError for what is none, or has a name that is refused."""
+    """Returns a line of the list. Raises BackupError for anything else, or a name that is
+    refused."""
     try:
         found = msgspec.json.decode(line, type=File)
     except msgspec.DecodeError as exc:
@@ -42,7 +43,8 @@ def listed(line: bytes) -> File:
 
 
 def copy(top: Path, name: str, work: Path) -> bytes:
-    """Copies a file into a backup; returns its line of the list, b"" when it has gone since."""
+    """Copies a file into a backup and returns its line of the list, b"" when it has disappeared
+    since."""
     target = work / file_path(name)
     _make_directories(work, target.parent)
     try:

@@ -1,7 +1,7 @@
 """Which collections are backed up, in which order, and who reads them.
 
-What refers to something is read before it: a member that was read is of a user who existed by then
-and is read later. Apps whose collections need more say so with readers of their own.
+What refers to something is read before it: a member that was read belongs to a user who existed by
+then and is read later. Apps whose collections need more register readers of their own.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from imsystem.backup.lines import CODEC
 from imsystem.mongo.clients import Document, collection
 
 BATCH = 1_000
-# For one batch. The embedded database looks through a whole collection before its first document:
+# For one batch. The embedded database goes through a whole collection before its first document:
 # 1.2 s for 100,000.
 READ_WITHIN_S = 600.0
 
@@ -25,14 +25,15 @@ READ_WITHIN_S = 600.0
 class Reader(Protocol):
     """Reads one collection for one backup.
 
-    `after`: collections that are read before it. `resumes`: it can go on behind a document.
+    `after`: collections that are read before it. `resumes`: it can continue after a document.
     """
 
     after: Sequence[str]
     resumes: bool
 
     def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
-        """All documents in batches, decoded with CODEC; those behind `last` if there is one."""
+        """Yields all documents in batches, decoded with CODEC; those after `last` if there is
+        one."""
         ...
 
     def note(self, document: Document) -> None:
@@ -41,10 +42,10 @@ class Reader(Protocol):
 
 
 class Plain:
-    """Reads a collection as it lies there, with one cursor.
+    """Reads a collection in the order in which it is stored, with one cursor.
 
     Not by windows of `_id`: the embedded database sorts the whole range for each of them (7 s for
-    1,000 of 100,000; the cursor reads 40,000 a second). Not from the middle, therefore.
+    1,000 of 100,000; the cursor reads 40,000 a second). Therefore it cannot start in the middle.
     """
 
     resumes = False
@@ -62,7 +63,7 @@ class Plain:
 
 
 async def batches(cursor: AsyncCursor[Document]) -> AsyncIterator[list[Document]]:
-    """What a cursor finds, in lists; each has its own deadline."""
+    """Yields what a cursor finds, in lists; each has its own deadline."""
     async with cursor:
         while True:
             with timeout(READ_WITHIN_S):
@@ -77,12 +78,13 @@ _restored: list[Callable[[], None]] = []
 
 
 def provide_readers(factory: Callable[[], Mapping[str, Reader]]) -> None:
-    """`factory` makes readers for a backup: {collection: reader}. Called in AppConfig.ready()."""
+    """Registers `factory`, which makes readers for a backup: {collection: reader}. Called in
+    AppConfig.ready()."""
     _factories.append(factory)
 
 
 def after_restore(hook: Callable[[], None]) -> None:
-    """`hook` is called when all documents are back, maybe more than once."""
+    """Registers `hook`, which is called when all documents are back, possibly more than once."""
     _restored.append(hook)
 
 
@@ -92,7 +94,7 @@ def restored() -> None:
 
 
 def make_readers() -> dict[str, Reader]:
-    """The readers of all collections, in the order in which they are to be read."""
+    """Returns the readers of all collections, in the order in which they are to be read."""
     special = {name: reader for factory in _factories for name, reader in factory().items()}
     readers = {name: special.get(name) or Plain(name) for name in tables()}
     before: dict[str, set[str]] = {name: set(reader.after) for name, reader in readers.items()}
@@ -112,7 +114,7 @@ def tables() -> list[str]:
 
 
 def _references() -> set[tuple[str, str]]:
-    """(collection, collection it has foreign keys to), without those to itself."""
+    """Returns (collection, collection it has foreign keys to), without those to itself."""
     return {
         (model._meta.db_table, field.related_model._meta.db_table)
         for model in _models()

@@ -15,24 +15,25 @@ from rich.console import Console
 from imsystem.backup import BackupError
 from imsystem.outage import is_outage
 
-# Not a terminal: a long part says so often how far it is.
+# Not a terminal: a long part reports its progress this often.
 LINE_EVERY_S = 30.0
 
 
 def terminal_language() -> str:
-    """The language of the person at the terminal, by the variables every program there reads."""
+    """Returns the language of the person at the terminal, from the variables that every program
+    there reads."""
     names = ("LC_ALL", "LC_MESSAGES", "LANG")
     chosen = next((value for name in names if (value := os.environ.get(name))), "")
     return "zh-hans" if chosen.startswith("zh") else "en"
 
 
 def size(count: int) -> str:
-    """A number of bytes for people: `3.4 MB`."""
+    """Returns a number of bytes for people: `3.4 MB`."""
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
 class Progress:
-    """The parts of one run, one after the other."""
+    """The parts of one run, one after another."""
 
     def __init__(self, say: Callable[[str], object], *, silent: bool = False) -> None:
         self._say = say

@@ -1,8 +1,8 @@
 """Checks an archive to its last byte, then fills the database with it.
 
 The target is emptied and migrated as far as the source was, filled in the order of the archive
-(accounts last, so that nobody can sign in to half a system), and migrated on. It notes how far it
-is; a run that goes on begins there and passes over documents that are in already.
+(accounts last, so that nobody can sign in to half a system), and then migrated further. It notes
+its progress; a run that continues begins there and skips documents that are already stored.
 """
 
 import hashlib
@@ -54,17 +54,19 @@ def restore(place: Path, progress: Progress, *, replace: bool = False) -> Manife
 
 
 def same_key(manifest: Manifest) -> bool:
-    """Whether SECRET_KEY is what it was: sealed secrets cannot be read with another."""
+    """Returns whether SECRET_KEY is the one of the backup: encrypted secrets cannot be read with
+    another."""
     return manifest.key_check == key_check()
 
 
 def _phase(target: Target, manifest: Manifest, *, replace: bool) -> str:
-    """Where to begin: clear, fill or finish. Raises BackupError for a database that is in use."""
+    """Returns where to begin: clear, fill or finish. Raises BackupError for a database that is in
+    use."""
     state = target.state()
     if state and state["backup"] == manifest.identity:
-        # MongoDB does not take back half a migration: one that was cut off cannot be run again.
+        # MongoDB does not roll back half a migration: one that was cut off cannot be run again.
         half_migrated = state["phase"] == "finish" and target.has_pending_migrations()
-        # `up` was run meanwhile, of a newer version: what it migrated would not get the rest.
+        # `up` of a newer version was run meanwhile: what it migrated would not get the rest.
         migrated_on = state["phase"] == "fill" and target.is_beyond(manifest.migrations)
         return "clear" if half_migrated or migrated_on else str(state["phase"])
     if not replace and (contents := target.contents()):

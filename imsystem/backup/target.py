@@ -1,8 +1,8 @@
 """The database that a backup is restored to, and how far that has come.
 
-`restore_state` holds one document while a restore is under way:
-{_id: "restore", backup: <identity>, phase: clear | fill | finish, done: {collection: lines}}.
-`clear` lasts until collections and indexes are made.
+`restore_state` holds one document while a restore is under way: {_id: "restore", backup:
+<identity>, phase: clear | fill | finish, done: {collection: lines}}. `clear` lasts until
+collections and indexes are created.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ UNFINISHED = (
 
 
 def unfinished() -> bool:
-    """Whether a restore has begun in the database that the settings name, and has not ended."""
+    """Returns whether a restore has begun in the database that the settings name, and has not
+    ended."""
     return Target().state() is not None
 
 
@@ -53,18 +54,18 @@ class Target:
         return str(self._db.name)
 
     def state(self) -> Document | None:
-        """Of the restore that is under way."""
+        """The state of the restore that is under way."""
         found: Document | None = self._db[STATE].find_one(_KEY)
         return found
 
     def contents(self) -> dict[str, int]:
-        """How many documents it has in which collection, without what `migrate` makes."""
+        """Returns how many documents it has in which collection, without what `migrate` creates."""
         names = sorted(self._known - _MADE_BY_MIGRATE - {STATE})
         counts = {name: int(self._db[name].estimated_document_count()) for name in names}
         return {name: count for name, count in counts.items() if count}
 
     def clear(self, identity: str) -> None:
-        """Drops all collections of ours; `restore_state` says from now on for which backup."""
+        """Drops all our collections; from now on `restore_state` names the backup."""
         state = {**_KEY, "backup": identity, "phase": "clear", "done": {}}
         self._db[STATE].replace_one(_KEY, state, upsert=True)
         for name in sorted(self._known - {STATE}):
@@ -74,15 +75,15 @@ class Target:
         self._db[STATE].update_one(_KEY, {"$set": {"phase": phase}})
 
     def reached(self, collection: str, done: int) -> None:
-        """Notes that so many lines of a collection are in."""
+        """Notes that so many lines of a collection are stored."""
         self._db[STATE].update_one(_KEY, {"$set": {f"done.{collection}": done}})
 
     def end(self) -> None:
         self._db[STATE].drop()
 
     def insert(self, collection: str, documents: Sequence[Document]) -> None:
-        """Adds documents; those that are there are passed over. Raises BackupError for others that
-        are refused."""
+        """Adds documents and skips those that exist. Raises BackupError for others that are
+        refused."""
         try:
             with timeout(INSERT_WITHIN_S):
                 self._db[collection].insert_many(documents, ordered=False)
@@ -107,7 +108,7 @@ class Target:
     # --- migrations ------------------------------------------------------------------------
 
     def must_know(self, migrations: Sequence[tuple[str, str]], version: str) -> None:
-        """Raises BackupError when a migration that the backup has is none of ours."""
+        """Raises BackupError when the backup has a migration that we do not have."""
         known = MigrationExecutor(connection).loader.graph.nodes
         if unknown := [".".join(key) for key in migrations if tuple(key) not in known]:
             text = _(
@@ -118,7 +119,7 @@ class Target:
             raise BackupError(text % {"version": version, "unknown": ", ".join(unknown)})
 
     def migrate_to(self, migrations: Sequence[tuple[str, str]]) -> None:
-        """Makes collections and indexes as they were for the backup's documents."""
+        """Creates collections and indexes as they were for the backup's documents."""
         executor = MigrationExecutor(connection)
         applied = set(migrations)
         graph = executor.loader.graph
@@ -134,7 +135,8 @@ class Target:
             executor.migrate(leaves)
 
     def is_beyond(self, migrations: Sequence[tuple[str, str]]) -> bool:
-        """Whether migrations were applied since that the backup's documents have not seen."""
+        """Returns whether migrations have been applied since that the backup's documents have not
+        seen."""
         applied = MigrationExecutor(connection).loader.applied_migrations
         return bool(set(applied) - set(migrations))
 

@@ -1,8 +1,8 @@
-"""Writes an archive while the system runs; goes on with one that was interrupted.
+"""Writes an archive while the system runs, and continues one that was interrupted.
 
 Each part is one file that only grows. Every two seconds it is flushed to disk and `state.json`
-notes its length and checksum; a run that goes on checks what is there, cuts the rest off, and has
-the part's reader go on behind its last document, or begin the part anew if it cannot.
+notes its length and checksum; a run that continues checks what is there, cuts the rest off, and has
+the part's reader continue after its last document, or begin the part again if it cannot.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class PartFile:
-    """A part being written. `begin`: what of it a former run has left; the rest is cut off."""
+    """A part being written. `begin`: what a former run has left of it; the rest is cut off."""
 
     def __init__(self, path: Path, name: str, begin: Part | None) -> None:
         self._begin = begin or Part(name, 0, 0, hashlib.sha256().hexdigest())
@@ -81,7 +81,7 @@ class PartFile:
         self._file.close()
 
     def kept(self) -> Iterator[bytes]:
-        """The lines of the former run. Read them all before the first `append`."""
+        """Returns the lines of the former run. Read them all before the first `append`."""
         while self._bytes < self._begin.bytes and (line := self._file.readline()):
             self._count(line, 1)
             yield line
@@ -96,7 +96,7 @@ class PartFile:
         self._count(block, len(written))
 
     def checkpoint(self) -> Part:
-        """What is safely on disk: everything so far."""
+        """Records what is safely on disk: everything so far."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._part()
@@ -123,7 +123,8 @@ def _changed(name: str) -> BackupError:
 
 
 def _new_state() -> State:
-    """Raises BackupError for a database that is no system: a slip in MONGODB_NAME, say."""
+    """Raises BackupError for a database that does not hold a system: a slip in MONGODB_NAME, for
+    example."""
     applied = sorted(MigrationRecorder(connection).applied_migrations())
     name = connection.settings_dict["NAME"]
     if not applied:
@@ -146,7 +147,7 @@ class Writer:
         self._state = self._load()
 
     def write(self) -> Manifest:
-        """All parts. Raises BackupError; a later run goes on."""
+        """Writes all parts. Raises BackupError; a later run continues."""
         asyncio.run(self._collections())
         self._files()
         return self._finish()
@@ -154,7 +155,7 @@ class Writer:
     # --- state -----------------------------------------------------------------------------
 
     def _load(self) -> State:
-        """The state of a former run, or of a new one."""
+        """Returns the state of a former run, or of a new one."""
         path = self._work / STATE
         if not path.exists():
             return _new_state()
@@ -264,10 +265,10 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_backup(place: Path, progress: Progress) -> Manifest:
-    """A backup of everything at `place`: a directory, or a file whose name ends in .tar.
+    """Writes a backup of everything at `place`: a directory, or a file whose name ends in .tar.
 
-    Goes on with one that was interrupted. Raises BackupError, OSError. Not to be called from an
-    event loop: it has one of its own.
+    Continues one that was interrupted. Raises BackupError, OSError. Not to be called from an event
+    loop: it has one of its own.
     """
     work = _free(place)
     with _own_directory(work):
@@ -278,7 +279,7 @@ def write_backup(place: Path, progress: Progress) -> Manifest:
 
 
 def _free(place: Path) -> Path:
-    """The directory to write into for a backup at `place`."""
+    """Returns the directory to write into for a backup at `place`."""
     packed = place.suffix == ".tar"
     if place.exists() and (packed or (place / MANIFEST).exists()):
         text = _("%(place)s already contains a finished backup. Choose another place.")
@@ -288,7 +289,8 @@ def _free(place: Path) -> Path:
 
 @contextmanager
 def _own_directory(work: Path) -> Iterator[None]:
-    """The directory, made or with what a former run has left, and for us alone meanwhile."""
+    """Provides the directory, new or with what a former run has left, and exclusively for us
+    meanwhile."""
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     strangers = {path.name for path in work.iterdir()} - {LOCK, "collections", "files"}
     if strangers and not (work / STATE).exists():
@@ -322,7 +324,7 @@ def _pack(work: Path, place: Path) -> None:
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Without the names and numbers of whoever made the backup."""
+    """Leaves out the names and numbers of the user who made the backup."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     member.mode = 0o600

@@ -1,4 +1,4 @@
-"""Django's part of the ASGI application: each request on one thread, from end to end."""
+"""Django's part of the ASGI application: each request on one thread, from beginning to end."""
 
 import asyncio
 import logging
@@ -48,7 +48,7 @@ class SyncHandler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        except OSError as exc:  # a body over 2.5 MB is written to disk, which is full
+        except OSError as exc:  # a body over 2.5 MB is written to disk, which may be full
             logger.error("a request could not be read: %s", exc.strerror)
             await self.send_response(problem_response(Unavailable()), send)
             return
@@ -60,7 +60,7 @@ class SyncHandler(ASGIHandler):
                 await self._answer(request, receive, send)
 
     async def _answer(self, request: ASGIRequest, receive: Receive, send: Send) -> None:
-        own = copy_context()  # or the language of a request would be that of the next
+        own = copy_context()  # otherwise the language of a request would be that of the next
         answer: _Answer = await _in_thread(own.run, self._respond, request)
         held, source = current_held(), source_of_client(request.scope.get("client"))
         held.keep(source, answer.holds)
@@ -73,7 +73,7 @@ class SyncHandler(ASGIHandler):
             held.let_go(source, answer.holds)
 
     async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
-        """Sends piece by piece, as fast as the client reads, until it hangs up."""
+        """Sends piece by piece, as fast as the client reads, until it disconnects."""
         sending = asyncio.ensure_future(self.send_response(response, send))
         ending = asyncio.ensure_future(_hung_up(receive))
         try:
@@ -127,7 +127,8 @@ async def _in_thread(function: Callable[..., Any], *args: Any) -> Any:
 
 
 async def _hung_up(receive: Receive) -> None:
-    """Returns when the client has. The first message may be an empty rest of the body."""
+    """Returns when the client has disconnected. The first message may be an empty rest of the
+    body."""
     if (await receive())["type"] != "http.disconnect":
         await receive()
 

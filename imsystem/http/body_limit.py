@@ -1,7 +1,7 @@
 """What a request's body may cost: its length, its time, and what all bodies together hold.
 
 Django writes a body to memory or disk before it looks at the address, the sign-in or anything else,
-however long it is and however long it takes: without this, whoever reaches the port could fill
+however long it is and however long it takes: without this, anybody who reaches the port could fill
 both.
 """
 
@@ -39,8 +39,8 @@ _NONE = _Uploads(0)
 
 
 def takes_uploads(limit: int, too_large: Text) -> Callable[[V], V]:
-    """For a view (or its class) that takes bodies of up to `limit` bytes. `too_large` is what
-    people are told about longer ones."""
+    """Decorator for a view (or its class) that takes bodies of up to `limit` bytes. `too_large` is
+    what people are told about longer ones."""
 
     def mark(view: V) -> V:
         view.uploads = _Uploads(limit, too_large)  # type: ignore[attr-defined]
@@ -50,9 +50,9 @@ def takes_uploads(limit: int, too_large: Text) -> Callable[[V], V]:
 
 
 async def within_limit(application: Any, scope: Scope, receive: Receive, send: Send) -> None:
-    """Runs an ASGI application for one HTTP request; answers in its place when the body is too
-    long (413), whether the client says so or not, when it does not come (408), and when the client
-    has too much under way already (429, or 503 for all clients together)."""
+    """Runs an ASGI application for one HTTP request, and answers instead of it when the body is too
+    long (413), whether the client says so or not, when it does not arrive (408), and when the
+    client has too much under way already (429, or 503 for all clients together)."""
     body = _Body(scope, receive, current_held())
     try:
         body.begin()
@@ -66,8 +66,8 @@ async def within_limit(application: Any, scope: Scope, receive: Receive, send: S
 
 
 class _Body:
-    """A body as the application receives it, until there is something against it: from there on
-    the client seems to be gone, and Django drops what it has written."""
+    """A body as the application receives it, until there is an objection: from then on the client
+    seems to be gone, and Django drops what it has written."""
 
     def __init__(self, scope: Scope, receive: Receive, held: Held) -> None:
         self._scope = scope
@@ -112,7 +112,7 @@ class _Body:
         return message
 
     def _late_at(self) -> float:
-        """Nothing for so long, or too little of it since it began."""
+        """Nothing for so long, or too little since it began."""
         now = asyncio.get_running_loop().time()
         patience_s = settings.BODY_STALLED_S
         by_rate = self._started + patience_s + self._size / settings.LOWEST_BYTES_PER_S
@@ -127,13 +127,13 @@ class _Body:
             raise TooLarge(uploads.too_large)
 
     def release(self) -> None:
-        """The request is over, whatever came of it."""
+        """The request is over, whatever its outcome."""
         self._held.give_back(self._source, self._size)
         self._size = 0
 
 
 def _uploads_to(path: str) -> _Uploads:
-    """Which bodies a path takes. Asked for long ones only: it takes 0.1 ms."""
+    """Returns which bodies a path takes. Asked for long ones only: it takes 0.1 ms."""
     try:
         view = resolve(path).func
     except Resolver404:
@@ -143,13 +143,13 @@ def _uploads_to(path: str) -> _Uploads:
 
 
 def _announced(scope: Scope) -> int:
-    """The Content-Length; 0 when there is none (servers refuse what is no number)."""
+    """Returns the Content-Length; 0 when there is none (servers refuse what is not a number)."""
     length = dict(scope["headers"]).get(b"content-length", b"")
     return int(length) if length.isdigit() else 0
 
 
 async def _refuse(error: AppError, scope: Scope, send: Send) -> None:
-    """The server (imsystem/embedded/http.py) sees to it that a client can read this while it still
+    """The server (imsystem/embedded/http.py) makes sure that a client can read this while it still
     sends."""
     body, kind = str(error.detail).encode(), "text/plain; charset=utf-8"
     if scope["path"].startswith("/api/"):

@@ -6,9 +6,9 @@ from django.http import StreamingHttpResponse
 
 
 def json_attachment(name: str, chunks: AsyncIterator[bytes]) -> StreamingHttpResponse:
-    """A JSON file to save as `name` (ASCII). The chunks are asked for on the server's loop, as
-    fast as the client takes them (Django under ASGI); they hold personal data: not to be stored.
-    """
+    """Returns a JSON file to save as `name` (ASCII). The chunks are requested on the server's loop,
+    as fast as the client takes them (Django under ASGI); they hold personal data, so they must not
+    be stored."""
     return StreamingHttpResponse(
         chunks,
         content_type="application/json",

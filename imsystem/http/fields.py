@@ -1,4 +1,4 @@
-"""Serializer fields that take what they say and nothing that looks like it.
+"""Serializer fields that take exactly what they say and nothing similar.
 
 DRF's CharField takes 1 and True for text, its IntegerField takes "1" and 1.0.
 """

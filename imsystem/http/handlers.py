@@ -1,4 +1,5 @@
-"""Django's own errors (no such address, a bad Host, a crash): documents for the API, else pages."""
+"""Django's own errors (no such address, a bad Host, a crash): documents for the API, pages
+otherwise."""
 
 import logging
 from typing import NoReturn
@@ -13,7 +14,7 @@ from imsystem.errors import AppError, BadRequest, NotFound
 from imsystem.http.problems import problem_response
 from imsystem.ops.logs import Seldom
 
-# The operator wonders about the 400; a scanner with made-up names must not fill the log.
+# The operator wonders about the 400, but a scanner with made-up names must not fill the log.
 _of_hosts = Seldom(logging.getLogger(__name__))
 
 
@@ -39,7 +40,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def _is_page(path: str) -> bool:
-    """Whether the address that somebody typed without the slash at its end is a page with it."""
+    """Returns whether the address that somebody typed without its final slash is a page with it."""
     try:
         found = resolve(path)
     except Resolver404:

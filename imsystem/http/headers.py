@@ -1,4 +1,4 @@
-"""What every answer carries, and what becomes of a request that came without HTTPS.
+"""What every answer carries, and what happens to a request that came without HTTPS.
 
 The strict content security policy is django-csp's, HSTS and the like are Django's (settings.py).
 docs/security.md says why each is there.
@@ -24,13 +24,13 @@ logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# Powerful features of browsers that no page here uses, nor may any script that gets into one.
+# Powerful features of browsers that no page here uses, so no script that gets into one may either.
 UNUSED_FEATURES = (
     *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid"),
     *("magnetometer", "microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking"),
 )
 HEADERS = {
-    # Answers are for the one who asked. Files and pictures, which may be kept, say so themselves.
+    # Answers are for their caller. Files and pictures, which may be cached, say so themselves.
     "Cache-Control": "no-store, private",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES),
@@ -51,16 +51,17 @@ class HeadersMiddleware:
 
 
 class HttpsRequired(Forbidden):
-    """A call of the API without HTTPS. A redirect would hide that the token was sent openly."""
+    """A call of the API without HTTPS. A redirect would hide that the token was sent in the
+    clear."""
 
     code = "https_required"
     default_detail = _("Use https:// for this address.")
 
 
 class UnknownProxy(BadRequest):
-    """A proxy that is not in TRUSTED_PROXIES took HTTPS off; a redirect would come back for ever.
+    """A proxy that is not in TRUSTED_PROXIES ended HTTPS; a redirect would loop for ever.
 
-    Who sends the header without a proxy gets this too.
+    A client that sends the header without a proxy gets this too.
     """
 
     code = "unknown_proxy"
@@ -70,8 +71,9 @@ class UnknownProxy(BadRequest):
 
 
 class GateMiddleware(SecurityMiddleware):
-    """Refuses what no view should see: requests that a proxy may have read differently, and what
-    came without HTTPS where Django's own middleware, the next, would not help with a redirect.
+    """Refuses what no view should see: requests that a proxy may have read differently, and
+    requests without HTTPS where Django's own middleware, the next one, would not help with a
+    redirect.
 
     Its answers do not pass the next one, hence the inheritance: the same headers.
     """
@@ -99,7 +101,7 @@ class GateMiddleware(SecurityMiddleware):
         return any(pattern.search(path) for pattern in self.redirect_exempt)
 
     def _warn_once(self, request: HttpRequest) -> None:
-        """Anybody can send the header: one line a process, not one a request."""
+        """Anybody can send the header: one line for each process, not for each request."""
         if not self._warned:
             self._warned = True
             logger.warning(
@@ -110,8 +112,8 @@ class GateMiddleware(SecurityMiddleware):
 
 
 def _is_ambiguous(request: HttpRequest) -> bool:
-    """An address that is no path, two lengths, or control characters in a header (h11 lets
-    pass all but NUL, VT, FF, CR and LF; the list of CVE-2026-44546 is longer)."""
+    """An address that is not a path, two lengths, or control characters in a header (h11 lets all
+    of them pass except NUL, VT, FF, CR and LF; the list of CVE-2026-44546 is longer)."""
     return (
         not request.path.startswith("/")
         or ("Content-Length" in request.headers and "Transfer-Encoding" in request.headers)
@@ -121,7 +123,7 @@ def _is_ambiguous(request: HttpRequest) -> bool:
 
 def _note_length(request: HttpRequest) -> None:
     """A body that came in chunks has been received by now, but Django notes no length for it: the
-    REST framework would take it for no body, and no limit would apply."""
+    REST framework would think there is no body, and no limit would apply."""
     if isinstance(request, ASGIRequest) and "Transfer-Encoding" in request.headers:
         received = request._stream
         request.META["CONTENT_LENGTH"] = str(received.seek(0, io.SEEK_END))
@@ -129,6 +131,6 @@ def _note_length(request: HttpRequest) -> None:
 
 
 class NoticeStorage(CookieStorage):
-    """The notice for the next page ("Saved.") in a cookie that is named as the others are."""
+    """The notice for the next page ("Saved.") in a cookie that is named like the others."""
 
     cookie_name = f"{settings.COOKIE_PREFIX}messages"

@@ -13,7 +13,7 @@ RETRY_S = 5
 
 
 class Held:
-    """Bytes held for requests under way. 0 is no limit."""
+    """Bytes held for requests under way. 0 means no limit."""
 
     def __init__(self, per_source: int, in_all: int) -> None:
         self._per_source = per_source
@@ -43,7 +43,7 @@ class Held:
         self._less(source, size)
 
     def keep(self, source: str, size: int) -> None:
-        """Counts an answer until `let_go`. Never refused: it is there already."""
+        """Counts an answer until `let_go`. It is never refused: it exists already."""
         self._of_source[source] += size
 
     def let_go(self, source: str, size: int) -> None:

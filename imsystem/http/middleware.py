@@ -1,4 +1,4 @@
-"""What no view should have to think of: a database that is away gives 503, not a traceback."""
+"""What no view should have to think of: a database that is down gives 503, not a traceback."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 class UnavailableMiddleware:
     """Answers 503 with Retry-After when MongoDB or Redis does not answer; pages and API alike.
 
-    Also turns the services' errors into pages, for views that let them through.
+    It also turns the services' errors into pages, for views that let them through.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -29,7 +29,7 @@ class UnavailableMiddleware:
 
 
 def error_response(request: HttpRequest, exc: Exception) -> HttpResponse | None:
-    """The answer to an outage or one of the services' errors; None for what nobody expected.
+    """Returns the answer to an outage or one of the services' errors; None for an unexpected error.
 
     A middleware that reads a database calls this itself: Django passes on views' errors only.
     """
@@ -39,7 +39,7 @@ def error_response(request: HttpRequest, exc: Exception) -> HttpResponse | None:
 
 
 def app_error_response(request: HttpRequest, exc: AppError) -> HttpResponse:
-    """A problem document for the API, else a page."""
+    """Returns a problem document for the API, otherwise a page."""
     if request.path.startswith("/api/"):
         return problem_response(exc)
     response = render(request, "error.html", {"error": exc}, status=exc.status)

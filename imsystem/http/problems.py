@@ -17,7 +17,7 @@ from imsystem.outage import is_outage
 
 CONTENT_TYPE = "application/problem+json"
 
-# The code of an error that has none of its own.
+# Returns the code of an error that has none of its own.
 CODES = {
     400: "bad_request",
     401: "not_authenticated",
@@ -31,7 +31,7 @@ CODES = {
     429: "rate_limited",
     503: "unavailable",
 }
-# Ours, not http.HTTPStatus.phrase: what the API says must not hang on the version of Python (3.13
+# Ours, not http.HTTPStatus.phrase: the API's wording must not depend on the version of Python (3.13
 # renamed 413 and 422).
 _TITLES = {
     400: "Bad Request",
@@ -54,7 +54,7 @@ _TITLES = {
 def problem(
     status: int, code: str, detail: object, errors: dict[str, list[str]] | None = None
 ) -> dict[str, Any]:
-    """The body of a problem document. `type` is about:blank: `code` is what programs test."""
+    """Returns the body of a problem document. `type` is about:blank: programs test `code`."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
@@ -70,13 +70,13 @@ def problem(
 
 
 def error_headers(exc: BaseException) -> dict[str, str]:
-    """The headers that belong to an error's answer."""
+    """Returns the headers that belong to an error's answer."""
     retry_after = getattr(exc, "retry_after", None)
     return {} if retry_after is None else {"Retry-After": str(int(retry_after))}
 
 
 def _field_errors(detail: Any, field: str = "") -> dict[str, list[str]]:
-    """DRF's nested error detail, flat: {"members.0": ["..."]}."""
+    """Returns DRF's nested error detail, flat: {"members.0": ["..."]}."""
     if isinstance(detail, dict):
         pairs = [(f"{field}.{key}".lstrip("."), value) for key, value in detail.items()]
         return {
@@ -88,7 +88,7 @@ def _field_errors(detail: Any, field: str = "") -> dict[str, list[str]]:
 
 
 def app_error_body(exc: AppError) -> dict[str, Any]:
-    """The problem document of one of our own errors."""
+    """Returns the problem document of one of our own errors."""
     fields = exc.errors if isinstance(exc, BadRequest) else {}
     errors = {name: [str(text) for text in texts] for name, texts in fields.items()}
     return problem(exc.status, exc.code, exc.detail, errors)
@@ -102,7 +102,7 @@ def _api_exception_body(exc: exceptions.APIException) -> dict[str, Any]:
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's hook. None (a 500 with a log entry) for whatever is not expected."""
+    """DRF's hook. Returns None (a 500 with a log entry) for unexpected errors."""
     if is_outage(exc):
         exc = Unavailable()
     if isinstance(exc, RequestDataTooBig):
@@ -124,7 +124,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 
 def problem_response(exc: AppError) -> JsonResponse:
-    """The same document outside DRF (middleware, error pages of /api/)."""
+    """Returns the same document outside DRF (middleware, error pages of /api/)."""
     response = JsonResponse(app_error_body(exc), status=exc.status, content_type=CONTENT_TYPE)
     for name, value in error_headers(exc).items():
         response[name] = value

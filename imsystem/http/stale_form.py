@@ -1,4 +1,4 @@
-"""What somebody sees whose form is refused for its CSRF token: usually a page that was open in one
+"""What a user sees whose form is refused for its CSRF token: usually a page that was open in one
 tab while another one signed in or out. What they wrote is shown, so that it is not lost."""
 
 from urllib.parse import urlsplit
@@ -26,7 +26,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _from_here(request: HttpRequest) -> bool:
-    """Whether the form was on a page of ours. What another site made up is not shown as written."""
+    """Returns whether the form was on a page of ours. What another site made up is not shown as
+    written."""
     origin = request.headers.get("Origin", "")
     host = urlsplit(origin).netloc
     return host == request.get_host() or origin in settings.CSRF_TRUSTED_ORIGINS
@@ -38,5 +39,5 @@ def _written(form: QueryDict) -> list[str]:
 
 
 def _has_page(request: HttpRequest) -> bool:
-    """Whether the address can be visited; signing out and the like are forms only."""
+    """Returns whether the address can be visited; signing out and the like are forms only."""
     return not request.path.startswith("/i18n/")

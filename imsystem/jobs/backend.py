@@ -83,8 +83,8 @@ def _document(task: JobTask[Any, Any], args: Any, kwargs: Any) -> Document:
 
 
 def job_identity(task: JobTask[Any, Any], key: str) -> str:
-    """The identity of the one job of a task with a key: the primary key makes it unique, and no
-    second index has to be kept."""
+    """Returns the identity of the only job of a task with a key: the primary key makes it unique,
+    and no second index has to be kept."""
     return hashlib.sha256(f"job\0{task.module_path}\0{key}".encode()).hexdigest()[:24]
 
 

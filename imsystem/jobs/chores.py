@@ -18,13 +18,13 @@ _soon: set["asyncio.Task[None]"] = set()
 
 
 def provide_chore(chore: Chore, *, every_s: float = EVERY_S) -> None:
-    """`chore` is called in a thread, by every process, at its start and then every so many
+    """Registers `chore`, which every process calls in a thread, at its start and then every so many
     seconds. Called in AppConfig.ready()."""
     _chores[chore] = every_s
 
 
 def start_chores() -> "list[asyncio.Task[None]]":
-    """One task on the running loop for each chore."""
+    """Starts one task on the running loop for each chore."""
     return [background(_repeat(chore, every_s)) for chore, every_s in _chores.items()]
 
 

@@ -44,7 +44,7 @@ class Job(BasicModel):
     progress = models.FloatField(_("progress"), default=0.0)
     progress_text = models.CharField(max_length=64, blank=True, default="")
     result = models.TextField(blank=True, default="")
-    # A class of exception or a reason in the words of a task: never text from outside.
+    # A class of exception, or a reason in the words of a task: never text from outside.
     error = models.CharField(_("error"), max_length=200, blank=True, default="")
 
     class Meta:

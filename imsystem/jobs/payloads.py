@@ -14,6 +14,6 @@ def pack(args: Any, kwargs: Any, *, secret: bool) -> str:
 
 
 def unpack(payload: str, *, secret: bool) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments; raises DecryptionError when SECRET_KEY has changed."""
+    """Returns the arguments. Raises DecryptionError when SECRET_KEY has changed."""
     loaded = json.loads(decrypt(payload, purpose=PURPOSE) if secret else payload)
     return loaded["args"], loaded["kwargs"]

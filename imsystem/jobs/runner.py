@@ -46,7 +46,8 @@ class Lane:
         self._look_at = 0.0
 
     def offer(self, job: Document) -> None:
-        """A job that was just stored. With too many waiting it is found later, like others."""
+        """Takes a job that was just stored. With too many waiting it is found later, like
+        others."""
         if len(self._found) < MANY:
             self._found.append(job)
         self._wake.set()
@@ -85,7 +86,7 @@ class Lane:
         self._wake.set()
 
     async def _look(self) -> Document | None:
-        """The next due job in the database, if it is time to look."""
+        """Returns the next due job in the database, if it is time to look."""
         if time.monotonic() < self._look_at:
             return None
         again, jobs = True, []
@@ -119,7 +120,7 @@ class Runner:
 
     async def stop(self) -> None:
         """Claims nothing more, and lets running jobs finish for DRAIN_S. Coroutines that have not
-        are cancelled and given back; threads cannot be, so their leases run out."""
+        are cancelled and given back; threads cannot be cancelled, so their leases run out."""
         self._stopped = True
         for each in self._background:
             each.cancel()
@@ -154,8 +155,8 @@ def _offer(job: Document) -> None:
 
 
 async def run_due(queue: str) -> list[str]:
-    """Runs what is due in a queue, one job after the other; returns how each ended. For tests, and
-    for commands that do not want to wait for a server."""
+    """Runs what is due in a queue, one job after another, and returns how each ended. For tests,
+    and for commands that do not want to wait for a server."""
     outcomes: list[str] = []
     with ThreadPoolExecutor(1) as pool:
         while due := await store.due_between(queue, 0, now_ms()):

@@ -31,7 +31,7 @@ class _Lost(Exception):
 
 
 async def run(job: Document, pool: ThreadPoolExecutor) -> str:
-    """Runs a claimed job; returns how that ended (metrics.ended says which words there are)."""
+    """Runs a claimed job and returns how that ended (metrics.ended has the words)."""
     started = time.perf_counter()
     outcome = await _outcome(job, pool)
     metrics.ended.labels(job["queue"], outcome).inc()
@@ -79,7 +79,7 @@ async def _attempt(
 async def _supervised(
     job: Document, task: JobTask[Any, Any], pool: ThreadPoolExecutor, args: Any, kwargs: Any
 ) -> Any:
-    """The task's result. Raises what the task raises, _Lost, or TimeoutError."""
+    """Returns the task's result. Raises what the task raises, _Lost, or TimeoutError."""
     unread: Any = None  # the stored job: a read that no task has needed so far
     context = JobContext(task_result=unread)
     if task.takes_context:
@@ -103,7 +103,7 @@ async def _supervised(
 
 
 async def _beat(job: Document, context: JobContext) -> None:
-    """Keeps the job ours; returns when it is not any more."""
+    """Keeps the job ours, and returns when it no longer is."""
     while True:
         await asyncio.sleep(BEAT_S)
         fields: dict[str, Any] = {}
@@ -131,7 +131,7 @@ async def _try_later(job: Document, task: JobTask[Any, Any], exc: Exception) -> 
 
 
 def _place(job: Document, reason: str, exc: BaseException) -> tuple[str, int, str, str]:
-    """Where an unexpected error was raised: enough to find it, without the values."""
+    """Returns where an unexpected error was raised: enough to find it, without the values."""
     trace = exc.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -146,8 +146,8 @@ async def _fail(job: Document, reason: str) -> str:
 
 
 async def _settled(outcome: str, change: Callable[[], Awaitable[object]]) -> str:
-    """Stores how a run ended, again while the database is away. When that fails, too, the lease
-    expires and the job runs once more: at least once."""
+    """Stores how a run ended, and tries again while the database is down. When that fails, too, the
+    lease expires and the job runs once more: at least once."""
     for wait in SETTLE_AGAIN_S:
         try:
             await change()

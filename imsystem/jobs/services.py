@@ -17,7 +17,7 @@ class Progress(NamedTuple):
 
 
 def progress(*, identity: str, user_identity: str) -> Progress:
-    """How far a job of this user is. Raises NotFound for other people's jobs, too."""
+    """Returns how far a job of this user is. Raises NotFound for other users' jobs, too."""
     fields = ("state", "progress", "progress_text")
     found: Any = Job.objects.filter(pk=identity, owner=user_identity).values_list(*fields).first()
     if found is None or not user_identity:
@@ -28,8 +28,8 @@ def progress(*, identity: str, user_identity: str) -> Progress:
 def cancel(*, identity: str) -> bool:
     """Takes a job that has not ended out of the queue.
 
-    False when it has ended. A running coroutine is interrupted at its next beat (BEAT_S); a task
-    in a thread sees `context.cancelled`, and what it returns is not kept.
+    Returns False when it has ended. A running coroutine is interrupted at its next beat (BEAT_S); a
+    task in a thread sees `context.cancelled`, and what it returns is not kept.
     """
     change: dict[str, Any] = {"state": State.CANCELLED, "claim": "", "due_at": removal_time()}
     active = Job.objects.filter(pk=identity, state=State.ACTIVE)
@@ -37,8 +37,8 @@ def cancel(*, identity: str) -> bool:
 
 
 def run_again(*, identity: str) -> bool:
-    """Queues a job that failed or was cancelled, with all its tries. False when it is neither, or
-    when it is too late for it to be of use."""
+    """Queues a job again that failed or was cancelled, with all its tries. Returns False when it is
+    neither, or when it is too late for it to be of use."""
     now = now_ms()
     at_rest = Job.objects.filter(pk=identity, state__in=[State.FAILED, State.CANCELLED])
     not_after = at_rest.values_list("not_after", flat=True).first()

@@ -20,7 +20,7 @@ from imsystem.jobs.tasks import queues
 from imsystem.mongo.clients import Document, collection
 
 NAME = "job"
-# How long a process has a job to itself before it must say that it is still at it.
+# How long a process has a job to itself before it must report that it is still working.
 LEASE_MS = 60_000
 DAY_MS = 86_400_000
 
@@ -28,7 +28,7 @@ _AT_REST = (State.DONE, State.FAILED, State.CANCELLED)
 
 
 def insert(document: Document, *, has_key: bool) -> bool:
-    """Stores a job. False when there is an unfinished job with its key already."""
+    """Stores a job. Returns False when an unfinished job has its key already."""
     jobs = _sync_collection()
     try:
         jobs.insert_one(document)
@@ -46,19 +46,19 @@ def _due(queue: str, start: int, end: int) -> Document:
 
 
 async def due_between(queue: str, start: int, end: int, limit: int = 0) -> list[Document]:
-    """The active jobs of a queue that became due in [start, end]; `limit` (0: none) bounds the
-    memory, not the time, that this takes."""
+    """Returns the active jobs of a queue that became due in [start, end]; `limit` (0: none) bounds
+    the memory, not the time, that this takes."""
     return await collection(NAME).find(_due(queue, start, end)).limit(limit).to_list()
 
 
 async def waiting_since(queue: str, until: int) -> list[int]:
-    """`run_after` of all active jobs that are due at `until` at the latest."""
+    """Returns `run_after` of all active jobs that are due at `until` at the latest."""
     found = collection(NAME).find(_due(queue, 0, until), {"run_after": 1})
     return [job["run_after"] async for job in found]
 
 
 async def claim(job: Document) -> Document | None:
-    """The job as ours for LEASE_MS; None when somebody else was faster."""
+    """Returns the job as ours for LEASE_MS; None when another process was faster."""
     now = now_ms()
     mine = {"due_at": now + LEASE_MS, "claim": new_identity(), "updated_at": now}
     unchanged = {"_id": job["_id"], "due_at": job["due_at"], "state": State.ACTIVE.value}
@@ -69,7 +69,7 @@ async def claim(job: Document) -> Document | None:
 
 
 async def change_claimed(job: Document, **fields: Any) -> bool:
-    """Changes a job that is ours; False when it is not any more (cancelled, lease expired)."""
+    """Changes a job that is ours. Returns False when it no longer is (cancelled, lease expired)."""
     ours = {"_id": job["_id"], "claim": job["claim"]}
     fields["updated_at"] = now_ms()
     return bool((await collection(NAME).update_one(ours, {"$set": fields})).matched_count)
@@ -112,12 +112,12 @@ def _sync_collection() -> Collection[Document]:
 
 
 def removal_time() -> int:
-    """When a job that fails or is cancelled now will be removed."""
+    """Returns when a job that fails or is cancelled now will be removed."""
     return now_ms() + int(settings.JOBS_KEEP_DAYS) * DAY_MS
 
 
 def remove_expired(names: Sequence[str] = ()) -> int:
-    """Removes jobs whose time after their end is over; returns how many."""
+    """Removes jobs whose time after their end is over, and returns how many."""
     removed = 0
     for queue in names or list(queues):
         for state in _AT_REST:

@@ -42,7 +42,7 @@ class TryLater(_Failure):
 @dataclass(frozen=True)
 class Queue:
     """Jobs that share `at_once` places in each process. A dead mail server blocks those of mail,
-    and no others. `in_backup`: its waiting jobs are worth something after a restore."""
+    and no others. `in_backup`: its waiting jobs are still useful after a restore."""
 
     name: str
     at_once: int
@@ -77,7 +77,7 @@ class JobTask(Task[P, T]):
         key: str | None = None,
         owner: str | None = None,
     ) -> Self:
-        """The task with options for one job.
+        """Returns the task with options for one job.
 
         `not_after` (Unix ms): the job is of no use later. `key`: there is at most one unfinished
         job of this task with this key. `owner`: the user who may see its progress.
@@ -90,7 +90,7 @@ class JobTask(Task[P, T]):
         return replace(self, **changes)
 
     def retry_after_ms(self, tries: int) -> int:
-        """The wait after the given number of tries: doubled each time, up to a limit."""
+        """Returns the wait after the given number of tries: doubled each time, up to a limit."""
         return int(min(self.first_retry_ms * 2 ** min(tries - 1, 30), self.longest_retry_ms))
 
     def is_last_try(self, tries: int) -> bool:
@@ -106,11 +106,11 @@ class JobContext(TaskContext):
 
     @property
     def cancelled(self) -> bool:
-        """True once the job was cancelled or given to another process. Long tasks look."""
+        """True once the job was cancelled or given to another process. Long tasks check it."""
         return bool(self.notes.get("cancelled"))
 
     def report(self, fraction: float, text: str = "") -> None:
-        """Progress from 0 to 1, and the key of the text that a page shows with it."""
+        """Reports progress from 0 to 1, and the key of the text that a page shows with it."""
         self.notes["progress"] = (min(1.0, max(0.0, fraction)), text[:64])
 
 
@@ -121,8 +121,8 @@ tasks: dict[str, JobTask[Any, Any]] = {}
 def job(
     *, queue: Queue, takes_context: bool = False, **options: Any
 ) -> Callable[[Callable[..., T]], JobTask[..., T]]:
-    """Makes a task of a function at module level. A plain function runs in a thread of its queue,
-    a coroutine function on the event loop."""
+    """Makes a task of a function at module level. A plain function runs in a thread of its queue, a
+    coroutine function on the event loop."""
 
     def declare(function: Callable[..., T]) -> JobTask[..., T]:
         made: Any = django_task(queue_name=queue.name, takes_context=takes_context, **options)

@@ -1,7 +1,7 @@
-"""Which due times a runner looks at next, so that no look at the database is long.
+"""Which due times a runner looks at next, so that no look at the database takes long.
 
-SecantusDB reads every document in the range of a find, whatever the limit. So a look covers a
-range that holds a few jobs, and nothing is read twice that was seen to be empty.
+SecantusDB reads every document in the range of a find, whatever the limit. So a look covers a range
+that holds a few jobs, and nothing that was seen to be empty is read twice.
 """
 
 # More jobs than this in one look: the next range is shorter.
@@ -14,7 +14,7 @@ _GROWTH = 4
 
 
 class Window:
-    """The next range of `due_at`, from the oldest due time on that may still have jobs."""
+    """Returns the next range of `due_at`, from the oldest due time on that may still have jobs."""
 
     def __init__(self) -> None:
         self._start = 0
@@ -25,8 +25,8 @@ class Window:
         return self._start, min(now, self._start + self._step)
 
     def looked(self, found: int, end: int, now: int) -> bool:
-        """Notes how many jobs were found up to `end`; True when another look is to follow, and
-        what this one found is to be left alone."""
+        """Notes how many jobs were found up to `end`. Returns True when another look is to follow,
+        and what this one found is to be left alone."""
         if found > MANY and end > self._start + 1:
             self._step = max(1, (end - self._start) // _GROWTH)
             return True

@@ -18,8 +18,8 @@ MAX_CHALLENGES = 5
 
 
 class _Client:
-    """What smtplib's clients lack: a name for EHLO that is ours, logins with any characters
-    (RFC 4616 says UTF-8, smtplib ASCII), and BODY=8BITMIME for text that is not ASCII."""
+    """What smtplib's clients lack: our own name for EHLO, logins with any characters (RFC 4616 says
+    UTF-8, smtplib ASCII), and BODY=8BITMIME for text that is not ASCII."""
 
     user: str
     password: str
@@ -86,8 +86,8 @@ class FileBackend(filebased.EmailBackend):
     """Writes the mails of one sending to a file of their own.
 
     Django names a file after the second and the backend's address in memory. Such an address is
-    used again, so two mails of one second ended up in one file, and a program that reads one mail
-    from each file never saw the second one, with somebody's code.
+    reused, so two mails of one second ended up in one file, and a program that reads one mail from
+    each file never saw the second one, with somebody's code.
     """
 
     def open(self) -> bool:

@@ -60,7 +60,7 @@ def compose(to: str, subject: str, body: str, message_id: str) -> EmailMessage:
 
 
 def sender_domain() -> str:
-    """The domain of DEFAULT_FROM_EMAIL, in ASCII; empty when it has none."""
+    """Returns the domain of DEFAULT_FROM_EMAIL, in ASCII; empty when it has none."""
     _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     domain = address.rpartition("@")[2].lower()
     try:
@@ -70,7 +70,8 @@ def sender_domain() -> str:
 
 
 def host_name() -> str:
-    """How this server calls itself in EHLO: the host that people use, else the sender's domain."""
+    """Returns this server's name for EHLO: the host that people use, otherwise the sender's
+    domain."""
     origins = [urlsplit(origin).hostname or "" for origin in settings.CSRF_TRUSTED_ORIGINS]
     names = [*origins, *settings.ALLOWED_HOSTS, sender_domain()]
     fitting = [name for name in names if name not in LOCAL_NAMES and "*" not in name]
@@ -78,8 +79,8 @@ def host_name() -> str:
 
 
 def judge(exc: OSError) -> Verdict:
-    """What a failure means. Only a refusal of the recipient or the message is final: all others
-    are about this server's configuration, which somebody may mend in time."""
+    """Returns what a failure means. Only a refusal of the recipient or the message is final: all
+    others are about this server's configuration, which somebody may mend in time."""
     if isinstance(exc, smtplib.SMTPRecipientsRefused):
         answers = list(exc.recipients.values())
         code, text = max(answers, default=(0, b""))
@@ -100,7 +101,7 @@ def _class(code: int) -> str:
 
 
 def _said(code: int, text: bytes | str, stage: str) -> str:
-    """`550 5.1.1 (recipient)`. The server's words are left out: they repeat the address."""
+    """Returns `550 5.1.1 (recipient)`. The server's words are left out: they repeat the address."""
     raw = text.encode(errors="replace") if isinstance(text, str) else text
     status = _ENHANCED.match(raw.strip())
     return " ".join(filter(None, [str(code), status and status[0].decode(), f"({stage})"]))

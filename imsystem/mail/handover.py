@@ -18,7 +18,7 @@ EVERY_S = 2.0
 LEASE_MS = 60_000
 AGAIN_MS = 2_000
 
-# Takes the mail that is due longest: nobody else does for the time of the lease.
+# Takes the mail that has been due longest: nobody else takes it during the lease.
 _CLAIM = """
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1)
 if not ids[1] then return false end
@@ -28,8 +28,8 @@ return ids[1]
 
 
 def hand_over() -> int:
-    """Makes jobs of all mails that are due there; returns how many. The key of a job is its mail's
-    identity, so that an interruption between the two databases makes no second one."""
+    """Makes jobs of all mails that are due there, and returns how many. The key of a job is its
+    mail's identity, so that an interruption between the two databases makes no second one."""
     moved = 0
     while (identity := _claim()) is not None:
         try:
@@ -62,13 +62,13 @@ def _move(identity: str) -> bool:
 
 
 def _due(identity: str) -> datetime | None:
-    """When a mail is to be sent that is for later: it waits as a job, which Redis cannot lose."""
+    """Returns when a mail for later is to be sent: it waits as a job, which Redis cannot lose."""
     due_at: Any = sync_redis().hget(key_of(identity), "due_at")
     return None if due_at is None else datetime.fromtimestamp(int(due_at) / 1_000, UTC)
 
 
 def _read(identity: str) -> Mail | None:
-    """None when it is too late for the mail, or SECRET_KEY has changed."""
+    """Returns None when it is too late for the mail, or SECRET_KEY has changed."""
     sealed: Any = sync_redis().hget(key_of(identity), "mail")
     if sealed is None:
         logger.error("a mail could not be delivered in time")

@@ -1,12 +1,12 @@
 """Mail on its way: each mail is a job (imsystem.jobs), sent by the web processes.
 
-A slow or dead mail server slows no answer, and an answer's time does not tell which mail was
-sent. A mail is tried again until it is too late for it to be of use; it may arrive twice when a
-process dies between sending it and noting that, and is not lost when one dies before.
+A slow or dead mail server delays no answer, and an answer's time does not tell which mail was sent.
+A mail is tried again until it is too late for it to be of use; it may arrive twice when a process
+dies between sending it and noting that, and is not lost when one dies before.
 
 A request leaves its mail in Redis (0.2 ms), and a process makes a job of it a moment later: storing
-the job itself took 3-7 ms of an answer on the embedded database. Should Redis be lost in between,
-so are the codes that it keeps, and a mail with a code is of no use.
+the job itself took 3-7 ms of an answer on the embedded database. If Redis is lost in between, so
+are the codes that it keeps, and a mail with a code is of no use.
 """
 
 import json
@@ -38,7 +38,7 @@ class Mail:
 # Connecting, TLS and sending have EMAIL_TIMEOUT (10 s) each. Mails hold codes: they are encrypted.
 @job(queue=MAIL, tries=0, longest_run_s=60, secret=True)
 def send_mail(to: str, subject: str, body: str, message_id: str) -> None:
-    """Hands one mail to the mail server; raises GiveUp when it is refused for good."""
+    """Hands one mail to the mail server. Raises GiveUp when it is refused for good."""
     deliver(to, subject, body, message_id)
 
 
@@ -53,7 +53,7 @@ def key_of(identity: str) -> str:
 
 
 def post(mail: Mail, *, good_for_s: int, due_in_s: int = 0) -> None:
-    """Queues a mail and returns at once. It is sent `due_in_s` seconds from now, and not any more
+    """Queues a mail and returns at once. It is sent `due_in_s` seconds from now, and no later than
     `good_for_s` seconds after that."""
     # Also the Message-ID: a mail that is sent twice has one identity, and is shown once.
     identity = new_identity()

@@ -1,4 +1,4 @@
-"""Where mails can be read that are never sent: in a trial, on this machine."""
+"""Where mails that are never sent can be read: in a trial, on this machine."""
 
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -19,9 +19,9 @@ class Place(NamedTuple):
 
 
 def trial_place(visitor: str) -> Place | None:
-    """None when mails are sent, or when the visitor is not at this machine.
+    """Returns None when mails are sent, or when the visitor is not at this machine.
 
-    A proxy can make everybody look local, so a server that has a public name tells nobody.
+    Behind a proxy everybody may look local, so a server that has a public name tells nobody.
     """
     is_trial = set(settings.ALLOWED_HOSTS) <= set(LOCAL_NAMES) and not settings.HTTPS
     if not is_trial or not _is_loopback(visitor):

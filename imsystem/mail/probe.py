@@ -16,8 +16,8 @@ class ProbeError(Exception):
 
 
 def probe(timeout_s: float) -> str:
-    """EHLO, STARTTLS and AUTH as configured, then MAIL FROM and RCPT TO with the sender's own
-    address, then RSET. Raises ProbeError; a server that wants a login shows itself by 530."""
+    """Runs EHLO, STARTTLS and AUTH as configured, then MAIL FROM and RCPT TO with the sender's own
+    address, then RSET. Raises ProbeError; a server that demands a login answers 530."""
     backend: Any = get_connection(timeout=timeout_s)
     where = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     try:

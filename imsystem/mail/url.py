@@ -30,7 +30,8 @@ _FAULT = (
 
 
 def email_settings(url: str) -> dict[str, Any]:
-    """The EMAIL_* settings for an address; raises ImproperlyConfigured without a secret in it."""
+    """Returns the EMAIL_* settings for an address. Raises ImproperlyConfigured without a secret in
+    it."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         raise ImproperlyConfigured(_FAULT)

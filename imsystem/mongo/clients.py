@@ -29,8 +29,8 @@ IN_AT_ONCE = 20
 async def find_in(
     name: str, field: str, values: Sequence[str], fields: Fields = None, **more: Any
 ) -> list[Document]:
-    """The documents of a collection in which `field` is one of `values`, and `more` holds too; a
-    few at a time."""
+    """Returns the documents of a collection in which `field` is one of `values` and `more` holds
+    too, a few at a time."""
     found: list[Document] = []
     for start in range(0, len(values), IN_AT_ONCE):
         wanted = {field: {"$in": list(values[start : start + IN_AT_ONCE])}, **more}
@@ -39,7 +39,8 @@ async def find_in(
 
 
 def collection(name: str) -> AsyncCollection[Document]:
-    """The collection `name`, on the running loop's client: majority and journal, one deadline."""
+    """Returns the collection `name`, on the running loop's client: majority and journal, one
+    deadline."""
     # The ORM's name, not the setting: Django's test runner uses a database of its own. And not
     # `connection`, of which Django makes one for each task that asks: 0.1 ms.
     return _collections()(connections.settings["default"]["NAME"], name)

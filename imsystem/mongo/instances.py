@@ -10,8 +10,8 @@ M = TypeVar("M", bound=models.Model)
 
 
 def instance(model: type[M], document: Document) -> M:
-    """The object that the ORM would make of a document. Fields that the document does not have are
-    deferred: the ORM would read them when they are asked for."""
+    """Returns the object that the ORM would make of a document. Fields that the document does not
+    have are deferred: the ORM would read them on access."""
     fields = [field for field in model._meta.concrete_fields if field.column in document]
     return model.from_db(
         "default",

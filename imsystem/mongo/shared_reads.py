@@ -1,7 +1,7 @@
-"""One read for many callers: whoever asks while a read is running shares the next one.
+"""One read for many callers: callers who ask while a read is running share the next one.
 
-When 2,000 sockets come back at once each needs the same few documents of its own. Asked for one by
-one they take SecantusDB 0.7 ms each, by twenties 0.07 ms; MongoDB is spared the round trips.
+When 2,000 sockets come back at once, each needs the same few documents of its own. Read one by one
+they take SecantusDB 0.7 ms each, by twenties 0.07 ms; MongoDB is spared the round trips.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ AT_ONCE = IN_AT_ONCE
 
 
 class SharedReads(Generic[K, T]):
-    """For one event loop. `read` is given keys, each once and `at_once` at most, and returns what
-    it finds of them.
+    """Belongs to one event loop. `read` is given keys, each once and at most `at_once`, and returns
+    what it finds of them.
 
-    What a caller gets was always read after it asked. It belongs to everybody: not to be changed.
+    What a caller gets was always read after it asked. It is shared: do not change it.
     """
 
     def __init__(
@@ -34,20 +34,20 @@ class SharedReads(Generic[K, T]):
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> T | None:
-        """What there is under the key. Raises what the read raises."""
+        """Returns what there is under the key. Raises what the read raises."""
         future = self._future(key)
         self._start()
         return await future
 
     async def get_all(self, keys: Iterable[K]) -> dict[K, T]:
-        """What there is of these keys. Raises what a read raises."""
+        """Returns what there is of these keys. Raises what a read raises."""
         futures = {key: self._future(key) for key in keys}
         self._start()
         answers = {key: await future for key, future in futures.items()}
         return {key: answer for key, answer in answers.items() if answer is not None}
 
     def _future(self, key: K) -> "asyncio.Future[T | None]":
-        """One of its own for each who asks: who gives up takes nothing from the others."""
+        """A future for each caller: one that gives up takes nothing from the others."""
         future: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
         self._wanted.setdefault(key, []).append(future)
         return future

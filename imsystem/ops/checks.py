@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from imsystem.mail.delivery import sender_domain
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
-# Backends that bring no mail to anybody.
+# Backends that deliver mail to nobody.
 TRIAL_MAIL = ("console", "filebased", "locmem", "dummy", "FileBackend")
 # 10.0.0.0/8 and fd00::/8 are the largest networks that can be somebody's own.
 SHORTEST_PREFIX = 8
@@ -48,7 +48,8 @@ def check_secrets(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_secrets_differ(**kwargs: Any) -> list[CheckMessage]:
-    """Who learns one key must not have the other: tokens and cookies are signed apart."""
+    """Somebody who learns one key must not have the other: tokens and cookies are signed
+    separately."""
     if settings.DEBUG or settings.SECRET_KEY != settings.JWT_SIGNING_KEY:
         return []
     hint = "Set JWT_SIGNING_KEY to 50 other random characters."
@@ -99,7 +100,7 @@ def _fault_of_proxy(proxy: str) -> str:
         return "is everybody"
     try:
         network = ip_network(proxy)
-    except ValueError:  # a name too: uvicorn would compare it with addresses, in vain
+    except ValueError:  # a name too: uvicorn would compare it with addresses, without success
         return "is neither an address nor a network"
     return "is nearly everybody" if network.prefixlen < SHORTEST_PREFIX else ""
 
@@ -115,7 +116,7 @@ def check_debug(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_hsts(**kwargs: Any) -> list[CheckMessage]:
-    """A word nobody knows must not quietly mean less than was asked for."""
+    """An unknown word must not silently mean less than was asked for."""
     if settings.HSTS in ("off", "host", "subdomains", "preload"):
         return []
     hint = "HSTS is one of off, host, subdomains, preload."
@@ -133,7 +134,7 @@ def check_limits(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_failpoints(**kwargs: Any) -> list[CheckMessage]:
-    """Tests kill processes with them; a server that serves people has none."""
+    """Tests kill processes with them; a server in use has none."""
     if settings.DEBUG or not settings.FAILPOINTS:
         return []
     hint = "Remove FAILPOINTS from the environment."
@@ -151,7 +152,7 @@ def check_https(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_mail(**kwargs: Any) -> list[CheckMessage]:
-    """Nobody can register when codes reach nobody."""
+    """Nobody can register when codes do not arrive."""
     if not is_production() or not any(name in settings.EMAIL_BACKEND for name in TRIAL_MAIL):
         return []
     hint = "Set EMAIL_URL=smtp+tls://user:password@host:587"

@@ -1,7 +1,7 @@
-"""What `manage.py doctor` looks at: one function a check.
+"""What `manage.py doctor` looks at: one function for each check.
 
-A check returns its detail, or raises: Doubtful for a warning, Skipped when there is nothing to
-look at, and anything else is a failure.
+A check returns its detail, or raises: Doubtful for a warning, Skipped when there is nothing to look
+at, and anything else is a failure.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ def examine(name: str, check: Check, url: str | None) -> Finding:
         return Finding(name, State.FAILED, str(exc))
     except ServerSelectionTimeoutError as exc:
         return Finding(name, State.FAILED, str(exc).partition(" (configured")[0])
-    except Exception as exc:  # whatever it is, it is what the user wants to know
+    except Exception as exc:  # whatever it is, the user wants to know it
         return Finding(name, State.FAILED, f"{type(exc).__name__}: {exc}")
 
 
@@ -109,7 +109,7 @@ def check_configuration(url: str | None) -> str:
 
 
 def check_openness(url: str | None) -> str:
-    """Says who gets in and what is on offer; an open server is no fault."""
+    """Says who gets in and what is on offer; an open server is not a fault."""
     domains = ", ".join(settings.REGISTRATION_DOMAINS) or "any e-mail domain"
     registration = {
         "open": f"registration open ({domains})",
@@ -131,7 +131,7 @@ def check_mongodb(url: str | None) -> str:
 
 
 def check_replica_set(url: str | None) -> str:
-    """Without one, MongoDB has no transactions and `majority` means a single disk's word."""
+    """Without one, MongoDB has no transactions, and `majority` means a single disk."""
     hello = _database().client.admin.command("hello")
     if hello.get("msg") == "isdbgrid":
         return "sharded cluster"
@@ -269,7 +269,8 @@ def _is_loopback(url: str) -> bool:
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """Asks this machine directly, whatever `http_proxy` says; others as the environment wants."""
+    """Asks this machine directly, whatever `http_proxy` says, and others as the environment
+    says."""
     proxies = (
         urllib.request.ProxyHandler({}) if _is_loopback(url) else urllib.request.ProxyHandler()
     )

@@ -17,11 +17,11 @@ LINGER_S = 0.05
 
 
 class FailpointError(Exception):
-    """What a failpoint raises: an error that nobody expects."""
+    """What a failpoint raises: an unexpected error."""
 
 
 class _Failpoints:
-    """Those of one process. Raises ValueError for a list it does not understand."""
+    """The failpoints of one process. Raises ValueError for a list it does not understand."""
 
     def __init__(self, text: str) -> None:
         self._passed: Counter[str] = Counter()

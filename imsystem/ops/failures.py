@@ -11,9 +11,9 @@ NO_DATABASE = "{} does not answer ({}). Is the system running? `manage.py up` st
 
 
 def one_line(exc: BaseException) -> str | None:
-    """Returns the line for a wrong setting, a database that is away or a full disk.
+    """Returns the line for a wrong setting, a database that is down or a full disk.
 
-    None for everything else: that is a fault of ours, and its traceback is wanted.
+    Returns None for everything else: that is a fault of ours, and its traceback is wanted.
     """
     if isinstance(exc, ImproperlyConfigured):
         return " ".join(str(exc).split())

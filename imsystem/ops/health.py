@@ -49,7 +49,7 @@ async def _states() -> tuple[str, str]:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """Returns 200 {status, mongodb, redis} when both are fit within two seconds, else 503."""
+    """Returns 200 {status, mongodb, redis} when both are fit within two seconds, otherwise 503."""
     mongodb, redis = run_on_loop(_states())
     all_ok = mongodb == redis == "ok"
     body = {"status": "ok" if all_ok else "unavailable", "mongodb": mongodb, "redis": redis}

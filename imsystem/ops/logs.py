@@ -29,8 +29,8 @@ class Seldom:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """False for what clients do wrong (1,001 fields, no permission). Django gives a traceback for
-    that too, and whoever wants could fill the log with them."""
+    """Returns False for what clients do wrong (1,001 fields, no permission). Django gives a
+    traceback for that too, and anybody could fill the log with them."""
     status: int = getattr(record, "status_code", 500)
     return status >= 500
 
@@ -43,8 +43,8 @@ def _chain(exc: BaseException | None) -> Iterator[BaseException]:
 
 
 def without_documents(text: str, exc: BaseException | None) -> str:
-    """A traceback without what MongoDB says of a write it refused: that quotes the document, which
-    is a message or an address of somebody."""
+    """Returns a traceback without what MongoDB says of a write it refused: that quotes the
+    document, which may be a message or an address."""
     for each in _chain(exc):
         if isinstance(each, BulkWriteError | WriteError | IntegrityError) and str(each):
             text = text.replace(str(each), f"(text withheld, code {getattr(each, 'code', None)})")

@@ -108,7 +108,7 @@ class MetricsMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         route = request.resolver_match.route if request.resolver_match else ""
-        # Anybody can make methods up, and each would be kept for ever.
+        # Anybody can make up methods, and each would be kept for ever.
         method = request.method if request.method in _METHODS else "other"
         labels = _requests.labels(method, route, str(response.status_code))
         labels.observe(time.perf_counter() - started)
@@ -132,7 +132,7 @@ def exposition() -> bytes:
 
 
 def has_token(request: HttpRequest) -> bool:
-    """Whether the request carries METRICS_TOKEN. Always False when none is set."""
+    """Returns whether the request carries METRICS_TOKEN. Always False when none is set."""
     given = request.headers.get("Authorization", "").encode()
     wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
     return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given, wanted)

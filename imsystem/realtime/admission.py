@@ -1,5 +1,5 @@
-"""Who may open one more socket here. Counted in this process: no database is asked, so that a
-flood of handshakes costs nobody else anything."""
+"""Who may open one more socket here. Counted in this process: no database is asked, so that a flood
+of handshakes costs nobody else anything."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ from imsystem.realtime.connection import Connection
 
 logger = logging.getLogger(__name__)
 
-# An address that is full is full for a while: somebody has to close a socket first.
+# A full address stays full for a while: somebody has to close a socket first.
 FULL_RETRY_S = 30
 
 
@@ -44,12 +44,12 @@ def _caps() -> Caps:
 
 
 def in_force(rate: Rate) -> Rate:
-    """The rate, unless RATE_LIMITS=off lifts all."""
+    """Returns the rate, unless RATE_LIMITS=off lifts all."""
     return rate if settings.RATE_LIMITS else UNLIMITED
 
 
 class Admission:
-    """One a process and event loop."""
+    """One for each process and event loop."""
 
     def __init__(self, caps: Caps, per_ip: Rate, per_user: Rate) -> None:
         self.sockets = 0
@@ -85,7 +85,7 @@ class Admission:
             raise RateLimited(math.ceil(wait_s))
 
     def shaken(self) -> None:
-        """A handshake is over, whatever came of it."""
+        """A handshake is over, whatever its outcome."""
         self.handshakes -= 1
 
     def leave(self, ip: str) -> None:
@@ -95,8 +95,8 @@ class Admission:
             del self._of_ip[ip]
 
     def admit(self, connection: Connection) -> None:
-        """A socket whose user is known; `dismiss` must follow. When the user has too many, the
-        oldest is closed: it is the one that may be dead. Raises RateLimited, and `dismiss` must
+        """Admits a socket whose user is known; `dismiss` must follow. When the user has too many,
+        the oldest is closed: it is the one that may be dead. Raises RateLimited, and `dismiss` must
         not follow, for a user who connects too often."""
         user = connection.user_identity
         wait_s = self._connects_of_user.take(user, time.monotonic())

@@ -33,7 +33,7 @@ class Bucket:
         return True
 
     def spend(self, now: float, units: float) -> None:
-        """Takes so many, also those that are not there yet."""
+        """Takes so many, even if they are not there yet."""
         self._full_at = max(self._full_at, now) + units * self._step
 
     def shut(self) -> None:
@@ -41,7 +41,7 @@ class Bucket:
         self._slack = -1.0
 
     def wait_s(self, now: float) -> float:
-        """In how many seconds there is one to take."""
+        """Returns in how many seconds there is one to take."""
         return max(0.0, self._full_at - now - self._slack + self._step / 2)
 
     def is_full(self, now: float) -> bool:
@@ -49,8 +49,8 @@ class Bucket:
 
 
 class Buckets:
-    """A bucket for each key. Those that are full again are forgotten, so that keys which come
-    only once (addresses of the whole internet) do not stay."""
+    """A bucket for each key. Those that are full again are forgotten, so that keys which come only
+    once (addresses of the whole internet) do not stay."""
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
@@ -61,19 +61,19 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, key: str, now: float) -> float:
-        """Takes one of the key's: 0.0, or the seconds until there is one."""
+        """Takes one of the key's. Returns 0.0, or the seconds until there is one."""
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._make(key, now)
         return 0.0 if bucket.take(now) else max(bucket.wait_s(now), 0.001)
 
     def wait_s(self, key: str, now: float) -> float:
-        """In how many seconds there is one of the key's to take; takes none."""
+        """Returns in how many seconds there is one of the key's to take; takes none."""
         bucket = self._buckets.get(key)
         return 0.0 if bucket is None else bucket.wait_s(now)
 
     def spend(self, key: str, now: float, units: float) -> None:
-        """Takes so many of the key's, also those that are not there yet."""
+        """Takes so many of the key's, even if they are not there yet."""
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._make(key, now)

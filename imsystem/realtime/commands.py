@@ -40,7 +40,7 @@ class UnknownType(AppError):
 
 
 class Rejected(Exception):
-    """A frame that is no command: the error to send back, and the id to answer if it had one."""
+    """A frame that is not a command: the error to send back, and the id to answer if it had one."""
 
     def __init__(self, error: AppError, command_id: str | None = None) -> None:
         self.error = error

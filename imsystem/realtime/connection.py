@@ -14,7 +14,7 @@ from imsystem.realtime.wire import text_frame
 logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
-# Takes the bytes of whole frames. False: not now, send them the other way.
+# Takes the bytes of whole frames. Returns False for "not now, send them the other way".
 WriteFrames = Callable[[bytes], bool]
 
 # Beyond what the server's write buffer (64 KiB) and the kernel hold already. A frame in line takes
@@ -27,7 +27,7 @@ CUT_GRACE_S = 10.0
 
 @types.coroutine
 def _finish(started: Coroutine[Any, Any, None], waiting_for: Any) -> Generator[Any, Any, None]:
-    """Drives a coroutine on that was started by hand and came to wait for `waiting_for`."""
+    """Drives a coroutine on that was started by hand and is waiting for `waiting_for`."""
     try:
         while True:
             yield waiting_for
@@ -71,22 +71,23 @@ class Connection:
         self.user_identity = user_identity
         self.connection_id = connection_id
         self.topics: set[Topic] = set()
-        # The kinds of events (Deliver.category) it does not get; None until that is known: none.
+        # The kinds of events (Deliver.category) it does not get; None until that is known, which
+        # means none.
         self.declines: frozenset[str] | None = None
         self._send = send
         self._abort = abort
         self._write_frames = write_frames or _takes_none
         self._held = True
         self._closing = False
-        # Nearly always empty, and then a tenth of an empty deque's 0.7 KB; at its longest, taking
-        # the first is a microsecond.
+        # Nearly always empty, and then it takes a tenth of an empty deque's 0.7 KB; at its longest,
+        # taking the first item is a microsecond.
         self._waiting: list[dict[str, Any]] = []
         self._waiting_bytes = 0
         self._writer: asyncio.Task[None] | None = None
 
     @property
     def closing(self) -> bool:
-        """True once the socket was told to close: whatever it still says is not listened to."""
+        """True once the socket was told to close: whatever it still sends is ignored."""
         return self._closing
 
     def release(self, first_frame: str) -> None:
@@ -106,7 +107,7 @@ class Connection:
             self._push(frame)
 
     def push_all(self, frames: Sequence[str], wire: bytes) -> None:
-        """The same with several. `wire`: the bytes of them all, which somebody has made once."""
+        """Sends several. `wire`: the bytes of them all, which somebody has made once."""
         if not (self._takes_frames() and self._write_frames(wire)):
             for frame in frames:
                 self._push(frame)
@@ -135,7 +136,7 @@ class Connection:
             self._write_waiting()
 
     def cut(self, code: int) -> None:
-        """Drops what waits, says `code` if the client reads, and hangs up if it does not."""
+        """Drops what waits, sends `code` if the client reads, and hangs up if it does not."""
         if self._closing:
             return
         self._waiting.clear()
@@ -144,7 +145,7 @@ class Connection:
         asyncio.get_running_loop().call_later(CUT_GRACE_S, self._abort)
 
     def _wait_in_line(self, message: dict[str, Any], size: int) -> None:
-        """Counts what is there, not what comes: one long answer alone is no reason to cut."""
+        """Counts what is queued, not what arrives: one long answer alone is no reason to cut."""
         if self._waiting_bytes >= MAX_WAITING_BYTES or len(self._waiting) >= MAX_WAITING_FRAMES:
             told = {"connection_id": self.connection_id}  # the hub's task is not this socket's
             logger.info("socket of %s is too far behind and is cut", self.user_identity, extra=told)
@@ -215,5 +216,6 @@ def _takes_none(wire: bytes) -> bool:
 
 
 def _size(frame: str) -> int:
-    """Bytes on the wire, at most. Exactly would mean to encode it once more for each socket."""
+    """Returns the bytes on the wire, at most. An exact number would mean encoding it once more for
+    each socket."""
     return len(frame) if frame.isascii() else 3 * len(frame)

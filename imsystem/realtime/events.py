@@ -28,7 +28,7 @@ class Deliver(msgspec.Struct, frozen=True, array_like=True, tag="deliver"):
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):
-    """Add the sockets of topic `who` (a user) to `topic` (a room), which has `seq` messages so
+    """Adds the sockets of topic `who` (a user) to `topic` (a room), which has `seq` messages so
     far. Those up to `floor` are not for them."""
 
     who: Topic
@@ -38,27 +38,27 @@ class Join(msgspec.Struct, frozen=True, array_like=True, tag="join"):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, tag="part"):
-    """Take the sockets of topic `who` out of `topic`."""
+    """Takes the sockets of topic `who` out of `topic`."""
 
     who: Topic
     topic: Topic
 
 
 class Reveal(msgspec.Struct, frozen=True, array_like=True, tag="reveal"):
-    """Lift the floors of `topic` (a room): all its messages are now for all its sockets."""
+    """Lifts the floors of `topic` (a room): all its messages are now for all its sockets."""
 
     topic: Topic
 
 
 class Close(msgspec.Struct, frozen=True, array_like=True, tag="close"):
-    """Close every socket of `topic` with `code`."""
+    """Closes every socket of `topic` with `code`."""
 
     topic: Topic
     code: int
 
 
 class Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
-    """Drop what is cached about `topic` (a room's members and roles, a user's settings).
+    """Drops what is cached about `topic` (a room's members and roles, a user's settings).
 
     The topic EVERYTHING means that events were lost, so no cache that follows them is right.
     """

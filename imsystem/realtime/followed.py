@@ -1,7 +1,7 @@
-"""Documents kept in memory as long as the hub tells when they change.
+"""Documents kept in memory as long as the hub reports when they change.
 
-While the channel layer is down nothing is told, so nothing is kept. A change may be stored a
-moment before it is told, so nothing is kept longer than KEPT_S either.
+While the channel layer is down nothing is reported, so nothing is kept. A change may be stored a
+moment before it is reported, so nothing is kept longer than KEPT_S either.
 """
 
 import time

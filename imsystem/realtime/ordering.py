@@ -15,8 +15,8 @@ HOLD_S = 0.25
 
 
 class RoomOrder:
-    """Passes Deliver events on to `deliver`, each room's in order of seq, those of one room that
-    come together or waited for one another in one call."""
+    """Passes Deliver events on to `deliver`, each room's in order of seq; those of one room that
+    arrive together, or waited for each other, in one call."""
 
     def __init__(self, deliver: Callable[[list[Deliver]], None]) -> None:
         self._deliver = deliver
@@ -24,12 +24,13 @@ class RoomOrder:
         self._held: dict[Topic, dict[int, Deliver]] = {}
 
     def begin(self, topic: Topic, seq: int) -> None:
-        """The room had `seq` messages when the first local socket came to it. Without that the
-        first event is delivered at once, and may not be the first message."""
+        """The room had `seq` messages when the first local socket joined it. Without that the first
+        event is delivered at once, and may not be the first message."""
         self._last.setdefault(topic, seq)
 
     def put(self, events: Sequence[Deliver]) -> None:
-        """Delivers events of one room now, or when those before them have come, or after HOLD_S."""
+        """Delivers events of one room now, or when those before them have arrived, or after
+        HOLD_S."""
         ready: list[Deliver] = []
         for event in events:
             last = self._last.get(event.topic)
@@ -62,7 +63,7 @@ class RoomOrder:
             self._held.pop(topic, None)
 
     def _give_up(self, event: Deliver) -> None:
-        """What came before this event is not coming: deliver up to and including it."""
+        """What came before this event will not arrive: delivers up to and including it."""
         held = self._held.get(event.topic, {})
         if held.get(event.seq) is not event:
             return  # delivered meanwhile

@@ -1,4 +1,5 @@
-"""How services speak to live sockets: from the loop with the hub, from threads with these."""
+"""How services reach live sockets: from the loop through the hub, from threads with these
+functions."""
 
 import logging
 

@@ -65,6 +65,6 @@ class SocketLimits:
         return not self._typing.take(user_identity, now)
 
     def take_bad_frame(self) -> bool:
-        """Counts a frame that is no command. Returns False when there have been too many."""
+        """Counts a frame that is not a command. Returns False when there have been too many."""
         self._bad_frames += 1
         return self._bad_frames < MAX_BAD_FRAMES

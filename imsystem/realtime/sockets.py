@@ -37,7 +37,7 @@ class LiveSocket(Protocol):
     syncing: asyncio.Lock
 
     async def finish(self) -> None:
-        """Answers what was asked, refuses what comes, and closes the socket for a restart."""
+        """Answers earlier commands, refuses new ones, and closes the socket for a restart."""
 
 
 _watched: PerLoop[set[LiveSocket]] = PerLoop(set)

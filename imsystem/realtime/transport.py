@@ -32,7 +32,7 @@ def abort(send: object) -> None:
 
 
 def stop_reading(send: object) -> None:
-    """Leaves a flood in the buffers of its sender until the socket is hung up."""
+    """Leaves a flood in the buffers of its sender until the socket is closed."""
     transport = _transport(send)
     if transport is not None and not transport.is_closing():
         transport.pause_reading()

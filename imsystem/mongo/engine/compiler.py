@@ -1,5 +1,5 @@
-"""The backend's compilers, with flat filters, and with duplicates known by their code. Django looks
-the classes up by these names."""
+"""The backend's compilers, with flat filters, and with duplicates recognised by their code. Django
+looks the classes up by these names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +17,8 @@ from imsystem.mongo.retry import is_duplicate
 def _known_by_code() -> Iterator[None]:
     """Raises IntegrityError for every write that a unique index refused.
 
-    The backend looks for words of MongoDB's ("E11000 duplicate key error"). DocumentDB uses others,
-    and of 8 simultaneous joins of a room 7 were answered with 500.
+    The backend looks for MongoDB's wording ("E11000 duplicate key error"). DocumentDB's differs,
+    and 7 of 8 simultaneous joins of a room were answered with 500.
     """
     try:
         yield

@@ -10,7 +10,7 @@ Filter = dict[str, Any]
 
 
 def flat(match: Filter) -> Filter:
-    """An equal filter without `$and`, as far as no field would be named twice."""
+    """Returns an equivalent filter without `$and`, as far as no field would be named twice."""
     merged: Filter = {}
     rest: list[Filter] = []
     for key, condition in _parts(match):
@@ -24,7 +24,7 @@ def flat(match: Filter) -> Filter:
 
 
 def _parts(match: Filter) -> list[tuple[str, Any]]:
-    """The conditions that all must hold, from any depth of `$and`."""
+    """Yields the conditions that all must hold, from any depth of `$and`."""
     parts: list[tuple[str, Any]] = []
     for key, condition in match.items():
         if key == "$and":
@@ -47,7 +47,7 @@ def _null_field(choices: list[Filter]) -> str | None:
 
 
 def _joinable(one: Any, other: Any) -> bool:
-    """True for two sets of operators on one field without an operator in common."""
+    """Returns True for two sets of operators on one field without an operator in common."""
     return _is_operators(one) and _is_operators(other) and not one.keys() & other.keys()
 
 

@@ -1,4 +1,4 @@
-"""Schema changes: the indexes that a migration adds to a collection are made in one call."""
+"""Schema changes: the indexes that a migration adds to a collection are created in one call."""
 
 from collections import defaultdict
 from typing import Any
@@ -11,8 +11,8 @@ from pymongo.operations import IndexModel, SearchIndexModel
 class SchemaEditor(DatabaseSchemaEditor):  # type: ignore[misc]
     """Gathers new indexes until the collection is used otherwise, or the migration ends.
 
-    MongoDB reads a collection once for each call, however many indexes it names: three indexes on
-    a million messages are one pass in place of three.
+    MongoDB reads a collection once for each call, however many indexes it names: three indexes on a
+    million messages are one pass instead of three.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -26,7 +26,7 @@ class SchemaEditor(DatabaseSchemaEditor):  # type: ignore[misc]
         super().__exit__(exc_type, exc_value, traceback)
 
     def get_collection(self, name: str) -> Any:
-        """Returns the collection, with every index that was asked for so far."""
+        """Returns the collection, with every index that was requested so far."""
         collection = super().get_collection(name)
         if indexes := self._pending.pop(name, None):
             collection.create_indexes(indexes)
