@@ -166,6 +166,7 @@ class _Members(Plain):
         head = self._heads.get(room, 0)
         _at_most(member, "joined_seq", head)
         _at_most(member, "floor_seq", head)
+        _at_most(member, "cleared_seq", head)
         if _at_most(member, "read_seq", head):
             newest = {"room_identity": room, "seq": head}
             found = await collection(MESSAGES).find_one(newest, {"_id": 1})

@@ -11,8 +11,9 @@ from chat.selectors import DEFAULT_PAGE, HistoryPage, history
 from imsystem.clock import now_ms
 from imsystem.errors import NotFound
 from imsystem.loops import run_on_loop
+from rooms.choices import Kind
 from rooms.payloads import RoomPayload
-from rooms.selectors import member_list, room_list
+from rooms.selectors import is_offered, member_list, room_list
 
 # So many messages above the first unread one show what they are about.
 READ_SHOWN = 10
@@ -75,6 +76,7 @@ def room_context(
         "page": page,
         "rows": [_row(message, people, user) for message in page["messages"]],
         "members_count": len(members),
+        "offered": room["kind"] == Kind.GROUP and is_offered(user, room_identity),
         "member_identities": " ".join(members),
         "bootstrap": _bootstrap(room, page, people),
         "client_id": token_hex(16),

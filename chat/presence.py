@@ -25,7 +25,8 @@ from imsystem.realtime.hub import Hub, current_hub, observe
 from imsystem.realtime.topics import Scope, identity_in, room_topic, user_topic
 from imsystem.threads import run_in_thread
 from rooms.choices import Kind
-from rooms.selectors import FoundRooms, online_as_seen, rooms_without_heads
+from rooms.loading import pairs
+from rooms.selectors import FoundRooms, is_shared, online_as_seen, rooms_without_heads
 
 logger = logging.getLogger(__name__)
 
@@ -196,10 +197,11 @@ class Presence:
         privacy = settings_of(found.viewer)
         for connection in sockets:
             connection.declines = privacy.declines
-        await self._publish(_events(user, list(found.peers), not privacy.hidden))
+        await self._publish(_events(user, list(found.shared), not privacy.hidden))
         present = await online.online_among(found.peer_identities)
-        for peer in found.peers.values():
-            seen = bool(online_as_seen(found.viewer, peer, present))
+        for room, peer in found.peers.items():
+            contact = room in found.shared
+            seen = bool(online_as_seen(found.viewer, peer, present, contact=contact))
             frame = encode(frames.Presence(user_identity=peer.pk, online=seen))
             for connection in sockets:
                 connection.push(frame)
@@ -232,12 +234,13 @@ async def _visible(users: Sequence[str]) -> list[str]:
 
 
 async def _direct_rooms(users: Sequence[str]) -> Mapping[str, list[str]]:
-    """user -> the identities of their direct rooms."""
+    """user -> the identities of their direct rooms that neither of both has deleted."""
     fields = {"user_identity": 1, "room_identity": 1}
     rows = await find_in("user_room", "user_identity", users, fields)
     identities = list({row["room_identity"] for row in rows})
     rooms = await find_in("room_basic", "_id", identities, {"_id": 1}, kind=Kind.DIRECT.value)
-    direct = {room["_id"] for room in rooms}
+    both = await pairs().get([room["_id"] for room in rooms])
+    direct = {room for room, pair in both.items() if is_shared(pair)}
     found: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
         if row["room_identity"] in direct:

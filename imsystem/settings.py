@@ -217,6 +217,9 @@ SOCKETS_PER_IP: int = integer("SOCKETS_PER_IP", 1_000 if RATE_LIMITS else 0)
 SOCKETS_PER_PROCESS: int = integer("SOCKETS_PER_PROCESS", 20_000)
 HANDSHAKES_AT_ONCE: int = integer("HANDSHAKES_AT_ONCE", 2_000)
 ROOMS_PER_USER: int = integer("ROOMS_PER_USER", 1_000)
+# Groups that others have added a user to: all others together, and each of them.
+ROOMS_ADDED_PER_USER: int = integer("ROOMS_ADDED_PER_USER", 200)
+ROOMS_ADDED_BY_ONE: int = integer("ROOMS_ADDED_BY_ONE", 50)
 MEMBERS_PER_ROOM: int = integer("MEMBERS_PER_ROOM", 5_000)
 # How long one may edit and recall one's own messages, in seconds; 0 for never.
 EDIT_WINDOW_S: int = integer("EDIT_WINDOW_S", 900)

@@ -10,7 +10,14 @@ from imsystem.realtime.frames import encode
 from imsystem.realtime.publish import publish_from_thread
 from imsystem.realtime.topics import Topic, room_topic, user_topic
 from rooms.choices import Kind
-from rooms.frames import MemberRemoved, MemberUpdated, RoomAdded, RoomRemoved, RoomUpdated
+from rooms.frames import (
+    MemberRemoved,
+    MemberUpdated,
+    OwnershipOffered,
+    RoomAdded,
+    RoomRemoved,
+    RoomUpdated,
+)
 from rooms.heads import Head
 from rooms.models import Member, Room
 from rooms.payloads import member_payload, room_payload, room_summary
@@ -71,6 +78,17 @@ def member_changed(member: Member) -> None:
     publish_from_thread(_to_the_others(now), Deliver(user_topic(now.user_id), own))
 
 
+def offered(owner: Member, user_identity: str, *, offered: bool) -> None:
+    """Sends `ownership.offered` to the sockets of the owner and of the user who may take the group
+    over, or no longer may."""
+    frame = encode(
+        OwnershipOffered(room_identity=owner.room_id, user_identity=user_identity, offered=offered)
+    )
+    publish_from_thread(
+        *(Deliver(user_topic(user), frame) for user in (owner.user_id, user_identity))
+    )
+
+
 def room_changed(room: Room) -> None:
     """Sends `room.updated` to the room, with what all members see alike.
 
@@ -85,9 +103,19 @@ def room_changed(room: Room) -> None:
 
 
 def revealed(room_identity: str) -> None:
-    """To the hubs alone: what was kept from members who came late is for them now."""
+    """Tells the hubs that earlier messages are now for all members, late ones included."""
     topic = room_topic(room_identity)
     publish_from_thread(Changed(topic), Reveal(topic))
+
+
+def deleted_by_one(room: Room, member: Member, head: Head) -> None:
+    """Sends `room.removed` to the sockets of somebody who has deleted their side of a conversation.
+    They stay in the room's topic: what is said from now on is for them."""
+    topic, own = room_topic(room.identity), user_topic(member.user_id)
+    frame = encode(RoomRemoved(room_identity=room.identity, reason="removed"))
+    publish_from_thread(
+        Changed(topic), Join(own, topic, head.last_seq, member.floor_seq), Deliver(own, frame)
+    )
 
 
 def removed(room_identity: str, user_identities: Sequence[str], reason: str) -> None:

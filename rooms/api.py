@@ -8,18 +8,23 @@ from accounts.requests import ApiRequest
 from accounts.sessions import client_ip
 from imsystem.http.api import body_of, query_of
 from rooms import selectors, services
+from rooms.choices import Role
 from rooms.models import Member
 from rooms.payloads import MemberPayload, member_payload
 from rooms.policies import sees_receipts
 from rooms.serializers import (
+    AdderListSerializer,
     BanBody,
     BanListSerializer,
     ChangeMemberBody,
     CreateRoomBody,
     JoinBody,
+    LeaveAddedBody,
+    LeftSerializer,
     LookupQuery,
     MemberListSerializer,
     MemberSerializer,
+    OwnershipSerializer,
     PeerBody,
     RoomCardSerializer,
     RoomListSerializer,
@@ -89,7 +94,7 @@ class RoomView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str) -> Response:
-        """Delete a group. For its owner."""
+        """Delete a group, for its owner, or my side of a conversation of two."""
         services.delete_room(user=request.user, room_identity=room_identity)
         return Response(status=204)
 
@@ -131,19 +136,21 @@ class MembersView(APIView):
 
 
 class MemberView(APIView):
-    @extend_schema(request=ChangeMemberBody, responses=MemberSerializer)
+    @extend_schema(
+        request=ChangeMemberBody, responses={200: MemberSerializer, 202: MemberSerializer}
+    )
     def patch(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
         """Change a member's role, or mute them until a time.
 
-        Roles are for the owner, muting is for owner and admins.
+        Roles are for the owner, muting is for owner and admins. The role `owner` offers the group
+        to the member (202), who becomes its owner by accepting.
         """
+        body = body_of(request, ChangeMemberBody)
         member = services.change_member(
-            user=request.user,
-            room_identity=room_identity,
-            peer_identity=user_identity,
-            **body_of(request, ChangeMemberBody),
+            user=request.user, room_identity=room_identity, peer_identity=user_identity, **body
         )
-        return Response(_member(request, member))
+        status = 202 if body.get("role") == Role.OWNER else 200
+        return Response(_member(request, member), status=status)
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str, user_identity: str) -> Response:
@@ -152,6 +159,49 @@ class MemberView(APIView):
             user=request.user, room_identity=room_identity, peer_identity=user_identity
         )
         return Response(status=204)
+
+
+class OwnershipView(APIView):
+    also_refuses = (400,)
+
+    @extend_schema(responses=OwnershipSerializer)
+    def get(self, request: ApiRequest, room_identity: str) -> Response:
+        """Get the owner of a group, and to whom it is offered by me or to me."""
+        return Response(selectors.ownership(request.user, room_identity))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: ApiRequest, room_identity: str) -> Response:
+        """Withdraw my offer, or decline the one that was made to me."""
+        services.end_offer(user=request.user, room_identity=room_identity)
+        return Response(status=204)
+
+
+class AcceptOwnershipView(APIView):
+    also_refuses = (400,)
+
+    @extend_schema(request=None, responses=RoomSerializer)
+    def post(self, request: ApiRequest, room_identity: str) -> Response:
+        """Become the owner of the group that was offered to me."""
+        services.accept_ownership(user=request.user, room_identity=room_identity)
+        return Response(selectors.room_detail(request.user, room_identity))
+
+
+class AddedView(APIView):
+    @extend_schema(responses=AdderListSerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """List who has added me to groups that I am in, the latest first."""
+        return Response({"results": selectors.adders(request.user)})
+
+
+class LeaveAddedView(APIView):
+    @extend_schema(request=LeaveAddedBody, responses=LeftSerializer)
+    def post(self, request: ApiRequest) -> Response:
+        """Leave all groups that others have added me to: one user, or in the last days."""
+        body = body_of(request, LeaveAddedBody)
+        left = services.leave_added(
+            user=request.user, added_by=body.get("user_identity", ""), days=body.get("days")
+        )
+        return Response({"left": left})
 
 
 class BansView(APIView):

@@ -35,6 +35,22 @@ class NumberForm(PageForm):
     )
 
 
+class AddedForm(PageForm):
+    user_identity = forms.CharField(required=False, max_length=24, widget=forms.HiddenInput)
+    days = forms.TypedChoiceField(
+        label=_("Added"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[
+            ("", _("At any time")),
+            (1, _("In the last day")),
+            (7, _("In the last 7 days")),
+            (30, _("In the last 30 days")),
+        ],
+    )
+
+
 class PersonForm(PageForm):
     account = forms.CharField(
         label=_("Username"),

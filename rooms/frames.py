@@ -35,3 +35,13 @@ class MemberRemoved(Frame, frozen=True, tag="member.removed"):
     room_identity: str
     user_identity: str
     reason: str
+
+
+@outbound
+class OwnershipOffered(Frame, frozen=True, tag="ownership.offered"):
+    """To the owner and to the user the group is offered to. `offered`: false when the offer no
+    longer stands: withdrawn, declined or accepted."""
+
+    room_identity: str
+    user_identity: str
+    offered: bool

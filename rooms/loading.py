@@ -31,16 +31,16 @@ async def _read_rooms(identities: Sequence[str]) -> dict[str, Room]:
     return {row["_id"]: instance(Room, row) for row in found}
 
 
-async def _read_pairs(rooms: Sequence[str]) -> dict[str, list[str]]:
+async def _read_pairs(rooms: Sequence[str]) -> dict[str, dict[str, bool]]:
     found = await _by("room_identity", rooms)
-    return {room: [row["user_identity"] for row in found[room]] for room in rooms}
+    return {room: {row["user_identity"]: row["hidden"] for row in found[room]} for room in rooms}
 
 
 _memberships = PerLoop(lambda: SharedReads(_read_memberships))
 
 # Kept for half a minute. Their last_seq and revision are old: rooms/heads.py knows the present.
 known_rooms = followed(_read_rooms, Scope.ROOM)
-# Who is in a direct room (identities).
+# Who is in a direct room (identities), and whether they have deleted their side of it.
 pairs = followed(_read_pairs, Scope.ROOM)
 
 

@@ -105,7 +105,11 @@ class Member(BasicModel):
     `message_identity` is the last read message (seed.txt's field), `read_seq` its number.
     `muted_until` is Unix milliseconds, 0 for not muted; `muted_at` grows each time that is changed,
     and tells which of two mutes is the later one (services/departures.py). Messages up to
-    `floor_seq` are not for them: they were sent before they came (policies.floor_of).
+    `floor_seq` are not for them: they were sent before they came (policies.floor_of), or before
+    they deleted their side of a conversation, which sets `hidden` and `cleared_seq`
+    (services/direct.py). `added_by` is the user who put them here, "" if they came by themselves.
+    The last six fields say how a member became the owner of a group, and who is to be the next one
+    (services/ownership.py).
     """
 
     user = models.ForeignKey(
@@ -119,8 +123,17 @@ class Member(BasicModel):
     read_seq = models.BigIntegerField(default=0)
     joined_seq = models.BigIntegerField(default=0)
     floor_seq = models.BigIntegerField(default=0)
+    hidden = models.BooleanField(default=False)
+    cleared_seq = models.BigIntegerField(default=0)
     muted_until = models.BigIntegerField(_("muted until"), default=0)
     muted_at = models.BigIntegerField(default=0)
+    added_by = models.CharField(max_length=24, blank=True, default="")
+    owner_since = models.BigIntegerField(default=0)
+    inherited = models.BooleanField(default=False)
+    offers_to = models.CharField(max_length=24, blank=True, default="")
+    offers_until = models.BigIntegerField(default=0)
+    passing_to = models.CharField(max_length=24, blank=True, default="")
+    passing_at = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "user_room"
@@ -134,4 +147,8 @@ class Member(BasicModel):
     @property
     def unread_after(self) -> int:
         """The seq after which others' messages are unread."""
-        return max(self.read_seq, self.joined_seq)
+        return max(self.read_seq, self.joined_seq, self.cleared_seq)
+
+    def is_out_of_sight(self, last_seq: int) -> bool:
+        """Whether they deleted the conversation and nothing has been said since."""
+        return self.hidden and last_seq <= self.cleared_seq

@@ -79,6 +79,22 @@ class BanPayload(TypedDict):
     created_at: int
 
 
+class OwnershipPayload(TypedDict):
+    """Who owns a group, and who may take it over until when (Unix milliseconds)."""
+
+    owner: PublicUser
+    offered_to: PublicUser | None
+    offered_until: int | None
+
+
+class AdderPayload(TypedDict):
+    """A user who has added me to groups, to how many of those I am in, and when to the last one."""
+
+    user: PublicUser
+    groups: int
+    added_at: int
+
+
 def ban_payload(ban: Ban, user: User) -> BanPayload:
     return {
         "user": public_user(user),

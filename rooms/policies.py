@@ -62,14 +62,17 @@ def may_manage_member(access: Access, target: Access) -> None:
         raise Forbidden(_("Only the owner and admins can do this, and not to each other."))
 
 
+OWNER_ONLY = _("Only the owner can do this.")
+
+
 def may_change_roles(access: Access) -> None:
     """Promote, demote, hand over."""
     if access.role != Role.OWNER:
-        raise Forbidden(_("Only the owner can do this."))
+        raise Forbidden(OWNER_ONLY)
 
 
 def may_delete(access: Access, kind: str) -> None:
-    """Groups are deleted by their owner; a direct conversation belongs to both."""
+    """Groups are deleted by their owner."""
     must_be_group(kind)
     may_change_roles(access)
 
@@ -91,10 +94,11 @@ def may_be_let_in(ban: str) -> None:
         raise Forbidden(_("This person is banned from the group. Lift the ban first."))
 
 
-def may_leave(access: Access, kind: str) -> None:
-    """Everybody but the owner, who hands the room over (or deletes it) first."""
+def may_leave(access: Access, kind: str, *, inherited: bool = False) -> None:
+    """Everybody but the owner, who offers the group to somebody or deletes it. An owner who was
+    never asked (`inherited`) may leave as well."""
     must_be_group(kind)
-    if access.role == Role.OWNER:
+    if access.role == Role.OWNER and not inherited:
         raise Forbidden(_("Transfer ownership to another member first, or delete the group."))
 
 
@@ -135,3 +139,9 @@ def may_be_put_in(rooms: int, cap: int) -> None:
     """The same for somebody who is added by another."""
     if 0 < cap < rooms:
         raise Forbidden(_("This person is in too many groups."))
+
+
+def may_put_in(rooms: int, cap: int) -> None:
+    """`rooms` of those that one user has added another one to, with this one."""
+    if 0 < cap < rooms:
+        raise Forbidden(_("You have added this person to too many groups."))

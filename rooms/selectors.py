@@ -1,14 +1,16 @@
 """Reads: my rooms, one room, its members, a room by its number."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from accounts.models import User
+from accounts.payloads import public_user
 from accounts.policies import may_see_online
 from accounts.providers import online_from_thread
 from accounts.user_cache import people
 from imsystem.budgets import COMMAND, MEMBER, ROOM, reads
+from imsystem.clock import now_ms
 from imsystem.errors import NotFound
 from imsystem.guesses import guessing
 from imsystem.ids import is_identity
@@ -16,14 +18,16 @@ from imsystem.loops import run_on_loop
 from imsystem.realtime.topics import Topic, room_topic
 from imsystem.text import folded
 from rooms import bans
-from rooms.choices import Kind
+from rooms.choices import Kind, Role
 from rooms.heads import Head, heads_from_thread
 from rooms.identity import direct_identity
 from rooms.loading import known_rooms, memberships, pairs
 from rooms.models import Member, Room
 from rooms.payloads import (
+    AdderPayload,
     BanPayload,
     MemberPayload,
+    OwnershipPayload,
     RoomCard,
     RoomPayload,
     ban_payload,
@@ -49,10 +53,12 @@ def membership(user: User, room_identity: str) -> Member:
 
 
 def contacts_among(user_identity: str, others: Sequence[str]) -> set[str]:
-    """Those of `others` (identities) who have a conversation with the user; one query."""
+    """Those of `others` (identities) who have a conversation with the user that neither of both has
+    deleted; one query."""
     rooms = {direct_identity(user_identity, other): other for other in others}
-    members = Member.objects.filter(room_id__in=list(rooms)).values_list("room_id", flat=True)
-    return {rooms[room_identity] for room_identity, n in Counter(members).items() if n == 2}
+    found = Member.objects.filter(room_id__in=list(rooms), hidden=False)
+    members = Counter(found.values_list("room_id", flat=True))
+    return {rooms[room_identity] for room_identity, n in members.items() if n == 2}
 
 
 def topics_of(user_identity: str) -> list[Topic]:
@@ -66,27 +72,36 @@ def shared_direct(first: str, second: str) -> str | None:
     return direct_identity(first, second) if contacts_among(first, [second]) else None
 
 
-async def _peers(user: User, rooms: Sequence[Room]) -> dict[str, User]:
-    """room identity -> the other person, for the direct rooms among `rooms`."""
+async def _peers(user: User, rooms: Sequence[Room]) -> tuple[dict[str, User], set[str]]:
+    """room identity -> the other person, for the direct rooms among `rooms`; and those of these
+    rooms that neither of both has deleted."""
     direct = [room.identity for room in rooms if room.kind == Kind.DIRECT]
     if not direct:
-        return {}
+        return {}, set()
     members = await pairs().get(direct)
     others = {
         room: other for room, pair in members.items() for other in pair if other != user.identity
     }
     found = await people(list(others.values()))
-    return {room: found[other] for room, other in others.items() if other in found}
+    peers = {room: found[other] for room, other in others.items() if other in found}
+    return peers, {room for room, pair in members.items() if is_shared(pair)}
+
+
+def is_shared(pair: Mapping[str, bool]) -> bool:
+    """Whether both are in a conversation (user -> whether they have deleted their side)."""
+    return len(pair) == 2 and not any(pair.values())
 
 
 @dataclass(frozen=True)
 class FoundRooms:
-    """Rooms of one user as the database has them, still without their heads."""
+    """Rooms of one user as the database has them, still without their heads. `shared`: the direct
+    ones that neither of both has deleted."""
 
     viewer: User
     members: Sequence[Member]
     rooms: Sequence[Room]
     peers: dict[str, User]
+    shared: set[str]
 
     @property
     def peer_identities(self) -> list[str]:
@@ -102,7 +117,7 @@ async def rooms_of(user: User, members: Sequence[Member]) -> FoundRooms:
     """The rooms of these memberships of one user."""
     found = await known_rooms().get([member.room_id for member in members])
     rooms = list(found.values())
-    return FoundRooms(user, members, rooms, await _peers(user, rooms))
+    return FoundRooms(user, members, rooms, *await _peers(user, rooms))
 
 
 def rooms_without_heads(user: User) -> FoundRooms:
@@ -117,26 +132,30 @@ def rooms_without_heads(user: User) -> FoundRooms:
 def rooms_with_heads(
     found: FoundRooms, heads: Mapping[str, Head], online: Set[str]
 ) -> list[RoomPayload]:
-    """The payloads, the room with the newest message first. `online`: who of the peers is."""
+    """The payloads of the rooms in sight, the one with the newest message first. `online`: who of
+    the peers is."""
     rooms = {room.identity: room for room in found.rooms}
 
-    def payload(member: Member) -> RoomPayload:
-        peer = found.peers.get(member.room_id)
-        return room_payload(
-            rooms[member.room_id],
-            member,
-            heads.get(member.room_id, Head()),
-            peer,
-            online_as_seen(found.viewer, peer, online),
-        )
+    def payload(member: Member, head: Head) -> RoomPayload:
+        peer, contact = found.peers.get(member.room_id), member.room_id in found.shared
+        seen = online_as_seen(found.viewer, peer, online, contact=contact)
+        return room_payload(rooms[member.room_id], member, head, peer, seen)
 
-    payloads = [payload(member) for member in found.members if member.room_id in rooms]
+    payloads = [
+        payload(member, head)
+        for member in found.members
+        if member.room_id in rooms
+        and not member.is_out_of_sight((head := heads.get(member.room_id, Head())).last_seq)
+    ]
     return sorted(payloads, key=_latest, reverse=True)
 
 
-def online_as_seen(viewer: User, peer: User | None, online: Set[str]) -> bool | None:
-    """Whether the peer of a conversation is among `online`; None when the viewer may not know."""
-    if peer is None or not may_see_online(viewer, peer, contact=True):
+def online_as_seen(
+    viewer: User, peer: User | None, online: Set[str], *, contact: bool = True
+) -> bool | None:
+    """Whether the peer of a conversation is among `online`; None when the viewer may not know.
+    `contact`: neither of both has deleted it."""
+    if peer is None or not may_see_online(viewer, peer, contact=contact):
         return None
     return peer.pk in online
 
@@ -161,9 +180,12 @@ def room_list(user: User) -> list[RoomPayload]:
 
 
 def room_detail(user: User, room_identity: str) -> RoomPayload:
-    """One room of the user; NotFound for strangers."""
-    found = run_on_loop(rooms_of(user, [membership(user, room_identity)]))
-    return _with_heads(found)[0]
+    """One room of the user; NotFound for strangers, and for a conversation that the user has
+    deleted and in which nothing has been said since."""
+    rooms = _with_heads(run_on_loop(rooms_of(user, [membership(user, room_identity)])))
+    if not rooms:
+        raise NotFound
+    return rooms[0]
 
 
 def access_of(member: Member) -> Access:
@@ -228,3 +250,56 @@ def ban_list(user: User, room_identity: str) -> list[BanPayload]:
     return [
         ban_payload(row, found[row.user_identity]) for row in rows if row.user_identity in found
     ]
+
+
+def ownership(user: User, room_identity: str) -> OwnershipPayload:
+    """Who owns a group, and to whom it is offered: that is shown to these two only."""
+    member = membership(user, room_identity)
+    must_be_group(member.room.kind)
+    owner = Member.objects.filter(room_id=room_identity, role=Role.OWNER).first()
+    if owner is None:
+        raise NotFound  # deleted at this moment
+    concerned = user.pk in (owner.user_id, owner.offers_to)
+    heir = owner.offers_to if concerned and owner.offers_until > now_ms() else ""
+    found = run_on_loop(people([owner.user_id, *([heir] if heir else [])]))
+    if owner.user_id not in found:
+        raise NotFound
+    return {
+        "owner": public_user(found[owner.user_id]),
+        "offered_to": public_user(found[heir]) if heir in found else None,
+        "offered_until": owner.offers_until if heir in found else None,
+    }
+
+
+def is_offered(user: User, room_identity: str) -> bool:
+    """Whether the user may become the owner of a group by accepting it."""
+    offers = Member.objects.filter(room_id=room_identity, offers_to=user.pk)
+    return offers.filter(role=Role.OWNER, offers_until__gt=now_ms()).exists()
+
+
+DAY_MS = 24 * 3_600_000
+
+
+def added_memberships(user: User, added_by: str = "", days: int | None = None) -> list[Member]:
+    """The user's memberships of groups that others have added them to."""
+    found = Member.objects.filter(user_id=user.pk).exclude(added_by="")
+    if added_by:
+        found = found.filter(added_by=added_by)
+    if days is not None:
+        found = found.filter(created_at__gte=now_ms() - days * DAY_MS)
+    return list(found)
+
+
+def adders(user: User) -> list[AdderPayload]:
+    """Who has added the user to groups that they are still in, the latest first."""
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for member in added_memberships(user):
+        if member.role != Role.OWNER or member.inherited:
+            groups[member.added_by].append(member.created_at)
+    found = run_on_loop(people(list(groups)))
+    rows: list[AdderPayload] = [
+        {"user": public_user(found[adder]), "groups": len(times), "added_at": max(times)}
+        for adder, times in groups.items()
+        if adder in found
+    ]
+    return sorted(rows, key=lambda row: row["added_at"], reverse=True)

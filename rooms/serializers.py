@@ -47,6 +47,33 @@ class JoinBody(serializers.Serializer[Any]):
     number = StrictCharField(max_length=32, help_text="as people type it")
 
 
+class LeaveAddedBody(serializers.Serializer[Any]):
+    user_identity = IdentityField(required=False, help_text="only groups this user added me to")
+    days = StrictIntegerField(
+        required=False, min_value=1, max_value=3_650, help_text="only those of the last days"
+    )
+
+
+class LeftSerializer(serializers.Serializer[Any]):
+    left = serializers.IntegerField(help_text="how many groups")
+
+
+class OwnershipSerializer(serializers.Serializer[Any]):
+    owner = PublicUserSerializer()
+    offered_to = PublicUserSerializer(allow_null=True, help_text="shown to these two only")
+    offered_until = serializers.IntegerField(allow_null=True, help_text="Unix ms")
+
+
+class AdderSerializer(serializers.Serializer[Any]):
+    user = PublicUserSerializer()
+    groups = serializers.IntegerField(help_text="how many of the groups I am in")
+    added_at = serializers.IntegerField(help_text="Unix ms: the last time")
+
+
+class AdderListSerializer(serializers.Serializer[Any]):
+    results = AdderSerializer(many=True)
+
+
 class BanBody(serializers.Serializer[Any]):
     reason = StrictCharField(required=False, default="", allow_blank=True, max_length=MAX_REASON)
 

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -21,7 +22,7 @@ from imsystem.errors import AppError, BadRequest, NotFound, RateLimited
 from rooms import selectors, services
 from rooms.choices import Kind, Role
 from rooms.confirmations import confirmation
-from rooms.forms import NumberForm, PersonForm, RoomForm, SettingsForm
+from rooms.forms import AddedForm, NumberForm, PersonForm, RoomForm, SettingsForm
 from rooms.payloads import RoomCard
 
 Action = Callable[[User, str, HttpRequest], HttpResponse]
@@ -97,6 +98,30 @@ def direct(request: HttpRequest) -> HttpResponse:
     return render_form(request, "rooms/direct.html", form)
 
 
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def added(request: HttpRequest) -> HttpResponse:
+    """Who has added me to groups. ?confirm asks before POST leaves them."""
+    user = signed_in_user(request)
+    data = request.POST if request.method == "POST" else request.GET
+    form = AddedForm(data or None)
+    if request.method == "POST" and form.is_valid():
+        count = services.leave_added(
+            user=user,
+            added_by=form.cleaned_data["user_identity"],
+            days=form.cleaned_data["days"],
+        )
+        told = ngettext("You have left %(count)d group.", "You have left %(count)d groups.", count)
+        messages.success(request, told % {"count": count})
+        return redirect("rooms:added")
+    adders = selectors.adders(user)
+    chosen = [row for row in adders if row["user"]["identity"] == data.get("user_identity")]
+    asked = "confirm" in request.GET and form.is_valid()
+    context = {"adders": adders, "asked": asked, "chosen": chosen[0] if chosen else None}
+    return render_form(request, "rooms/added.html", form, **context)
+
+
 @login_required
 def room(request: HttpRequest, identity: str) -> HttpResponse:
     return redirect("rooms:settings", identity)
@@ -120,14 +145,14 @@ def settings(request: HttpRequest, identity: str) -> HttpResponse:
             messages.error(request, sentence(exc))
             return redirect("rooms:settings", identity)
     context = _settings_context(user, identity)
-    question = confirmation(request.GET, context["members"])
+    question = confirmation(request.GET, context["room"], context["members"])
     if question is not None:
         return render(request, "rooms/confirm.html", {**context, "question": question})
     return render(request, "rooms/settings.html", context)
 
 
 def _settings_context(user: User, identity: str) -> dict[str, Any]:
-    room = selectors.room_detail(user, identity)
+    room, member = selectors.room_detail(user, identity), selectors.membership(user, identity)
     group = room["kind"] == Kind.GROUP
     manages = group and room["role"] in (Role.OWNER, Role.ADMIN)
     return {
@@ -137,6 +162,9 @@ def _settings_context(user: User, identity: str) -> dict[str, Any]:
         "is_owner": group and room["role"] == Role.OWNER,
         "manages": manages,
         "form": SettingsForm(initial=dict(room)),
+        "may_leave": group and (room["role"] != Role.OWNER or member.inherited),
+        "was_added": group and member.added_by != "",
+        "ownership": selectors.ownership(user, identity) if group else None,
         "bans": selectors.ban_list(user, identity) if manages else [],
         "person_form": PersonForm(),
     }
@@ -158,8 +186,11 @@ def _leave(user: User, identity: str, request: HttpRequest) -> HttpResponse:
 
 
 def _delete(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    direct = selectors.membership(user, identity).room.kind == Kind.DIRECT
     services.delete_room(user=user, room_identity=identity)
-    messages.success(request, _("The group has been deleted."))
+    deleted = _("The group has been deleted.")
+    mine = _("The conversation has been deleted for you.")
+    messages.success(request, mine if direct else deleted)
     return redirect("chat:index")
 
 
@@ -172,6 +203,17 @@ def _add(user: User, identity: str, request: HttpRequest) -> HttpResponse:
 def _remove(user: User, identity: str, request: HttpRequest) -> HttpResponse:
     peer = request.POST.get("user_identity", "")
     services.remove_member(user=user, room_identity=identity, peer_identity=peer)
+    return redirect("rooms:settings", identity)
+
+
+def _accept(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    services.accept_ownership(user=user, room_identity=identity)
+    messages.success(request, _("You are now the owner of this group."))
+    return redirect("rooms:settings", identity)
+
+
+def _end_offer(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+    services.end_offer(user=user, room_identity=identity)
     return redirect("rooms:settings", identity)
 
 
@@ -203,6 +245,8 @@ _ACTIONS: dict[str, Action] = {
     "add": _add,
     "remove": _remove,
     "ban": _ban,
+    "accept": _accept,
+    "end_offer": _end_offer,
     "lift": _lift,
     "make_admin": _give_role(Role.ADMIN),
     "make_member": _give_role(Role.MEMBER),

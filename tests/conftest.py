@@ -193,3 +193,11 @@ def make_cast() -> Cast:
     an_hour = now_ms() + 3_600_000
     services.change_member(**change, peer_identity=muted.pk, muted_until=an_hour)
     return Cast(room, owner, admin, member, muted, outsider)
+
+
+def hand_over(owner: User, room: Room, heir: User) -> None:
+    """The owner offers the group, and the other accepts."""
+    services.change_member(
+        user=owner, room_identity=room.pk, peer_identity=heir.pk, role=Role.OWNER
+    )
+    services.accept_ownership(user=heir, room_identity=room.pk)

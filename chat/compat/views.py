@@ -139,7 +139,7 @@ def user_add(request: HttpRequest) -> HttpResponse:
 
 @route("DELETE", broken=texts.SYSTEM_FAILURE, not_found=texts.NO_FRIENDS)
 def user_delete(request: HttpRequest) -> HttpResponse:
-    """Closes the conversation for both; adding again brings it back."""
+    """Deletes one's own side of the conversation; adding again brings it back, empty."""
     user = user_of(request)
     identity = _field(request.GET, "identity")
     if not identity:

@@ -38,7 +38,12 @@ def insert_room(room: Room) -> Room:
 
 
 def enter(
-    room: Room, user: User, since: int, role: str = Role.MEMBER, mute: Mute = NOT_MUTED
+    room: Room,
+    user: User,
+    since: int,
+    role: str = Role.MEMBER,
+    mute: Mute = NOT_MUTED,
+    added_by: str = "",
 ) -> Member | None:
     """The new membership, or None when there is one already. `since`: how far the room has got;
     `mute`: that which they left with."""
@@ -49,6 +54,7 @@ def enter(
         joined_seq=since,
         read_seq=since,
         floor_seq=policies.floor_of(room.history, since),
+        added_by=added_by,
         **mute,
     )
     try:
@@ -88,9 +94,27 @@ def must_fit(room_identity: str, coming: Sequence[User], *, by: User) -> None:
     if cap:
         present = Member.objects.filter(room_id=room_identity).count() if room_identity else 0
         policies.must_have_place(present + len(coming), cap)
-    if settings.ROOMS_PER_USER:
-        rows = Member.objects.filter(user_id__in=[user.pk for user in coming])
-        rooms = Counter(rows.values_list("user_id", flat=True))
-        for user in coming:
-            judge = policies.may_be_in if user.pk == by.pk else policies.may_be_put_in
-            judge(rooms[user.pk] + 1, settings.ROOMS_PER_USER)
+    if not (
+        settings.ROOMS_PER_USER or settings.ROOMS_ADDED_PER_USER or settings.ROOMS_ADDED_BY_ONE
+    ):
+        return
+    rows = Member.objects.filter(user_id__in=[user.pk for user in coming])
+    rooms = _Rooms(list(rows.values_list("user_id", "added_by")))
+    for user in coming:
+        if user.pk == by.pk:
+            # Not those that others have put them in, so that nobody can use this up for them.
+            policies.may_be_in(rooms.own[user.pk] + 1, settings.ROOMS_PER_USER)
+        else:
+            policies.may_be_put_in(rooms.all[user.pk] + 1, settings.ROOMS_PER_USER)
+            policies.may_be_put_in(rooms.added[user.pk] + 1, settings.ROOMS_ADDED_PER_USER)
+            policies.may_put_in(rooms.by[user.pk, by.pk] + 1, settings.ROOMS_ADDED_BY_ONE)
+
+
+class _Rooms:
+    """How many rooms users are in, from their memberships as (user, added by)."""
+
+    def __init__(self, memberships: Sequence[tuple[str, str]]) -> None:
+        self.all = Counter(user for user, _added_by in memberships)
+        self.own = Counter(user for user, added_by in memberships if not added_by)
+        self.added = Counter(user for user, added_by in memberships if added_by)
+        self.by = Counter(memberships)

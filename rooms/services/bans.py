@@ -5,15 +5,16 @@ from accounts.selectors import person
 from rooms import bans, policies
 from rooms.choices import BanKind
 from rooms.models import Ban
-from rooms.selectors import access_of, membership
+from rooms.selectors import access_of
 from rooms.services.members import take_out
+from rooms.services.ownership import acting
 from rooms.text import valid_reason
 
 
 def ban(*, user: User, room_identity: str, peer_identity: str, reason: str = "") -> None:
     """Removes somebody from a group, if they are in it, and keeps them out: they cannot join, and
     nobody can add them. Raises Forbidden for members of the same rank or a higher one."""
-    member = membership(user, room_identity)
+    member = acting(user, room_identity)
     policies.must_be_group(member.room.kind)
     policies.may_manage(access_of(member))
     peer = person(user, peer_identity)
@@ -24,7 +25,7 @@ def ban(*, user: User, room_identity: str, peer_identity: str, reason: str = "")
 
 def lift_ban(*, user: User, room_identity: str, peer_identity: str) -> None:
     """Ends a ban, or what a kick has left; without one nothing changes."""
-    member = membership(user, room_identity)
+    member = acting(user, room_identity)
     policies.must_be_group(member.room.kind)
     policies.may_manage(access_of(member))
     bans.lift(room_identity, peer_identity)

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.selectors import person
+from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity
 from rooms import announce, policies
@@ -13,7 +14,6 @@ from rooms.heads import Head, head_of_joined
 from rooms.identity import direct_identity
 from rooms.models import Member, Room
 from rooms.services.admission import NEW_ROOMS, enter, insert_room, must_fit
-from rooms.services.departures import note_departures
 
 
 def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
@@ -27,7 +27,7 @@ def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
     if peer.pk == user.pk:
         raise BadRequest(_("You can't start a conversation with yourself."))
     identity = direct_identity(user.pk, peer.pk)
-    if not Member.objects.filter(room_id=identity, user_id=peer.pk).exists():
+    if not Member.objects.filter(room_id=identity, user_id=peer.pk, hidden=False).exists():
         policies.may_be_added(peer.who_may_add, contact=False)
     room = Room.objects.filter(pk=identity).first()
     created = room is None
@@ -40,41 +40,62 @@ def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
 
 
 def _complete(room: Room, pair: tuple[User, User], *, created: bool) -> None:
-    """Sees to it that both are in their room.
+    """Sees to it that both are in their room, and that both are shown it.
 
-    Also when it exists: whoever made it may have died before both were in it, or it was closed.
-    Then it comes back with its history, read: they start at its newest message, and who follows
-    alone starts where the first one did, so that what that one has said meanwhile is unread.
+    Also when it exists: its maker may have died before both were in it, or one of them has deleted
+    their side. They are shown it again, without what they deleted. A member who is new to it starts
+    where the other one did, so that what has been said meanwhile is unread.
     """
-    started = dict(Member.objects.filter(room_id=room.pk).values_list("user_id", "joined_seq"))
-    if len(started) == len(pair):
+    members = {member.user_id: member for member in Member.objects.filter(room_id=room.pk)}
+    if len(members) == len(pair) and not any(member.hidden for member in members.values()):
         return
-    since = min(started.values(), default=None)
+    since = min((member.joined_seq for member in members.values()), default=None)
     head = Head() if created else head_of_joined(room.pk, since)
     since = head.last_seq if since is None else since
-    joined = [member for person in pair if (member := enter(room, person, since))]
-    if joined:
-        announce.joined(room, joined, head)
+    shown = []
+    for user in pair:
+        member = members.get(user.pk)
+        came = enter(room, user, since) if member is None else _show_again(member, user)
+        shown += [came] if came else []
+    if shown:
+        announce.joined(room, shown, head)
+
+
+def _show_again(member: Member, user: User) -> Member | None:
+    hidden = Member.objects.filter(pk=member.pk, hidden=True)
+    if not hidden.update(hidden=False, updated_at=now_ms()):
+        return None
+    member.hidden, member.user = False, user
+    return member
 
 
 def close_direct(*, user: User, peer_identity: str) -> None:
-    """Takes both out of their conversation. It stays stored: `open_direct` brings it back.
-
-    Raises NotFound when the user is in no conversation with that person.
-    """
+    """Deletes the user's side of their conversation with this person; see close_room."""
     if not is_identity(peer_identity):
         raise NotFound
-    pair = (user.pk, peer_identity)
-    identity = direct_identity(*pair)
-    members = Member.objects.filter(room_id=identity, user_id__in=pair)
-    if not members.exists():
+    room = Room.objects.filter(pk=direct_identity(user.pk, peer_identity)).first()
+    if room is None:
         raise NotFound
-    note_departures(identity, list(members))
-    # One command for both: neither is left alone in the room, and of two closers one wins.
-    removed, _by_model = members.delete()
-    if not removed:
+    close_room(user=user, room=room)
+
+
+def close_room(*, user: User, room: Room) -> None:
+    """Deletes the user's side of a conversation: all that was said in it up to now is no longer for
+    them, and they do not see the room until something is said in it, or it is opened again. The
+    other side stays as it is.
+
+    Raises NotFound if the user does not see it.
+    """
+    member = Member.objects.filter(room_id=room.pk, user_id=user.pk).first()
+    head = head_of_joined(room.pk)
+    if member is None or member.is_out_of_sight(head.last_seq):
         raise NotFound
-    announce.removed(identity, pair, "removed")
+    cleared = {"hidden": True, "cleared_seq": head.last_seq, "floor_seq": head.last_seq}
+    # Of two devices that delete at once the later one has the higher number.
+    earlier = Member.objects.filter(pk=member.pk, cleared_seq__lte=head.last_seq)
+    if earlier.update(**cleared, updated_at=now_ms()):
+        member.floor_seq = head.last_seq
+        announce.deleted_by_one(room, member, head)
 
 
 def _insert_direct(room: Room) -> tuple[Room, bool]:

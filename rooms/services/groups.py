@@ -9,9 +9,11 @@ from rooms import announce, policies
 from rooms.choices import History, JoinRule, Kind, Role
 from rooms.heads import Head
 from rooms.models import Ban, Member, Room
-from rooms.selectors import access_of, membership
+from rooms.selectors import access_of
 from rooms.services.admission import NEW_ROOMS, enter, insert_room, must_agree, must_fit, people
 from rooms.services.departures import note_departures
+from rooms.services.direct import close_room
+from rooms.services.ownership import acting
 from rooms.text import valid_history, valid_info, valid_join_rule, valid_name
 
 
@@ -36,7 +38,10 @@ def create_group(
     must_fit("", [creator, *others], by=creator)
     NEW_ROOMS.take(creator.pk)
     insert_room(room)
-    joined = [enter(room, creator, 0, Role.OWNER), *(enter(room, user, 0) for user in others)]
+    joined = [
+        enter(room, creator, 0, Role.OWNER),
+        *(enter(room, user, 0, added_by=creator.pk) for user in others),
+    ]
     announce.joined(room, [member for member in joined if member], Head())
     return room
 
@@ -46,7 +51,7 @@ def update_room(*, user: User, room_identity: str, **changes: str) -> Room:
 
     Members who could not read what was said before they came may when `history` becomes `all`.
     """
-    member = membership(user, room_identity)
+    member = acting(user, room_identity)
     room = member.room
     policies.must_be_group(room.kind)
     policies.may_manage(access_of(member))
@@ -79,8 +84,12 @@ def _lift_floors(room: Room) -> None:
 
 
 def delete_room(*, user: User, room_identity: str) -> None:
-    """The owner deletes a group: nobody is a member any more; its messages stay stored."""
-    member = membership(user, room_identity)
+    """The owner deletes a group: nobody is a member any more; its messages stay stored. Of a
+    conversation of two one's own side is deleted (direct.py)."""
+    member = acting(user, room_identity)
+    if member.room.kind == Kind.DIRECT:
+        close_room(user=user, room=member.room)
+        return
     policies.may_delete(access_of(member), member.room.kind)
     members = list(Member.objects.filter(room_id=room_identity))
     note_departures(room_identity, members)

@@ -8,6 +8,7 @@ from rooms.models import Member, Room
 from rooms.selectors import access_of, find_group, membership
 from rooms.services.admission import enter, must_agree, must_fit, people
 from rooms.services.departures import mute_left_behind
+from rooms.services.ownership import acting
 
 
 def join(*, user: User, number: str, source: str = "") -> Room:
@@ -21,7 +22,7 @@ def join(*, user: User, number: str, source: str = "") -> Room:
         return room
     policies.may_join(room.join_rule, bans.kind_of(bans.find(room.pk, user.pk)))
     must_fit(room.pk, [user], by=user)
-    _enter(room, user, None)
+    _enter(room, user, None, "")
     return room
 
 
@@ -32,7 +33,7 @@ def add_member(*, user: User, room_identity: str, peer_identity: str) -> Member:
     Raises Forbidden also when the person does not let the user add them or is in too many rooms,
     and when the room is full.
     """
-    member = membership(user, room_identity)
+    member = acting(user, room_identity)
     policies.must_be_group(member.room.kind)
     policies.may_manage(access_of(member))
     (peer,) = people([peer_identity], "user_identity", user)
@@ -42,19 +43,20 @@ def add_member(*, user: User, room_identity: str, peer_identity: str) -> Member:
     policies.may_be_let_in(bans.kind_of(known))
     must_agree(user, [peer])
     must_fit(room_identity, [peer], by=user)
-    added = _enter(member.room, peer, known)
+    added = _enter(member.room, peer, known, user.pk)
     bans.forgive(known)
     return added or membership(peer, room_identity)
 
 
-def _enter(room: Room, user: User, forgiven: bans.Row) -> Member | None:
+def _enter(room: Room, user: User, forgiven: bans.Row, added_by: str) -> Member | None:
     """The new membership, announced; None when there is one already.
 
     Raises Forbidden when the user is removed at this moment. Whoever removes them writes the ban
     first and then takes the membership; here it is the other way round, so one sees the other.
     """
     head = head_of_joined(room.identity)
-    member = enter(room, user, head.last_seq, mute=mute_left_behind(room.pk, user.pk))
+    mute = mute_left_behind(room.pk, user.pk)
+    member = enter(room, user, head.last_seq, mute=mute, added_by=added_by)
     if member is None:
         return None
     if bans.find(room.pk, user.pk) != forgiven:

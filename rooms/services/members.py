@@ -4,21 +4,46 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from imsystem.clock import now_ms
-from imsystem.errors import AppError, BadRequest, Forbidden, NotFound
+from imsystem.errors import AppError, BadRequest, NotFound
 from imsystem.ids import is_identity
 from rooms import announce, bans, policies
 from rooms.choices import BanKind, Role
 from rooms.models import Ban, Member
-from rooms.selectors import access_of, membership
-from rooms.services.departures import note_departures
+from rooms.selectors import access_of, added_memberships
+from rooms.services.ownership import acting, leave_as_owner, offer
+from rooms.services.removal import remove
 
 
 def leave(*, user: User, room_identity: str) -> None:
-    """Leaves a group. The owner hands it over first (Forbidden)."""
-    member = membership(user, room_identity)
-    policies.may_leave(access_of(member), member.room.kind)
-    if not _remove(member, "left"):
+    """Leaves a group. An owner offers it to somebody first or deletes it (Forbidden), unless they
+    became its owner without being asked."""
+    member = acting(user, room_identity)
+    policies.may_leave(access_of(member), member.room.kind, inherited=member.inherited)
+    if not _go(member):
         leave(user=user, room_identity=room_identity)
+
+
+def leave_added(*, user: User, added_by: str = "", days: int | None = None) -> int:
+    """Leaves all groups that the user was added to: by one other user only if `added_by` is given,
+    in the last `days` only if those are. Returns how many.
+
+    Groups that the user has accepted the ownership of stay.
+    """
+    return sum(_undo(member.pk) for member in added_memberships(user, added_by, days))
+
+
+def _undo(member_identity: str) -> bool:
+    while member := Member.objects.filter(pk=member_identity).first():
+        if member.role == Role.OWNER and not member.inherited:
+            return False
+        if _go(member):
+            return True
+    return False
+
+
+def _go(member: Member) -> bool:
+    """Returns False if something about the member has changed meanwhile."""
+    return leave_as_owner(member) if member.role == Role.OWNER else remove(member, "left")
 
 
 def remove_member(*, user: User, room_identity: str, peer_identity: str) -> None:
@@ -44,7 +69,7 @@ def take_out(user: User, row: Ban) -> None:
     _judge(user, *where)
     bans.put(row)
     try:
-        while (target := _judge(user, *where)) and not _remove(target, reason):
+        while (target := _judge(user, *where)) and not remove(target, reason):
             pass  # they have another role or mute by now
     except AppError:
         bans.forgive(row)
@@ -56,7 +81,7 @@ _REASONS: dict[str, str] = {BanKind.KICK: "kicked", BanKind.BAN: "banned"}
 
 def _judge(user: User, room_identity: str, peer_identity: str) -> Member | None:
     """The membership of somebody the user may remove, None when they are not in the room."""
-    member = membership(user, room_identity)
+    member = acting(user, room_identity)
     target = Member.objects.filter(room_id=room_identity, user_id=peer_identity).first()
     if target is not None:
         policies.may_manage_member(access_of(member), access_of(target))
@@ -73,22 +98,23 @@ def change_member(
 ) -> Member:
     """Changes a member's role or mutes them until a time (Unix ms; 0 unmutes).
 
-    Making somebody else owner hands the room over: the old owner becomes an admin.
+    `owner` offers the group to the member, who becomes its owner by accepting (ownership.py).
     """
     member, target = _pair(user, room_identity, peer_identity)
     if member.pk == target.pk:
         raise BadRequest(_("You can't change your own membership."))
     if role is None and muted_until is None:
         raise BadRequest
-    before, changes = target.role, dict[str, str | int]()
+    changes = dict[str, str | int]()
     if muted_until is not None:
         policies.may_manage_member(access_of(member), access_of(target))
         changes["muted_until"] = max(0, muted_until)
         changes["muted_at"] = max(now_ms(), target.muted_at + 1)
     if role is not None:
         policies.may_change_roles(access_of(member))
-        changes["role"] = role
-    if not _change(target, changes):
+        if role != Role.OWNER:
+            changes["role"] = role
+    if changes and not _change(target, changes):
         return change_member(
             user=user,
             room_identity=room_identity,
@@ -96,18 +122,16 @@ def change_member(
             role=role,
             muted_until=muted_until,
         )
-    if role == Role.OWNER and not _change(member, {"role": Role.ADMIN}):
-        _change(target, {"role": before})  # of two hand-overs at once the other one counts
-        raise Forbidden(_("Only the owner can do this."))
-    announce.member_changed(target)
+    if changes:
+        announce.member_changed(target)
     if role == Role.OWNER:
-        announce.member_changed(member)
+        offer(member, target)
     return target
 
 
 def _pair(user: User, room_identity: str, peer_identity: str) -> tuple[Member, Member]:
     """The caller's and the other's membership of a group; NotFound when either is none."""
-    member = membership(user, room_identity)
+    member = acting(user, room_identity)
     policies.must_be_group(member.room.kind)
     target = None
     if is_identity(peer_identity):
@@ -128,14 +152,3 @@ def _change(member: Member, changes: dict[str, str | int]) -> bool:
     for name, value in changes.items():
         setattr(member, name, value)
     return True
-
-
-def _remove(member: Member, reason: str) -> bool:
-    """False under the same condition: an owner made at this moment does not leave the room. And
-    when they were muted at this moment, so that the mute is not lost."""
-    note_departures(member.room_id, [member])
-    still = Member.objects.filter(pk=member.pk, role=member.role, muted_at=member.muted_at)
-    removed, _by_model = still.delete()
-    if removed:
-        announce.removed(member.room_id, [member.user_id], reason)
-    return bool(removed)

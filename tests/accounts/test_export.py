@@ -126,7 +126,7 @@ async def test_messages_of_rooms_one_has_left_of_every_kind(alice: User, bob: Us
         rooms.leave(user=alice, room_identity=made["left"].pk)
         rooms.remove_member(user=bob, room_identity=made["kicked"].pk, peer_identity=alice.pk)
         rooms.delete_room(user=bob, room_identity=made["deleted"].pk)
-        rooms.close_direct(user=bob, peer_identity=alice.pk)
+        rooms.close_direct(user=alice, peer_identity=bob.pk)
         # Joining and leaving repeatedly leaves one trace, not many.
         rooms.join(user=alice, number=made["left"].number)
         rooms.leave(user=alice, room_identity=made["left"].pk)

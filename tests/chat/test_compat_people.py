@@ -124,13 +124,16 @@ def test_who_does_not_want_to_be_added_is_not(alice: User, bob: User) -> None:
     assert Seed(alice).post("/u/user/add", account=bob.account) == no("对方不允许被添加")
 
 
-def test_delete_ends_the_friendship_for_both(alice: User, bob: User) -> None:
-    open_direct(user=alice, peer_identity=bob.pk)
+def test_delete_ends_the_friendship_and_leaves_the_other_side(alice: User, bob: User) -> None:
+    room = open_direct(user=alice, peer_identity=bob.pk)[0]
+    say(bob, room, "a threat")
     assert Seed(bob).delete("/u/user/delete", identity=alice.pk) == ok("删除成功")
-    assert not Member.objects.exists()
-    assert Seed(alice).get("/u/user/query", account=bob.account) == seen(bob)
+    assert Seed(bob).delete("/u/user/delete", identity=alice.pk) == NO_FRIENDS
     for user, other in ((alice, bob), (bob, alice)):
-        assert Seed(user).delete("/u/user/delete", identity=other.pk) == NO_FRIENDS
+        assert Seed(user).get("/u/user/query", account=other.account) == seen(other)
+    assert texts(Seed(alice).get("/u/chat/list", room_identity=room.pk)) == ["a threat"]
+    assert texts(Seed(bob).get("/u/chat/list", room_identity=room.pk)) == []
+    assert Seed(alice).delete("/u/user/delete", identity=bob.pk) == ok("删除成功")
 
 
 def test_delete_of_who_is_no_friend(alice: User, bob: User) -> None:
@@ -145,12 +148,14 @@ def test_delete_of_who_is_no_friend(alice: User, bob: User) -> None:
     assert Member.objects.count() == 4
 
 
-def test_adding_again_brings_the_room_and_its_history_back(alice: User, bob: User) -> None:
+def test_adding_again_brings_the_room_back_without_what_one_deleted(alice: User, bob: User) -> None:
     room = open_direct(user=alice, peer_identity=bob.pk)[0]
     say(alice, room, "before")
     Seed(alice).delete("/u/user/delete", identity=bob.pk)
-    assert Seed(bob).get("/u/chat/list", room_identity=room.pk) == FOREIGN
     assert Seed(bob).post("/u/user/add", account=alice.account) == ok("添加成功")
+    friend = Seed(alice).get("/u/user/query", account=bob.account)
+    assert friend["data"]["is_friend"] is True
+    assert texts(Seed(alice).get("/u/chat/list", room_identity=room.pk)) == []
     assert texts(Seed(bob).get("/u/chat/list", room_identity=room.pk)) == ["before"]
 
 

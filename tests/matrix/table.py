@@ -43,6 +43,9 @@ add who was kicked    401        404       404    403     403    404     404   o
 add who is banned     401        404       404    403     403    404     404   403    403
 promote               401        404       404    403     403    404     404   403    ok
 demote                401        404       404    403     403    404     404   403    ok
+see the ownership     401        404       404    ok      ok     404     404   ok     ok
+accept ownership      401        404       404    403     403    404     404   403    403
+end the offer         401        404       404    403     403    404     404   403    ok
 hand over             401        404       404    403     403    404     404   403    ok
 rename                401        404       404    403     403    404     404   ok     ok
 close the room        401        404       404    403     403    404     404   ok     ok
@@ -67,7 +70,7 @@ LASTING = {
     "join", "recall own", "recall another's", "add a member", "mute a member", "mute an admin",
     "kick a member", "kick an admin", "ban a member", "ban an admin", "ban a stranger",
     "lift a ban", "add who was kicked", "close the room", "hide what was said", "promote", "demote",
-    "hand over", "delete the room", "leave",
+    "end the offer", "hand over", "delete the room", "leave",
 }  # fmt: skip
 CODES = {"401": "not_authenticated", "404": "not_found", "403": "forbidden", "muted": "muted"}
 WORDS = {code: word for word, code in CODES.items()}
@@ -111,6 +114,9 @@ REST: dict[str, Call] = {
     "add who is banned": ("POST", "rooms/{room}/members/", {"user_identity": "{banned}"}),
     "promote": ("PATCH", "rooms/{room}/members/{peer}/", {"role": "admin"}),
     "demote": ("PATCH", "rooms/{room}/members/{deputy}/", {"role": "member"}),
+    "see the ownership": ("GET", "rooms/{room}/ownership/", None),
+    "accept ownership": ("POST", "rooms/{room}/ownership/accept/", None),
+    "end the offer": ("DELETE", "rooms/{room}/ownership/", None),
     "hand over": ("PATCH", "rooms/{room}/members/{peer}/", {"role": "owner"}),
     "rename": ("PATCH", "rooms/{room}/", {"name": "Mine"}),
     "close the room": ("PATCH", "rooms/{room}/", {"join_rule": "invite"}),
@@ -156,6 +162,8 @@ PAGES: dict[str, Call] = {
     "add who is banned": ("POST", _SETTINGS, {"action": "add", "account": "{banned_account}"}),
     "promote": ("POST", _SETTINGS, {"action": "make_admin", "user_identity": "{peer}"}),
     "demote": ("POST", _SETTINGS, {"action": "make_member", "user_identity": "{deputy}"}),
+    "accept ownership": ("POST", _SETTINGS, {"action": "accept"}),
+    "end the offer": ("POST", _SETTINGS, {"action": "end_offer"}),
     "hand over": ("POST", _SETTINGS, {"action": "make_owner", "user_identity": "{peer}"}),
     "rename": ("POST", _SETTINGS, {"action": "update", "name": "Mine", "info": ""}),
     "close the room": ("POST", _SETTINGS, {"action": "update", "join_rule": "invite"}),

@@ -77,6 +77,8 @@ GET     /rooms/new/                            sign in    own
 POST    /rooms/new/                            sign in    own
 GET     /rooms/direct/                         sign in    own
 POST    /rooms/direct/                         sign in    own
+GET     /rooms/added/                          sign in    own
+POST    /rooms/added/                          sign in    own
 GET     /rooms/{picture}/                      sign in    own
 POST    /api/v1/auth/code/                     open       open
 POST    /api/v1/auth/register/                 open       open
@@ -107,6 +109,8 @@ GET     /api/v1/users/{person}/                401        public
 GET     /api/v1/rooms/                         401        own
 POST    /api/v1/rooms/                         401        own
 POST    /api/v1/rooms/direct/                  401        own
+GET     /api/v1/rooms/added/                   401        own
+POST    /api/v1/rooms/added/leave/             401        own
 POST    /login                                 open       open
 POST    /send/code                             open       open
 POST    /register                              open       open

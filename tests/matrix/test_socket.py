@@ -9,6 +9,7 @@ from imsystem.clock import now_ms
 from imsystem.threads import run_in_thread
 from rooms import services
 from rooms.choices import Role
+from tests.conftest import hand_over
 from tests.matrix.table import CELLS, LASTING, ROLES, SOCKET, VISITORS, WORDS, filled
 from tests.matrix.world import Place, forget, known_places, make_place, places, stored
 from tests.sockets import Socket, communicator_of, socket_of
@@ -147,7 +148,7 @@ def _add(where: Place, role: str) -> None:
 
 
 def _hand_over(where: Place, role: str) -> None:
-    _change(role=Role.OWNER)(where, "peer")
+    hand_over(where.people["owner"], where.room, where.people["peer"])
 
 
 CHANGES = {

@@ -18,7 +18,7 @@ from rooms import services
 from rooms.choices import Role
 from rooms.models import Member
 from tests.api import Api
-from tests.conftest import Cast, make_cast, new_user
+from tests.conftest import Cast, hand_over, make_cast, new_user
 from tests.pages.conftest import browser
 from tests.seed import Seed, no
 from tests.sockets import communicator_of, open_socket
@@ -149,20 +149,93 @@ async def test_an_admin_demoted_while_kicking_has_kicked_or_has_not() -> None:
             assert await run_in_thread(call(owner, "POST", path, add)) in (200, 201)
 
 
-async def test_two_hand_overs_at_once_leave_one_owner() -> None:
-    """To two users, and to the same one twice."""
+def accept(user: User, cast: Cast) -> Act:
+    return lambda: services.accept_ownership(user=user, room_identity=cast.room.pk)
+
+
+def owners_of(cast: Cast) -> list[str]:
+    return [pk for pk, role in members_of(cast).items() if role == Role.OWNER]
+
+
+@pytest.mark.parametrize("chosen", ["two people", "one person, twice"])
+async def test_two_hand_overs_at_once_leave_one_owner(chosen: str) -> None:
+    """Whatever is offered and accepted at the same moment."""
     cast = await run_in_thread(make_cast)
+    everybody = {user.pk: user for user in (cast.owner, cast.admin, cast.member)}
+    for _repeat in range(REPEATS):
+        [owner] = await run_in_thread(owners_of, cast)
+        one, two = (user for pk, user in everybody.items() if pk != owner)
+        if chosen != "two people":
+            two = one
+        offers = [change(everybody[owner], cast, heir.pk, role=Role.OWNER) for heir in (one, two)]
+        await run_in_thread(offers[0])
+        outcomes = await together(offers[1], accept(one, cast), accept(two, cast))
+        assert len(await run_in_thread(owners_of, cast)) == 1, outcomes
+        assert {type(outcome) for outcome in outcomes} <= {Member, type(None), Forbidden}
+
+
+HEIRS = 20
+
+
+def crowd() -> tuple[Cast, list[User]]:
+    """A group with twenty members beside its cast."""
+    cast, crowd = make_cast(), [new_user(f"member{n}") for n in range(HEIRS)]
+    for user in crowd:
+        Member(room=cast.room, user=user).save(force_insert=True)
+    return cast, crowd
+
+
+async def test_forty_hand_overs_at_once_leave_one_owner() -> None:
+    """The owner offers the group to twenty members and each of them tries to accept it; every
+    fourth time the owner's account is deleted meanwhile."""
+    cast, users = await run_in_thread(crowd)
+    cast_of_it = (cast.owner, cast.admin, cast.member, cast.muted)
+    everybody = {user.pk: user for user in (*cast_of_it, *users)}
     for repeat in range(REPEATS):
-        people = await run_in_thread(members_of, cast)
-        [owner] = [pk for pk, role in people.items() if role == Role.OWNER]
-        heirs = [pk for pk in people if pk != owner]
-        chosen = heirs[:2] if repeat % 2 else [heirs[0], heirs[0]]
-        user = await run_in_thread(lambda pk=owner: User.objects.get(pk=pk))
-        outcomes = await together(*(change(user, cast, peer, role=Role.OWNER) for peer in chosen))
-        roles = list((await run_in_thread(members_of, cast)).values())
-        assert roles.count(Role.OWNER) == 1, outcomes
-        assert len([one for one in outcomes if isinstance(one, Member)]) >= 1
-        assert {type(one) for one in outcomes} <= {Member, Forbidden}
+        [pk] = await run_in_thread(owners_of, cast)
+        owner = everybody[pk]
+        others = [user for user in users if user.pk != pk]
+        acts: list[Act] = []
+        for heir in others:
+            acts += [change(owner, cast, heir.pk, role=Role.OWNER), accept(heir, cast)]
+        if repeat % 4 == 3:
+            acts.append(lambda owner=owner: accounts.delete_account(user=owner))
+            users.remove(owner) if owner in users else None
+        outcomes = await together(*acts)
+        owners = await run_in_thread(owners_of, cast)
+        assert len(owners) == 1, outcomes
+        kinds = {type(outcome) for outcome in outcomes}
+        assert kinds <= {Member, type(None), Forbidden, NotFound}, kinds
+
+
+async def test_an_offer_is_withdrawn_or_accepted() -> None:
+    cast = await run_in_thread(make_cast)
+    for _repeat in range(REPEATS):
+        await run_in_thread(change(cast.owner, cast, cast.member.pk, role=Role.OWNER))
+        outcomes = await together(
+            accept(cast.member, cast),
+            lambda: services.end_offer(user=cast.owner, room_identity=cast.room.pk),
+        )
+        accepted = outcomes[0] is None
+        owner = cast.member if accepted else cast.owner
+        assert await run_in_thread(owners_of, cast) == [owner.pk], outcomes
+        if accepted:
+            await run_in_thread(hand_over, cast.member, cast.room, cast.owner)
+            await run_in_thread(change(cast.owner, cast, cast.member.pk, role=Role.MEMBER))
+
+
+async def test_owners_who_delete_their_accounts_while_they_hand_over() -> None:
+    """The owner, the heir, or both leave for good at the moment of the hand-over."""
+    for repeat in range(REPEATS):
+        cast = await run_in_thread(make_cast)
+        await run_in_thread(change(cast.owner, cast, cast.member.pk, role=Role.OWNER))
+        leavers = [[cast.owner], [cast.member], [cast.owner, cast.member]][repeat % 3]
+        acts = [lambda user=user: accounts.delete_account(user=user) for user in leavers]
+        outcomes = await together(accept(cast.member, cast), *acts)
+        assert outcomes[1:] == [None] * len(acts)
+        owners = await run_in_thread(owners_of, cast)
+        assert len(owners) == 1, outcomes
+        assert not {user.pk for user in leavers} & (await run_in_thread(members_of, cast)).keys()
 
 
 def change(user: User, cast: Cast, peer: str, **changes: Any) -> Act:
@@ -171,7 +244,7 @@ def change(user: User, cast: Cast, peer: str, **changes: Any) -> Act:
     )
 
 
-@pytest.mark.parametrize("meanwhile", ["mute", "kick", "leave"])
+@pytest.mark.parametrize("meanwhile", ["mute", "kick", "ban", "leave", "promote"])
 async def test_who_is_made_owner_stays_it(meanwhile: str) -> None:
     """A decision about a member is not carried out on an owner: a room always has one."""
     cast = await run_in_thread(make_cast)
@@ -179,21 +252,30 @@ async def test_who_is_made_owner_stays_it(meanwhile: str) -> None:
     other: Act = {
         "mute": change(cast.admin, cast, heir.pk, muted_until=2**50),
         "kick": lambda: services.remove_member(user=cast.admin, peer_identity=heir.pk, **where),
+        "ban": lambda: services.ban(user=cast.admin, peer_identity=heir.pk, **where),
         "leave": lambda: services.leave(user=heir, **where),
+        "promote": change(cast.owner, cast, heir.pk, role=Role.ADMIN),
     }[meanwhile]
     for _repeat in range(REPEATS):
-        outcomes = await together(change(cast.owner, cast, heir.pk, role=Role.OWNER), other)
+        await run_in_thread(change(cast.owner, cast, heir.pk, role=Role.OWNER))
+        outcomes = await together(accept(heir, cast), other)
         people = await run_in_thread(members_of, cast)
         assert list(people.values()).count(Role.OWNER) == 1, outcomes
-        assert {type(one) for one in outcomes} <= {Member, type(None), Forbidden, NotFound}
+        assert {type(one) for one in outcomes} <= {Member, type(None), Forbidden, NotFound}, (
+            outcomes
+        )
         if people.get(heir.pk) == Role.OWNER:
-            await run_in_thread(change(heir, cast, cast.owner.pk, role=Role.OWNER))
+            await run_in_thread(hand_over, heir, cast.room, cast.owner)
             await run_in_thread(change(cast.owner, cast, heir.pk, role=Role.MEMBER))
         else:
+            await run_in_thread(lambda: services.lift_ban(
+                user=cast.owner, peer_identity=heir.pk, **where
+            ))  # fmt: skip
             await run_in_thread(lambda: services.add_member(
                 user=cast.owner, peer_identity=heir.pk, **where
             ))  # fmt: skip
-        await run_in_thread(change(cast.owner, cast, heir.pk, muted_until=0))
+        reset = {"role": Role.MEMBER, "muted_until": 0}
+        await run_in_thread(change(cast.owner, cast, heir.pk, **reset))
 
 
 async def test_a_revoked_device_buys_no_new_tokens_in_the_same_moment() -> None:

@@ -75,6 +75,7 @@ def make_place() -> Place:
     services.change_member(**change, peer_identity=people["muted"].pk, muted_until=until)
     services.remove_member(**change, peer_identity=people["kicked"].pk)
     services.ban(**change, peer_identity=people["banned"].pk)
+    services.change_member(**change, peer_identity=people["peer"].pk, role=Role.OWNER)  # offered
     services.leave(user=people["left"], room_identity=room.pk)
     return place
 

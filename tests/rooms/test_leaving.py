@@ -4,10 +4,11 @@ import pytest
 
 from accounts.models import User
 from imsystem.threads import run_in_thread
-from rooms import account_deletion, announce, services
+from rooms import announce, services
 from rooms.account_deletion import leave_all_groups
 from rooms.choices import Role
 from rooms.models import Departure, Member, Room
+from rooms.services import ownership
 from tests.conftest import Cast, new_user
 from tests.rooms.bodies import member_body
 from tests.sockets import socket_of
@@ -89,14 +90,14 @@ def test_interrupted_and_repeated(cast: Cast, monkeypatch: pytest.MonkeyPatch, c
 def test_an_heir_who_leaves_at_this_moment_is_passed_over(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    succession = account_deletion._succession
+    succession = ownership._succession
 
     def too_late(owner: Member) -> list[Member]:
         found = succession(owner)
         Member.objects.filter(pk=found[0].pk).delete()
         return found
 
-    monkeypatch.setattr(account_deletion, "_succession", too_late)
+    monkeypatch.setattr(ownership, "_succession", too_late)
     Member.objects.filter(room=cast.room, user=cast.member).update(created_at=1)
     leave_all_groups(cast.owner)
     assert roles(cast.room) == {cast.member.pk: "owner", cast.muted.pk: "member"}

@@ -14,7 +14,7 @@ from imsystem.threads import run_in_thread
 from rooms import announce, policies, services
 from rooms.models import Room
 from tests.api import public
-from tests.conftest import Cast
+from tests.conftest import Cast, hand_over
 from tests.rooms.bodies import member_body, room_body, summary
 from tests.sockets import Socket, socket_of
 
@@ -198,13 +198,30 @@ async def test_a_new_role(cast: Cast) -> None:
 
 async def test_a_hand_over(cast: Cast) -> None:
     async with socket_of(cast.owner) as owner, socket_of(cast.member) as member:
-        await change(cast, cast.admin, role="owner")
+        await run_in_thread(hand_over, cast.owner, cast.room, cast.admin)
+        updates = (
+            await member_updated(cast, cast.admin, "owner"),
+            await member_updated(cast, cast.owner, "admin"),
+        )
+        told = {"type": "ownership.offered", "room_identity": cast.room.pk}
+        told["user_identity"] = cast.admin.pk
+        await heard_only(owner, {**told, "offered": True}, *updates, {**told, "offered": False})
+        await heard_only(member, *updates)
+
+
+async def test_an_offer_is_told_to_the_two_whom_it_concerns(cast: Cast) -> None:
+    async with (
+        socket_of(cast.owner) as owner,
+        socket_of(cast.member) as member,
+        socket_of(cast.admin) as other,
+    ):
+        await change(cast, cast.member, role="owner")
+        await run_in_thread(services.end_offer, user=cast.owner, room_identity=cast.room.pk)
+        told = {"type": "ownership.offered", "room_identity": cast.room.pk}
+        told["user_identity"] = cast.member.pk
         for socket in (owner, member):
-            await heard_only(
-                socket,
-                await member_updated(cast, cast.admin, "owner"),
-                await member_updated(cast, cast.owner, "admin"),
-            )
+            await heard_only(socket, {**told, "offered": True}, {**told, "offered": False})
+        await heard_only(other)
 
 
 async def test_a_mute_and_its_end(cast: Cast) -> None:

@@ -75,8 +75,12 @@ def documents(collection: str) -> list[dict[str, Any]]:
 
 
 def test_every_document_has_the_new_fields(people: dict[str, User]) -> None:
-    assert documents("room_basic") == [room_of_0002() | {"join_rule": "open", "history": "all"}]
-    new = {"floor_seq": 0, "muted_at": 0}
+    rules = {"join_rule": "open", "history": "all"}
+    assert documents("room_basic") == [room_of_0002() | rules]
+    new = {"floor_seq": 0, "muted_at": 0} | {
+        "added_by": "", "offers_to": "", "offers_until": 0, "inherited": False,
+        "owner_since": 0, "passing_to": "", "passing_at": 0, "hidden": False, "cleared_seq": 0,
+    }  # fmt: skip
     assert documents("user_room") == [
         member_of_0002(people["muted"], muted_until=2**50) | new,
         member_of_0002(people["owner"], role="owner", joined_seq=0) | new,
@@ -105,6 +109,55 @@ def test_one_ban_for_each_person(people: dict[str, User]) -> None:
     Ban(kind="kick", **fields).save(force_insert=True)
     with pytest.raises(IntegrityError):
         Ban(kind="ban", **fields).save(force_insert=True)
+
+
+def test_every_group_has_one_owner(scratch: None) -> None:
+    """Those without one get the admin, or else the member, who has been there for longest."""
+    call_command("migrate", verbosity=0)
+    call_command("migrate", "rooms", "0003_rights", verbosity=0)
+    first, second, third = (new_user(name) for name in ("first", "second", "third"))
+    roles = {
+        "fine": ("member", "owner", "member"),
+        "none": ("member", "admin", "admin"),
+        "members": ("member", "member", "member"),
+        "two": ("admin", "owner", "owner"),
+    }
+    rooms = {name: str(number) * 24 for number, name in enumerate(roles)}
+    rules = {"kind": "group", "join_rule": "open", "history": "all"}
+    connection.get_collection("room_basic").insert_many(
+        [
+            room_of_0002() | rules | {"_id": room, "number": str(20_000_000 + number)}
+            for number, room in enumerate(rooms.values())
+        ]
+    )
+    new = {"floor_seq": 0, "muted_at": 0, "muted_until": 7}
+    connection.get_collection("user_room").insert_many(
+        [
+            member_of_0002(user, role=role)
+            | new
+            | {"_id": f"{room[0]}{place}" + "a" * 22, "room_identity": room, "created_at": place}
+            for name, room in rooms.items()
+            for place, (user, role) in enumerate(
+                zip((first, second, third), roles[name], strict=True)
+            )
+        ]
+    )
+    call_command("migrate", verbosity=0)
+    found = {
+        name: tuple(
+            Member.objects.filter(room_id=room)
+            .order_by("created_at")
+            .values_list("role", "inherited", "muted_until")
+        )
+        for name, room in rooms.items()
+    }
+    member, admin = ("member", False, 7), ("admin", False, 7)
+    assert found == {
+        "fine": (member, ("owner", False, 7), member),
+        "none": (member, ("owner", True, 0), admin),
+        "members": (("owner", True, 0), member, member),
+        "two": (admin, ("owner", False, 0), admin),
+    }
 
 
 def test_migrating_again_changes_nothing(people: dict[str, User]) -> None:

@@ -12,7 +12,13 @@ export default class extends BaseController {
     client.store.on("room", (room) => room === this.room && this.show(), this.signal);
     client.store.on("event:member.updated", (frame) => this.count(frame.room_identity, () => this.members?.add(frame.member.user.identity)), this.signal);
     client.store.on("event:member.removed", (frame) => this.count(frame.room_identity, () => this.members?.delete(frame.user_identity)), this.signal);
+    client.store.on("event:ownership.offered", (frame) => this.offer(frame), this.signal);
     this.show();
+  }
+
+  /** @param {{room_identity: string, user_identity: string, offered: boolean}} frame */
+  offer({ room_identity: room, user_identity: user, offered }) {
+    if (room === this.room && user === client.store.me.identity) this.box("offer").hidden = !offered;
   }
 
   /** @param {string} room @param {() => void} change */

@@ -31,6 +31,7 @@ const APPLY = {
     if (member.user.identity === store.me.identity) store.rooms.update({ identity: room, role: member.role });
   },
   "member.removed": () => {},
+  "ownership.offered": () => {},
   "user.updated": (store, { user }) => {
     // The name of a deleted account is a text in the reader's language.
     store.profile(user.deleted ? { ...user, nickname: gettext("Deleted user") } : user);

@@ -28,6 +28,9 @@ export class Store {
     this.limits = limits;
     this.clock = clock;
     this.topics = new Topics();
+    this.api = api;
+    /** Rooms that are being asked for. @type {Set<string>} */
+    this.asked = new Set();
     this.users = new Users(this.topics, api);
     this.users.learn({ [me.identity]: me });
     this.rooms = new Rooms(this.topics, me.identity, rooms);
@@ -53,8 +56,21 @@ export class Store {
   /** A message was stored just now. @param {Message} message */
   created(message) {
     this.clock.atLeast(message.created_at);
+    if (!this.rooms.get(message.room_identity)) this.#ask(message.room_identity);
     this.rooms.created(message);
     this.stored(message);
+  }
+
+  /** A conversation I have deleted, in which something is said again. @param {string} room */
+  async #ask(room) {
+    if (this.asked.has(room)) return;
+    this.asked.add(room);
+    try {
+      this.rooms.add(await this.api.get(`rooms/${room}/`));
+    } catch {
+      // Deleted again, or offline: the next message asks again, and `ready` brings all rooms.
+    }
+    this.asked.delete(room);
   }
 
   /** A message was edited or recalled. @param {Message} message */
