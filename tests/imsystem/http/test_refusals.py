@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imsystem import budgets
+from imsystem import asgi, budgets
 from imsystem.env import Rate
 from imsystem.http import refusals
 from imsystem.http.refusals import AT_ONCE, hold, slowly
@@ -60,6 +60,21 @@ async def test_which_answers(status: int, held: int, slept: list[float]) -> None
         await answer(body)
     assert sent == [start, body] * (MANY + 1)
     assert len(slept) == held
+
+
+async def test_every_request_passes_through_here(
+    monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    async def refuse(_application: Any, _scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 429, "headers": []})
+
+    async def nothing(*_message: Any) -> None: ...
+
+    monkeypatch.setattr(asgi, "within_limit", refuse)
+    for _ in range(MANY + 1):
+        scope = {"type": "http", "path": "/", "headers": [], "client": ("198.51.100.7", 50_000)}
+        await asgi.application(scope, nothing, nothing)
+    assert len(slept) == 1
 
 
 async def test_a_socket_that_is_refused_waits_too(
