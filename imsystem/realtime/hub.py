@@ -60,7 +60,7 @@ class Hub:
         # Sockets that do not get a room's earlier messages: topic -> socket -> the last such seq.
         # Beside the topics, so that a room without any is delivered as fast as ever.
         self._floors: defaultdict[Topic, dict[Connection, int]] = defaultdict(dict)
-        self._order = RoomOrder(self._send_messages)
+        self._order = RoomOrder(self._send_messages, self.lost.set)
         self._outgoing: list[ev.Event] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -186,13 +186,19 @@ class Hub:
         """New messages of one room, to all its sockets, in one write to each: that is 7 us, most
         of what a delivery costs."""
         started = time.perf_counter()
-        sockets = self._readers(events[0].topic, min(event.seq for event in events))
-        if not sockets:
+        topic, first = events[0].topic, min(event.seq for event in events)
+        self._write(events, self._readers(topic, first))
+        for connection, floor in list(self._floors.get(topic, {}).items()):
+            if floor >= first:
+                self._write([event for event in events if event.seq > floor], [connection])
+        metrics.fan_out(time.perf_counter() - started)
+
+    def _write(self, events: list[ev.Deliver], sockets: list[Connection]) -> None:
+        if not sockets or not events:
             return
         for frames, wire in in_writes([event.frame for event in events]):
             for connection in sockets:
                 connection.push_all(frames, wire)
-        metrics.fan_out(time.perf_counter() - started)
         metrics.deliveries(len(events) * len(sockets))
 
     def _send_to_topic(self, event: ev.Deliver) -> None:

@@ -83,6 +83,20 @@ class Burst:
         return Counter(code for client in self.clients for code, _seconds in client.answers)
 
 
+def in_order(client: Client, room: str) -> bool:
+    """True when each connection brought the messages that came after its `ready` in order."""
+    for frame in client.frames:
+        if frame["type"] == "ready":
+            heads = {each["identity"]: each["last_seq"] for each in frame["rooms"]}
+            last = begun = heads.get(room, 0)
+        elif frame["type"] == "message.created" and frame["room_identity"] == room:
+            seq = frame["message"]["seq"]
+            if begun < seq <= last:
+                return False
+            last = max(last, seq)
+    return True
+
+
 async def stored_is_what_was_acked(person: Person, burst: Burst) -> None:
     """No acknowledged message is lost, doubled or moved; all that was begun is acknowledged by
     now."""
@@ -92,6 +106,7 @@ async def stored_is_what_was_acked(person: Person, burst: Burst) -> None:
     seqs = [message["seq"] for message in stored]
     assert seqs == sorted(set(seqs))
     for client in burst.clients:
+        assert in_order(client, burst.room)
         assert client.sent == client.acked.keys()
         for client_id, message in client.acked.items():
             kept = by_client_id[client_id]
