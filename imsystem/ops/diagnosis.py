@@ -30,6 +30,7 @@ from websockets.sync.client import connect
 from imsystem import installation
 from imsystem.backup.target import UNFINISHED, unfinished
 from imsystem.mail.probe import ProbeError, probe
+from imsystem.ops.engines import ENGINES, engine_of
 from imsystem.redis import describe, key, must_be_of_its_kind, servers_info, sync_redis
 
 TIMEOUT_S = 3.0
@@ -126,8 +127,10 @@ def check_mongodb(url: str | None) -> str:
     database = _database()
     database.command("ping")
     took = (time.perf_counter() - started) * 1_000
-    version = database.client.server_info()["version"]
-    return f"version {version}, database {database.name}, {took:.0f} ms"
+    engine = engine_of(database.client.server_info(), database.client.admin.command("hello"))
+    if not engine.is_known:
+        raise Doubtful(f"{engine}, which IMSystem has not been tried on. Tried: {ENGINES}")
+    return f"{engine}, database {database.name}, {took:.0f} ms"
 
 
 def check_replica_set(url: str | None) -> str:

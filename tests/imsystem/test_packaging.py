@@ -1,12 +1,19 @@
 """Locks, container files, .env.example: what no other test would notice."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
+
+from imsystem.embedded.children import valkey_command
+from imsystem.embedded.network import free_port, redis_answers
+from tests.up import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-local.lock", "requirements-dev.lock")
@@ -64,7 +71,8 @@ class TestLocks:
 class TestCompose:
     def test_no_password_has_a_default(self, compose: dict[str, Any]) -> None:
         text = (ROOT / "docker-compose.yml").read_text()
-        for name in ("MONGODB_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "JWT_SIGNING_KEY"):
+        mongodb = ("MONGODB_PASSWORD", "MONGODB_ROOT_PASSWORD")
+        for name in (*mongodb, "REDIS_PASSWORD", "SECRET_KEY", "JWT_SIGNING_KEY"):
             uses = re.findall(rf"\$\{{{name}[^}}]*\}}", text)
             assert uses
             assert all(use.startswith(f"${{{name}:?") for use in uses)
@@ -76,16 +84,60 @@ class TestCompose:
         services = compose["services"]
         healthy = {"condition": "service_healthy"}
         assert services["web"]["depends_on"] == {"mongo": healthy, "redis": healthy}
-        assert all("healthcheck" in services[name] for name in ("mongo", "redis"))
+        assert all("healthcheck" in service for service in services.values())
         assert all(service["restart"] == "unless-stopped" for service in services.values())
 
     def test_the_web_part_gets_every_setting(self, compose: dict[str, Any]) -> None:
         known = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-        of_others = {"MONGODB_PASSWORD", "REDIS_PASSWORD", "WEB_BIND", "WEB_PORT"}
+        of_others = {
+            "MONGODB_PASSWORD",
+            "MONGODB_ROOT_PASSWORD",
+            "REDIS_PASSWORD",
+            "WEB_BIND",
+            "WEB_PORT",
+        }
         in_the_image = {"DATA_DIR"}
         never_in_production = {"DEBUG", "FAILPOINTS"}
         given = set(compose["services"]["web"]["environment"])
         assert given == known - of_others - in_the_image - never_in_production
+
+    def test_versions_are_named_in_full(self, compose: dict[str, Any]) -> None:
+        images = [service["image"] for service in compose["services"].values()]
+        images += re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        assert [image for image in images if not re.search(r":\d+\.\d+\.\d+", image)] == []
+
+    def test_logs_end_somewhere(self, compose: dict[str, Any]) -> None:
+        for service in compose["services"].values():
+            assert {"max-size", "max-file"} <= set(service["logging"]["options"])
+
+    def test_the_web_part_is_not_root_in_mongodb(self, compose: dict[str, Any]) -> None:
+        mongo, web = compose["services"]["mongo"], compose["services"]["web"]
+        root = mongo["environment"]["MONGO_INITDB_ROOT_USERNAME"]
+        assert not web["environment"]["MONGODB_URL"].startswith(f"mongodb://{root}:")
+        script = mongo["healthcheck"]["test"][-1]
+        assert re.findall(r"role: \"(\w+)\", db: (\w+)", script) == [("readWrite", "name")]
+
+    def test_no_password_is_in_a_command_line(
+        self, compose: dict[str, Any], tmp_path: Path
+    ) -> None:
+        """As Redis' container starts it, with the Redis there is."""
+        port, server = free_port(), valkey_command(tmp_path / "valkey", 1)[0]
+        entrypoint = tmp_path / "docker-entrypoint.sh"
+        entrypoint.write_text(f'#!/bin/sh\nshift\nexec {server} "$@" --port {port}\n')
+        entrypoint.chmod(0o755)
+        command = [part.replace("$$", "$") for part in compose["services"]["redis"]["command"]]
+        variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDISCLI_AUTH": "Secret99"}
+        with subprocess.Popen(command, env=variables, cwd=tmp_path) as process:
+            try:
+                assert eventually(lambda: redis_answers(port))
+                told = Path(f"/proc/{process.pid}/cmdline").read_text()
+                assert ("valkey-server" in told, "Secret99" in told) == (True, False)
+                with redis.Redis(port=port, password="Secret99") as client:
+                    assert client.config_get("appendonly") == {"appendonly": "yes"}
+                with redis.Redis(port=port) as client, pytest.raises(redis.AuthenticationError):
+                    client.keys()
+            finally:
+                process.terminate()
 
     def test_what_is_used_is_declared(self, compose: dict[str, Any]) -> None:
         for service in compose["services"].values():
