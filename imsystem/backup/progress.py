@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 
 from imsystem.backup import BackupError
+from imsystem.ops.failures import refused_user
 from imsystem.outage import is_outage
 
 # Not a terminal: a long part reports its progress this often.
@@ -102,6 +103,8 @@ def one_line() -> Iterator[None]:
         place = f" ({exc.filename})" if exc.filename else ""
         raise CommandError(f"{exc.strerror}{place}. {again}") from exc
     except Exception as exc:
+        if (refused := refused_user(exc)) is not None:
+            raise CommandError(refused) from exc
         if is_outage(exc):
             text = _("The databases are not responding. Is the system running?")
             raise CommandError(f"{text} {again}") from exc
