@@ -8,6 +8,7 @@ from pymongo.errors import OperationFailure
 
 from imsystem.embedded.children import mongodb_command, mongodb_url
 from imsystem.embedded.protection import make_user
+from imsystem.ops.failures import NO_RIGHTS
 from tests.system.system import mongodb, valkey
 from tests.up import Up, manage
 
@@ -31,7 +32,8 @@ def test_read_and_write_in_one_database_is_enough(tmp_path: Path) -> None:
         root.close()
         url = mongodb_url(engine.port, "of-web").replace("//imsystem:", "//web:")
         _its_own_only(url)
-        databases = {"MONGODB_URL": url, "REDIS_URL": redis_url}
+        patient = {"MONGODB_TIMEOUT_MS": "60000"}  # a test of rights, not of speed
+        databases = {"MONGODB_URL": url, "REDIS_URL": redis_url, **patient}
         for told in ("migrations applied", "up to date"):
             with Up(tmp_path / "data", **databases) as up:
                 assert told in up.output()
@@ -44,6 +46,9 @@ def test_read_and_write_in_one_database_is_enough(tmp_path: Path) -> None:
         ):
             done = manage(*command, **everything)
             assert done.returncode == 0, done.stdout
+        elsewhere = manage("backup", str(tmp_path / "no"), MONGODB_NAME="other", **everything)
+        told = f"CommandError: {NO_RIGHTS.format('lacks the rights', UNAUTHORIZED)}"
+        assert elsewhere.stdout.splitlines()[-1] == told
         checked = manage("doctor", **everything).stdout
         assert "FAILED" not in checked, checked
     finally:
