@@ -30,6 +30,11 @@ def device_of(token: str, user: User | None) -> str:
     return "" if user is None else _read(token).get(user.identity, "")
 
 
+def is_signed(token: str) -> bool:
+    """Whether somebody has signed in where this cookie is from."""
+    return bool(_read(token))
+
+
 def trust(request: HttpRequest, user: User) -> None:
     """Makes the answer to this request carry the cookie: `user` has just proved who they are."""
     setattr(request, _NOTE, user)

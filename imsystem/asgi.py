@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imsystem.settings")
 stdio.install()
 django.setup(set_prefix=False)
 
-from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402 -- models need Django set up
+from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402
 from chat.consumer import ChatConsumer  # noqa: E402
 from chat.draining import drain as drain  # noqa: E402
 from imsystem import installation  # noqa: E402

@@ -27,7 +27,7 @@ LAYERS = [
     {"api", "views", "pages", "forms", "serializers", "consumer", "handshake", "commands", "admin",
      "sweep", "checks", "ws_auth", "middleware", "authentication", "backends", "requests", "urls",
      "api_urls", "audited", "avatar_urls", "uploads", "compat", "draining", "templatetags",
-     "confirmations"},
+     "confirmations", "known_callers"},
 ]  # fmt: skip
 
 

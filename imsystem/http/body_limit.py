@@ -9,13 +9,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
 from imsystem.errors import AppError, Text, TooLarge, TooSlow
-from imsystem.http.held import Held, current_held
+from imsystem.http.held import Held, Known, current_held
 from imsystem.http.problems import CONTENT_TYPE, app_error_body, error_headers
 from imsystem.ops import metrics
 from imsystem.sources import source_of_client
@@ -25,6 +26,8 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+
+IsKnown = Callable[[Scope], bool]
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -38,6 +41,10 @@ class _Uploads:
 _NONE = _Uploads(0)
 
 
+def _unknown(scope: Scope) -> bool:
+    return False
+
+
 def takes_uploads(limit: int, too_large: Text) -> Callable[[V], V]:
     """Decorator for a view (or its class) that takes bodies of up to `limit` bytes. `too_large` is
     what people are told about longer ones."""
@@ -49,11 +56,14 @@ def takes_uploads(limit: int, too_large: Text) -> Callable[[V], V]:
     return mark
 
 
-async def within_limit(application: Any, scope: Scope, receive: Receive, send: Send) -> None:
+async def within_limit(
+    application: Any, scope: Scope, receive: Receive, send: Send, is_known: IsKnown = _unknown
+) -> None:
     """Runs an ASGI application for one HTTP request, and answers instead of it when the body is too
     long (413), whether the client says so or not, when it does not arrive (408), and when the
-    client has too much under way already (429, or 503 for all clients together)."""
-    body = _Body(scope, receive, current_held())
+    client has too much under way already (429, or 503 for all clients together). `is_known` says
+    whether a request is from somebody who has signed in, without asking a database."""
+    body = _Body(scope, receive, current_held(), partial(is_known, scope))
     try:
         body.begin()
         await application(scope, body.receive, send)
@@ -69,10 +79,11 @@ class _Body:
     """A body as the application receives it, until there is an objection: from then on the client
     seems to be gone, and Django drops what it has written."""
 
-    def __init__(self, scope: Scope, receive: Receive, held: Held) -> None:
+    def __init__(self, scope: Scope, receive: Receive, held: Held, is_known: Known) -> None:
         self._scope = scope
         self._receive = receive
         self._held = held
+        self._is_known = is_known
         self._source = source_of_client(scope.get("client"))
         self._limit = settings.MAX_BODY_BYTES
         self._size = 0
@@ -107,7 +118,7 @@ class _Body:
         size = len(message.get("body", b""))
         if size:
             self._check_length(self._size + size)
-            self._held.take(self._source, size)
+            self._held.take(self._source, size, self._is_known)
             self._size += size
         return message
 

@@ -10,6 +10,14 @@ from imsystem.errors import RateLimited, Unavailable
 from imsystem.loops import PerLoop
 
 RETRY_S = 5
+# Of what all bodies together may hold: the rest is for callers who have signed in before.
+STRANGERS_SHARE = 0.5
+
+Known = Callable[[], bool]
+
+
+def nobody_is_known() -> bool:
+    return False
 
 
 class Held:
@@ -29,11 +37,15 @@ class Held:
         if source and 0 < self._per_source <= self._of_source[source]:
             raise RateLimited(RETRY_S)
 
-    def take(self, source: str, size: int) -> None:
+    def take(self, source: str, size: int, is_known: Known = nobody_is_known) -> None:
         """Counts a piece of a body; `give_back` must follow. Raises RateLimited, or Unavailable
-        when it is too much for all together, and counts nothing then."""
+        when it is too much for all together, and counts nothing then. `is_known` is asked only
+        when there is no room left for strangers."""
         self.check(source)
-        if 0 < self._in_all < self.bodies + size:
+        all_bodies = self.bodies + size
+        if 0 < self._in_all < all_bodies:
+            raise Unavailable
+        if 0 < self._in_all * STRANGERS_SHARE < all_bodies and not is_known():
             raise Unavailable
         self.bodies += size
         self._of_source[source] += size

@@ -40,8 +40,8 @@ def _small(settings: Any) -> None:
 
 @pytest.fixture
 async def counted(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Held]:
-    """What requests under way hold: 3,000 bytes of one address, 5,000 of all."""
-    counting = Held(3_000, 5_000)
+    """What requests under way hold: 3,000 bytes of one address, 10,000 of all."""
+    counting = Held(3_000, 10_000)
     monkeypatch.setattr("imsystem.http.body_limit.current_held", lambda: counting)
     yield counting
     assert (counting.bodies, counting.of("198.51.100.7")) == (0, 0)
@@ -57,8 +57,10 @@ class Client:
         path: str = "/api/v1/x/",
         ip: str = "198.51.100.7",
         pause_s: float = 0.0,
+        is_known: bool = False,
     ) -> None:
         self.pieces = list(pieces)
+        self.is_known = is_known
         self.pause_s = pause_s
         self.sent: list[dict[str, Any]] = []
         headers = [] if length is None else [(b"content-length", length.encode())]
@@ -79,7 +81,9 @@ class Client:
 
     async def answered(self, application: Any) -> int:
         """The status of the answer; 0 without one."""
-        await within_limit(application, self.scope, self.receive, self.send)
+        await within_limit(
+            application, self.scope, self.receive, self.send, lambda scope: self.is_known
+        )
         starts = [message for message in self.sent if message["type"] == "http.response.start"]
         assert len(starts) <= 1
         return starts[0]["status"] if starts else 0
@@ -226,15 +230,26 @@ async def test_others_do_not_pay_for_it(counted: Held) -> None:
     counted.let_go("198.51.100.7", 3_000)
 
 
+async def test_strangers_leave_room_for_who_has_signed_in(counted: Held) -> None:
+    for number in range(2):
+        counted.take(f"203.0.113.{number}", 2_500)
+    stranger = Client(b"a")
+    assert await stranger.answered(echo) == 503
+    assert json.loads(stranger.body) == FULL
+    assert await Client(b"a", is_known=True).answered(echo) == 200
+    for number in range(2):
+        counted.give_back(f"203.0.113.{number}", 2_500)
+
+
 async def test_all_together_hold_so_much(settings: Any, counted: Held) -> None:
     settings.MAX_BODY_BYTES = 10_000
-    counted.take("198.51.100.9", 3_000)
-    counted.take("198.51.100.8", 1_500)
-    client = Client(b"a" * 500, b"b")
+    for number in range(4):
+        counted.take(f"203.0.113.{number}", 2_375, lambda: True)
+    client = Client(b"a" * 500, b"b", is_known=True)
     assert await client.answered(echo) == 503
     assert json.loads(client.body) == FULL
-    counted.give_back("198.51.100.9", 3_000)
-    counted.give_back("198.51.100.8", 1_500)
+    for number in range(4):
+        counted.give_back(f"203.0.113.{number}", 2_375)
 
 
 async def test_an_application_that_fails_gives_everything_back(counted: Held) -> None:
