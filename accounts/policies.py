@@ -1,7 +1,7 @@
 """Rules about a user's own data that need no database."""
 
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from accounts.canonical import canonical_domain, canonical_email
 from accounts.choices import Audience
 from accounts.errors import InvitationRequired, RegistrationClosed
 from imsystem.errors import AppError, BadRequest
-from imsystem.text import is_blank, is_plain_line, same_password
+from imsystem.text import is_blank, is_plain_line, lookalike_keys, same_password
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -42,14 +42,19 @@ def valid_nickname(text: str, *, official: bool = False) -> str:
     Joiners (ZWJ) are allowed, because family emoji consist of them; a name of nothing else is not.
     """
     name = _valid_name(text, field="nickname")
-    if not official and _letters(name) in _OFFICIAL:
+    if not official and lookalike_keys(_letters(name)) & _official_keys():
         raise BadRequest(errors={"nickname": [_("This name is reserved. Choose another.")]})
     return name
 
 
+@cache
+def _official_keys() -> frozenset[str]:
+    return frozenset().union(*map(lookalike_keys, _OFFICIAL))
+
+
 def _letters(name: str) -> str:
-    """Returns what people read of a name: without case, width, spaces and signs."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
+    """Returns what people read of a name: without width, spaces and signs."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name)))
 
 
 def valid_language(text: str) -> str:
@@ -77,7 +82,7 @@ def _valid_name(text: str, *, field: str) -> str:
     if len(name) > NICKNAME_LENGTH or is_blank(name):
         raise BadRequest(errors={field: [_("Use 1 to 64 visible characters.")]})
     if not is_plain_line(name):
-        raise BadRequest(errors={field: [_("Control characters are not allowed.")]})
+        raise BadRequest(errors={field: [_("Invisible characters are not allowed.")]})
     return name
 
 

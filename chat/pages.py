@@ -20,10 +20,12 @@ READ_SHOWN = 10
 
 
 class Author(TypedDict):
-    """What is shown of a person beside their messages."""
+    """What is shown of a person beside their messages. `handle` is their username if their name can
+    be taken for that of another member, otherwise empty."""
 
     nickname: str
     avatar: str
+    handle: str
 
 
 class MessageRow(TypedDict):
@@ -85,8 +87,13 @@ def room_context(
 
 def _members(user: User, room_identity: str) -> dict[str, Author]:
     """The members by identity."""
-    members = [member["user"] for member in member_list(user, room_identity)]
-    return {member["identity"]: _author(member) for member in members}
+    found: dict[str, Author] = {}
+    for member in member_list(user, room_identity):
+        author = _author(member["user"])
+        if member.get("lookalike"):
+            author["handle"] = member["user"]["account"]
+        found[member["user"]["identity"]] = author
+    return found
 
 
 def _former_members(members: dict[str, Author], page: HistoryPage) -> dict[str, Author]:
@@ -97,7 +104,7 @@ def _former_members(members: dict[str, Author], page: HistoryPage) -> dict[str, 
 
 
 def _author(person: PublicUser) -> Author:
-    return {"nickname": person["nickname"], "avatar": person["avatar"]}
+    return {"nickname": person["nickname"], "avatar": person["avatar"], "handle": ""}
 
 
 def _row(message: MessagePayload, people: dict[str, Author], user: User) -> MessageRow:

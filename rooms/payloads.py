@@ -67,6 +67,7 @@ class MemberPayload(TypedDict):
     read_seq: int | None
     muted_until: int
     created_at: int
+    lookalike: NotRequired[bool]
 
 
 class BanPayload(TypedDict):

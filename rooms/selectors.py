@@ -16,7 +16,7 @@ from imsystem.guesses import guessing
 from imsystem.ids import is_identity
 from imsystem.loops import run_on_loop
 from imsystem.realtime.topics import Topic, room_topic
-from imsystem.text import folded
+from imsystem.text import folded, lookalikes
 from rooms import bans
 from rooms.choices import Kind, Role
 from rooms.heads import Head, heads_from_thread
@@ -233,11 +233,17 @@ def member_list(user: User, room_identity: str) -> list[MemberPayload]:
     for member in members:
         if member.user_id in found:
             member.user = found[member.user_id]
-    return [
+    payloads = [
         member_payload(member, receipts=sees_receipts(user, member.user))
         for member in members
         if member.user_id in found
     ]
+    names = {pk: person.nickname for pk, person in found.items() if person.deleted_at is None}
+    alike = lookalikes(names)
+    for payload in payloads:
+        if payload["user"]["identity"] in alike:
+            payload["lookalike"] = True
+    return payloads
 
 
 def ban_list(user: User, room_identity: str) -> list[BanPayload]:

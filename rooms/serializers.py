@@ -138,6 +138,9 @@ class MemberSerializer(serializers.Serializer[Any]):
     )
     muted_until = serializers.IntegerField(help_text="Unix ms; 0: not muted")
     created_at = serializers.IntegerField(help_text="Unix ms")
+    lookalike = serializers.BooleanField(
+        required=False, help_text="in lists: true if the name can be taken for another member's"
+    )
 
 
 class MemberListSerializer(serializers.Serializer[Any]):

@@ -247,7 +247,7 @@ def test_changing_the_profile(alice: User, change: Any, nickname: str, sex: int)
     ("change", "answer"),
     [
         ({"nickname": "x" * 65}, bad_request(nickname=["Use 1 to 64 visible characters."])),
-        ({"nickname": "a\nb"}, bad_request(nickname=["Control characters are not allowed."])),
+        ({"nickname": "a\nb"}, bad_request(nickname=["Invisible characters are not allowed."])),
         ({"nickname": ""}, invalid(nickname=["This field may not be blank."])),
         ({"nickname": None}, invalid(nickname=["This field may not be null."])),
         ({"nickname": 5}, invalid(nickname=["Not a valid string."])),

@@ -96,8 +96,9 @@ def test_no_nicknames(typed: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["Deleted user", "deleted  USER", "Ｄｅｌｅｔｅｄ User", "Deleted\u200buser", "已注销用户",
-     "IMSystem", "[System]", "系统消息", "Admin", "★admin★", "管理员"],
+    ["Deleted user", "deleted  USER", "Ｄｅｌｅｔｅｄ User", "已注销用户",
+     "D\u0435leted user", "DeIeted user", "SYST\u0415M", "IMSystem", "[System]", "系统消息",
+     "Admin", "★admin★", "管理员"],
 )  # fmt: skip
 def test_names_of_the_system(typed: str) -> None:
     with pytest.raises(BadRequest) as refused:

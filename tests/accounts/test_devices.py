@@ -75,7 +75,10 @@ def test_naming_a_device(alice: User) -> None:
     assert here.patch(path, {"name": ""}).json() == line(there)
 
 
-VISIBLE, CONTROL = "Use 1 to 64 visible characters.", "Control characters are not allowed."
+VISIBLE, CONTROL = (
+    "Use 1 to 64 visible characters.",
+    "Invisible characters are not allowed.",
+)
 
 
 @pytest.mark.parametrize(

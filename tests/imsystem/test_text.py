@@ -2,7 +2,14 @@
 
 import pytest
 
-from imsystem.text import folded, is_blank, is_plain_line, same_password, without_hidden
+from imsystem.text import (
+    folded,
+    is_blank,
+    is_plain_line,
+    lookalikes,
+    same_password,
+    without_hidden,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,8 @@ def test_something_to_see(text: str) -> None:
     "name",
     ["Alice", "小明", "Nguyễn", "Nguye\u0302\u0303n", "👨\u200d👩\u200d👧", "می\u200cخواهم", "שלום",
      "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f Harry", "葛\U000e0100",
-     "x\u0301\u0302\u0303\u0304", "❤\ufe0f", "กำ่"],
+     "x\u0301\u0302\u0303\u0304", "❤\ufe0f", "กำ่", "❤\ufe0f\u200d🔥", "1\ufe0f\u20e3",
+     "👩🏽\u200d🚀", "🏴\u200d☠\ufe0f", "क्\u200dष", "ක්\u200dෂ", "\u0601 5"],
 )  # fmt: skip
 def test_names(name: str) -> None:
     assert is_plain_line(name)
@@ -60,7 +68,9 @@ def test_names(name: str) -> None:
     "name",
     ["a\nb", "a\x00", "a\u2028b", "a\u2029b", "\ud800", "gpj.\u202eexe", "\u2066a\u2069", "a\u200f",
      "a\u200eb", "\u061ca", "a\U000e0041\U000e007f", "🏴\U000e0067", "\U000e0001a",
-     "x" + "\u0301" * 5, "é" + "\u0301" * 4],
+     "x" + "\u0301" * 5, "é" + "\u0301" * 4, "Al\u200bice", "Al\u00adice", "x\u3164y", "x\u2800y",
+     "a\u200db", "a\u200c", "a\ufe0fb", "x\u034fy", "a\u2060b", "a\ufeffb", "x\u115f\u1160",
+     "x\uffa0y", "\u180bx", "a\U000e0100"],
 )  # fmt: skip
 def test_no_names(name: str) -> None:
     assert not is_plain_line(name)
@@ -79,3 +89,21 @@ def test_passwords_have_one_form() -> None:
     composed, decomposed = "pass\u00e9 w\u00f6rd", "passe\u0301 wo\u0308rd"
     assert same_password(decomposed) == same_password(composed) == composed
     assert same_password(" １２３ ") == " 123 "
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("Alice", "Аlice"), ("Alice", "AIice"), ("Alice", "ALICE"), ("Alice", "Al\u200bice"),
+     ("Alice", "A l i c e"), ("Bob", "B0b"), ("Müller", "Mu\u0308ller"), ("小明", "⼩明"),
+     ("Ａlice", "alice"), ("Tom", "Torn"), ("张伟", "张 伟"), ("Bob", "Bob")],
+)  # fmt: skip
+def test_names_that_look_alike(name: str, other: str) -> None:
+    assert lookalikes({"1": name, "2": other, "3": "Zoe"}) == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("Alice", "Alicia"), ("Ann", "Anna"), ("José", "Jose"), ("小明", "小朋"), ("Иван", "Ivan")],
+)
+def test_names_that_differ(name: str, other: str) -> None:
+    assert lookalikes({"1": name, "2": other}) == set()

@@ -15,8 +15,9 @@
  * @property {?number} edited_at
  * @property {?number} recalled_at
  *
- * @typedef {{nickname: string, avatar: string}} User what is shown of a user beside messages;
- *   `avatar` is the address of a picture
+ * @typedef {{nickname: string, avatar: string, handle?: string}} User what is shown of a user beside
+ *   messages; `avatar` is the address of a picture, `handle` the username if the name alone could be
+ *   taken for that of another member
  *
  * @typedef {{identity: string, nickname: string, avatar: string}} Me
  *

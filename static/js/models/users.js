@@ -17,12 +17,15 @@ export class Users {
     this.#api = api;
   }
 
-  /** @param {Record<string, User>} users by identity */
+  /** @param {Record<string, User & {account?: string}>} users by identity */
   learn(users) {
-    for (const [identity, { nickname, avatar }] of Object.entries(users)) {
+    for (const [identity, { nickname, avatar, ...more }] of Object.entries(users)) {
       const known = this.#users.get(identity);
-      if (known?.nickname === nickname && known.avatar === avatar) continue;
-      this.#users.set(identity, { nickname, avatar });
+      // Only the page knows whether a name looks like another member's. A name that is new since
+      // then stands beside the username until the page is loaded again.
+      const handle = more.handle ?? (known?.nickname === nickname ? known.handle : more.account) ?? "";
+      if (known?.nickname === nickname && known.avatar === avatar && known.handle === handle) continue;
+      this.#users.set(identity, { nickname, avatar, handle });
       this.#topics.tell("user", identity);
     }
   }

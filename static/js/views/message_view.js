@@ -67,6 +67,8 @@ export class MessageView {
   introduce(element, user) {
     const author = this.#store.users.get(user);
     part(element, ".author").textContent = author?.nickname ?? "…";
+    part(element, ".handle").textContent = `@${author?.handle ?? ""}`;
+    part(element, ".handle").hidden = !author?.handle;
     showPicture(part(element, ".avatar"), author?.avatar ?? "");
   }
 
