@@ -48,10 +48,23 @@ test("somebody unknown is asked for once, and told about", async () => {
   assert.deepEqual([users.get("b"), users.name("b"), users.get("")], [null, "", null]);
   await settled();
   await settled();
-  assert.deepEqual(users.get("b"), { nickname: "Bob", avatar: "/avatars/b.webp" });
+  assert.deepEqual(users.get("b"), { nickname: "Bob", avatar: "/avatars/b.webp", handle: "bob" });
   users.learn({ b: bob });
   assert.deepEqual([asked.length, known], [1, ["b"]]);
   mock.restoreAll();
+});
+
+test("a name that is new since the page was made stands beside the username", () => {
+  const users = new Users(new Topics(), api());
+  const handle = (more) => {
+    users.learn({ b: { nickname: "Bob", avatar: "/b.webp", ...more } });
+    return users.get("b").handle;
+  };
+  assert.equal(handle({ handle: "" }), "");
+  assert.equal(handle({ account: "bob" }), "");
+  assert.equal(handle({ account: "bob", nickname: "Alice" }), "bob");
+  assert.equal(handle({ account: "bob", nickname: "Alice" }), "bob");
+  assert.equal(handle({ handle: "", nickname: "Alice" }), "");
 });
 
 test("every request says for whom the page is, and a change carries the token of the forms", async () => {

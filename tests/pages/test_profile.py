@@ -117,7 +117,7 @@ def test_the_script_gets_the_pictures_of_all_members(cast: Cast) -> None:
     people = response.context["bootstrap"]["people"]
     assert set(people) == {user.pk for user in (cast.owner, cast.admin, cast.member, cast.muted)}
     letter = f"/avatars/initial/{cast.owner.pk[-1]}-4f.svg"
-    assert people[cast.owner.pk] == {"nickname": "Owner", "avatar": letter}
+    assert people[cast.owner.pk] == {"nickname": "Owner", "avatar": letter, "handle": ""}
 
 
 def test_who_has_left_keeps_their_picture(cast: Cast) -> None:
@@ -125,4 +125,8 @@ def test_who_has_left_keeps_their_picture(cast: Cast) -> None:
     rooms.leave(user=cast.member, room_identity=cast.room.pk)
     response = browser(cast.owner).get(f"/chat/{cast.room.pk}/")
     letter = f"/avatars/initial/{cast.member.pk[-1]}-4d.svg"
-    assert response.context["rows"][0]["author"] == {"nickname": "Member", "avatar": letter}
+    assert response.context["rows"][0]["author"] == {
+        "nickname": "Member",
+        "avatar": letter,
+        "handle": "",
+    }
