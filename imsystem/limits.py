@@ -12,6 +12,7 @@ from django.conf import settings
 from limits import RateLimitItemPerSecond
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
+from redis import Redis
 
 from imsystem.clock import now_ms
 from imsystem.env import Rate
@@ -34,14 +35,14 @@ def lifted() -> Iterator[None]:
 
 
 def _limiter() -> MovingWindowRateLimiter:
-    return _limiter_of(redis_key("limit"))
+    return _limiter_on(sync_redis(), redis_key("limit"))
 
 
 @cache
-def _limiter_of(key_prefix: str) -> MovingWindowRateLimiter:
+def _limiter_on(client: "Redis", key_prefix: str) -> MovingWindowRateLimiter:
     # The library makes clients of its own; its scripts run on ours, of whichever kind it is.
     storage = RedisStorage("redis://", key_prefix=key_prefix)
-    storage.storage = sync_redis()
+    storage.storage = client
     storage.initialize_storage("")
     return MovingWindowRateLimiter(storage)
 

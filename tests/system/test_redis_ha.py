@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from redis.cluster import key_slot
 from websockets.asyncio.client import connect
 
@@ -133,8 +134,7 @@ def test_every_blocking_use() -> None:
     sync_redis().delete(queue_key(), key_of(identity.decode()))
     with sync_redis().lock(key("migrate"), timeout=5):
         assert sync_redis().exists(key("migrate")) == 1
-    from django.core.cache import cache
-
+    cache = caches.create_connection("default")
     cache.set_many({"a": 1, "b": 2}, 5)
     assert cache.get_many(["a", "b"]) == {"a": 1, "b": 2}
 
