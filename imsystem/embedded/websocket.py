@@ -25,7 +25,7 @@ MAX_IDLE_PER_S = 100
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Differs from uvicorn's in twelve things:
+    """Differs from uvicorn's in thirteen things:
 
     - text that is no UTF-8 is closed with 1007 as there, but without a traceback in the log;
     - fragments are kept in one buffer: 65,000 of one byte took 2.5 MB as a list, and empty ones,
@@ -44,6 +44,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
       sends one byte now and then is never pinged;
     - when it is closed and the client reads nothing it ends all the same. There close() waits for
       what is still to be sent, which may be for ever;
+    - a handshake that was answered over HTTP counts as completed. There each refusal is an error in
+      the log;
     - at its end it can be freed at once.
     """
 
@@ -65,6 +67,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
         if message["type"] == "websocket.accept":
             self.scope["headers"].clear()  # type: ignore[attr-defined]
         elif self.close_sent:

@@ -145,6 +145,7 @@ async def test_who_is_too_many_is_not_let_in(cast: Cast, monkeypatch: pytest.Mon
     await asked.send_input({"type": "websocket.connect"})
     start, body = await asked.receive_output(5), await asked.receive_output(5)
     headers = [(b"retry-after", b"2"), (b"content-type", b"text/plain")]
+    assert start["headers"].pop()[0] == b"x-request-id"
     assert start == {
         "type": "websocket.http.response.start",
         "status": 503,
