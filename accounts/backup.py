@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 
+from accounts.models import Avatar, User
 from imsystem.backup.plan import Plain, Reader
 from imsystem.mongo.clients import Document
 
-PICTURES, USERS = "avatar", "user_basic"
+PICTURES, USERS = Avatar._meta.db_table, User._meta.db_table
 
 
 def readers() -> Mapping[str, Reader]:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from accounts.clients import client_name
 from accounts.codes import Purpose
 from accounts.models import User
-from imsystem.mail.outbox import Mail, post
+from imsystem.mail.outbox import Mail
+from imsystem.mail.posting import post
 
 P = ParamSpec("P")
 

@@ -4,9 +4,8 @@ A change is announced as `Changed` of the user's topic (services/profile.py) and
 once in every process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from accounts.choices import Audience
 from accounts.models import User
@@ -18,7 +17,7 @@ from imsystem.realtime.topics import Scope
 RECEIPT = "receipt"
 PRESENCE = "presence"
 
-FIELDS = {"read_receipts": 1, "who_sees_online": 1}
+_FIELDS = {"read_receipts": 1, "who_sees_online": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +44,16 @@ def settings_of(user: User) -> Privacy:
     return Privacy(user.read_receipts, user.who_sees_online == Audience.NOBODY)
 
 
-def privacy_from(row: Mapping[str, Any]) -> Privacy:
-    """Returns the settings in a user_basic document (with FIELDS)."""
-    return Privacy(row["read_receipts"], row["who_sees_online"] == Audience.NOBODY)
+async def read_privacy(user_identities: Sequence[str]) -> dict[str, Privacy]:
+    """Returns the settings of those of the users who exist, never from memory."""
+    rows = await find_in(User, "_id", user_identities, _FIELDS)
+    return {
+        row["_id"]: Privacy(row["read_receipts"], row["who_sees_online"] == Audience.NOBODY)
+        for row in rows
+    }
 
 
-async def _read_settings(user_identities: Sequence[str]) -> dict[str, Privacy]:
-    rows = await find_in("user_basic", "_id", user_identities, FIELDS)
-    return {row["_id"]: privacy_from(row) for row in rows}
-
-
-_settings = followed(_read_settings, Scope.USER)
+_settings = followed(read_privacy, Scope.USER)
 
 
 async def privacy_of(user_identity: str) -> Privacy:

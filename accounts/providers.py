@@ -1,12 +1,11 @@
-"""What accounts need to know and only the apps above know: who talks with whom, who is online.
+"""What accounts need to know and only the apps above know: who talks with whom, and where.
 
-`rooms` and `chat` provide it at start-up (their apps.py): imports go one way only.
+`rooms` provides it at start-up (its apps.py): imports go one way only.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from imsystem.loops import run_on_loop
 from imsystem.realtime.topics import Topic
 
 
@@ -14,16 +13,11 @@ class ContactSource(Protocol):
     def __call__(self, user_identity: str, others: Sequence[str]) -> set[str]: ...
 
 
-class PresenceSource(Protocol):
-    async def __call__(self, user_identities: Sequence[str]) -> set[str]: ...
-
-
 class TopicSource(Protocol):
     def __call__(self, user_identity: str) -> Sequence[Topic]: ...
 
 
 _contacts: ContactSource | None = None
-_presence: PresenceSource | None = None
 _topics: TopicSource | None = None
 
 
@@ -31,12 +25,6 @@ def provide_contacts(source: ContactSource) -> None:
     """Registers the function that knows direct conversations. Called once, at start-up."""
     global _contacts
     _contacts = source
-
-
-def provide_presence(source: PresenceSource) -> None:
-    """Registers the function that knows who is online. Called once, at start-up."""
-    global _presence
-    _presence = source
 
 
 def provide_topics(source: TopicSource) -> None:
@@ -55,15 +43,3 @@ def contacts_among(user_identity: str, others: Sequence[str]) -> set[str]:
     if _contacts is None:
         raise RuntimeError("no app provides contacts")
     return _contacts(user_identity, others) if others else set()
-
-
-async def online_among(user_identities: Sequence[str]) -> set[str]:
-    """Returns those of the users who are online, regardless of who may know it."""
-    if _presence is None:
-        raise RuntimeError("no app provides presence")
-    return await _presence(user_identities) if user_identities else set()
-
-
-def online_from_thread(user_identities: Sequence[str]) -> set[str]:
-    """The same for synchronous callers."""
-    return run_on_loop(online_among(user_identities)) if user_identities else set()

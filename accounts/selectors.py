@@ -1,13 +1,16 @@
 """Reads. What does not exist, or may not be known, is NotFound."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
 from accounts import user_cache
 from accounts.canonical import ACCOUNT, canonical_account, sign_in_name
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, TwoFactor, User
+from accounts.online import online_from_thread
 from accounts.policies import may_see_online
-from accounts.providers import contacts_among, online_from_thread
+from accounts.providers import contacts_among
 from imsystem.clock import now_ms
 from imsystem.errors import NotFound
 from imsystem.guesses import guessing
@@ -58,6 +61,17 @@ def find_by_sign_in_name(name: str) -> User | None:
 def active_user(identity: str) -> User | None:
     """Returns the user with this identity unless deactivated. The caller has checked its form."""
     return User.objects.filter(pk=identity, is_active=True).first()
+
+
+def users_among(identities: Iterable[str]) -> dict[str, User]:
+    """Those of the users who exist, deactivated ones too."""
+    wanted = list(identities)
+    return User.objects.in_bulk(wanted) if wanted else {}
+
+
+def active_users(identities: Iterable[str]) -> dict[str, User]:
+    """Those of the users who exist and are not deactivated."""
+    return User.objects.filter(is_active=True).in_bulk(list(identities))
 
 
 def live_session(*, session_identity: object, user: User) -> DeviceSession | None:

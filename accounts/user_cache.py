@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from accounts.models import DeviceSession, User
+from imsystem.clock import now_ms
 from imsystem.loops import PerLoop
 from imsystem.mongo.clients import Document, find_in
 from imsystem.mongo.instances import instance
@@ -19,7 +20,7 @@ SHOWN = (
 
 
 async def _read_people(identities: Sequence[str]) -> dict[str, User]:
-    found = await find_in("user_basic", "_id", identities, dict.fromkeys(SHOWN, 1))
+    found = await find_in(User, "_id", identities, dict.fromkeys(SHOWN, 1))
     return {row["_id"]: instance(User, row) for row in found}
 
 
@@ -33,11 +34,18 @@ async def people(identities: Sequence[str]) -> dict[str, User]:
 
 
 async def _read_users(identities: Sequence[str]) -> dict[str, Document]:
-    return {row["_id"]: row for row in await find_in("user_basic", "_id", identities)}
+    return {row["_id"]: row for row in await find_in(User, "_id", identities)}
 
 
 async def _read_sessions(identities: Sequence[str]) -> dict[str, Document]:
-    return {row["_id"]: row for row in await find_in("device_session", "_id", identities)}
+    return {row["_id"]: row for row in await find_in(DeviceSession, "_id", identities)}
+
+
+async def sessions_alive(identities: Sequence[str]) -> set[str]:
+    """Those of the device sessions that were neither ended nor have expired."""
+    alive = {"revoked_at": None, "expires_at": {"$gt": now_ms()}}
+    found = await find_in(DeviceSession, "_id", identities, {"_id": 1}, **alive)
+    return {row["_id"] for row in found}
 
 
 _users = PerLoop(lambda: SharedReads(_read_users))

@@ -10,28 +10,26 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from chat.gaps import SETTLE_MS, seal
+from chat.models import Edit, Message
+from chat.selectors import message_at
 from chat.sequence import WINDOW
 from imsystem.backup.lines import CODEC
-from imsystem.backup.plan import Plain, Reader, batches
-from imsystem.mongo.clients import Document, collection
+from imsystem.backup.plan import Plain, Reader
+from imsystem.mongo.clients import Document, collection_of
+from rooms.backup import room_readers
+from rooms.checkpoints import all_checkpoints
 
 POLL_S = 0.1
-MESSAGES, EDITS, ROOMS, MEMBERS = "message_basic", "message_edit", "room_basic", "user_room"
-DEPARTURES, BANS = "room_departure", "room_ban"
+MESSAGES, EDITS = Message._meta.db_table, Edit._meta.db_table
 
 
 def readers() -> Mapping[str, Reader]:
     """Returns the readers of one backup; they know from each other what has been written."""
     messages = _Messages()
-    rooms = _Rooms(messages.heads)
     return {
         MESSAGES: messages,
         EDITS: _Edits(messages.heads),
-        ROOMS: rooms,
-        MEMBERS: _Members(messages.heads, rooms.written),
-        # Both are written before the membership goes, so of a user who is gone they are there.
-        BANS: Plain(BANS, after=[MEMBERS]),
-        DEPARTURES: Plain(DEPARTURES, after=[MEMBERS]),
+        **room_readers(messages.heads, [MESSAGES], message_at),
     }
 
 
@@ -48,7 +46,7 @@ class _Messages:
         self.heads[document["room_identity"]] = document["seq"]
 
     async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
-        checkpoints = await _checkpoints()
+        checkpoints = await all_checkpoints()
         first = last["room_identity"] if last else ""
         for room, checkpoint in sorted(checkpoints.items()):
             if room >= first:
@@ -67,20 +65,6 @@ class _Messages:
                 head = messages[-1]["seq"]
             if upper - head >= WINDOW:
                 return
-
-
-async def _checkpoints() -> dict[str, int]:
-    """All rooms, and from which seq the search for their newest message starts.
-
-    A room that was deleted is named by the departures, which were noted before: they are read
-    second. Not from the messages themselves: SecantusDB looks through all of them, and senders
-    waited 2 s meanwhile, at 100,000.
-    """
-    found = collection(ROOMS).find({}, {"last_seq": 1})
-    rooms = {row["_id"]: row["last_seq"] async for batch in batches(found) for row in batch}
-    gone = collection(DEPARTURES).find({}, {"room_identity": 1})
-    left = {row["room_identity"] async for batch in batches(gone) for row in batch}
-    return dict.fromkeys(left, 0) | rooms
 
 
 async def _whole_range(room: str, lower: int, upper: int, checkpoint: int) -> list[Document]:
@@ -104,7 +88,7 @@ async def _whole_range(room: str, lower: int, upper: int, checkpoint: int) -> li
 
 
 async def _range(room: str, lower: int, upper: int) -> list[Document]:
-    messages = collection(MESSAGES).with_options(codec_options=CODEC)
+    messages = collection_of(Message).with_options(codec_options=CODEC)
     found = messages.find({"room_identity": room, "seq": {"$gt": lower, "$lte": upper}})
     return await found.sort("seq", 1).to_list()
 
@@ -125,57 +109,3 @@ class _Edits(Plain):
             yield [
                 edit for edit in batch if edit["seq"] <= self._heads.get(edit["room_identity"], 0)
             ]
-
-
-class _Rooms(Plain):
-    """With a checkpoint that is not ahead of the messages: the next number would leave a gap."""
-
-    def __init__(self, heads: Mapping[str, int]) -> None:
-        super().__init__(ROOMS, after=[MESSAGES])
-        self._heads = heads
-        self.written: set[str] = set()
-
-    def note(self, document: Document) -> None:
-        self.written.add(document["_id"])
-
-    async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
-        async for batch in super().read(last):
-            for room in batch:
-                _at_most(room, "last_seq", self._heads.get(room["_id"], 0))
-            yield batch
-
-
-class _Members(Plain):
-    """Of the rooms that were written. Who has read on meanwhile has read up to the last message:
-    otherwise those to come would count as read."""
-
-    def __init__(self, heads: Mapping[str, int], rooms: set[str]) -> None:
-        super().__init__(MEMBERS, after=[ROOMS])
-        self._heads = heads
-        self._rooms = rooms
-
-    async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
-        async for batch in super().read(last):
-            members = [member for member in batch if member["room_identity"] in self._rooms]
-            for member in members:
-                await self._limit(member)
-            yield members
-
-    async def _limit(self, member: Document) -> None:
-        room = member["room_identity"]
-        head = self._heads.get(room, 0)
-        _at_most(member, "joined_seq", head)
-        _at_most(member, "floor_seq", head)
-        _at_most(member, "cleared_seq", head)
-        if _at_most(member, "read_seq", head):
-            newest = {"room_identity": room, "seq": head}
-            found = await collection(MESSAGES).find_one(newest, {"_id": 1})
-            member["message_identity"] = found["_id"] if found else ""
-
-
-def _at_most(document: Document, field: str, most: int) -> bool:
-    """Lowers a number to `most`; True when it was higher."""
-    if document[field] <= most:
-        return False
-    document[field] = most
-    return True

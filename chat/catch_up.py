@@ -5,6 +5,7 @@ from operator import itemgetter
 
 from chat.frames import RoomCatchUp
 from chat.heads import room_heads
+from chat.models import Message
 from chat.payloads import MessagePayload, message_payload
 from chat.selectors import complete_range, page_bounds
 from imsystem.budgets import (
@@ -16,7 +17,7 @@ from imsystem.budgets import (
     NAMED_ROOM,
     reads,
 )
-from imsystem.mongo.clients import collection
+from imsystem.mongo.clients import collection_of
 from rooms.access import accesses
 from rooms.heads import Head
 from rooms.policies import Access
@@ -112,7 +113,7 @@ async def _changed(
     if revision >= reached:
         return [], max(reached, 0)
     found = (
-        await collection("message_basic")
+        await collection_of(Message)
         .find({"room_identity": room, "revision": {"$gt": revision, "$lte": reached}})
         .to_list()
     )

@@ -23,13 +23,14 @@ from pymongo.write_concern import WriteConcern
 
 from chat.frames import MessageUpdated
 from chat.hooks import on_changed
+from chat.models import Edit, Message
 from chat.payloads import VOID, MessagePayload, message_payload
 from chat.submission import refuse
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, NotFound, Unavailable
 from imsystem.ids import is_identity
 from imsystem.loops import PerLoop, background
-from imsystem.mongo.clients import IN_AT_ONCE, Document, collection, find_in, mongo_client
+from imsystem.mongo.clients import IN_AT_ONCE, Document, collection_of, find_in, mongo_client
 from imsystem.mongo.retry import WITHIN_S, retry_when_overtaken
 from imsystem.mongo.shared_reads import SharedReads
 from imsystem.ops import metrics
@@ -101,7 +102,7 @@ def _permit(rule: Rule, standing: Access, document: Document, now: int) -> None:
 
 
 async def _read(identities: Sequence[str]) -> dict[str, Document]:
-    return {row["_id"]: row for row in await find_in("message_basic", "_id", identities)}
+    return {row["_id"]: row for row in await find_in(Message, "_id", identities)}
 
 
 # When a whole room reacts to one message, it is read once.
@@ -294,7 +295,7 @@ class _Attempt:
         found: dict[str, Document] = {}
         for start in range(0, len(identities), IN_AT_ONCE):
             wanted = {"_id": {"$in": identities[start : start + IN_AT_ONCE]}}
-            rows = collection("message_basic").find(wanted, session=session)
+            rows = collection_of(Message).find(wanted, session=session)
             found |= {row["_id"]: row for row in await rows.to_list()}
         return found
 
@@ -326,9 +327,9 @@ class _Attempt:
 
     async def _write(self, session: AsyncClientSession) -> None:
         updates = [UpdateOne({"_id": key}, {"$set": value}) for key, value in self._touched.items()]
-        await collection("message_basic").bulk_write(updates, ordered=False, session=session)
+        await collection_of(Message).bulk_write(updates, ordered=False, session=session)
         if self._edits:
-            await collection("message_edit").bulk_write(self._edits, session=session)
+            await collection_of(Edit).bulk_write(self._edits, session=session)
 
 
 def _answer(entry: _Entry, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""Writes how far each room has got into room_basic, a little behind.
+"""Writes how far each room has got, a little behind (rooms/checkpoints.py).
 
 Only a starting point for the search of the real head (sequence.stored_head): a crash loses
 nothing but a little of that search's time. Writing it with each message would double the writes.
@@ -8,11 +8,9 @@ import asyncio
 import logging
 from itertools import islice
 
-from pymongo import UpdateOne
-
 from chat.journal import current_journal
 from imsystem.loops import PerLoop, background
-from imsystem.mongo.clients import collection
+from rooms.checkpoints import move_checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +36,7 @@ class Checkpoints:
         some = dict(islice(self._ahead.items(), count))
         if not some:
             return
-        updates = [
-            UpdateOne({"_id": room}, {"$max": {"last_seq": seq}}) for room, seq in some.items()
-        ]
-        await collection("room_basic").bulk_write(updates, ordered=False)
+        await move_checkpoints(some)
         for room in some:
             del self._ahead[room]
 

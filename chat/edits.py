@@ -17,7 +17,7 @@ from chat.payloads import EditPayload, edit_payload
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
 from imsystem.loops import run_on_loop
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document, collection_of
 
 DAY_MS = 24 * 60 * 60 * 1000
 EXPIRE_EVERY_S = 3_600.0
@@ -86,7 +86,7 @@ async def expire_recalled(now: int) -> int:
     """
     until = now - settings.KEEP_RECALLED_DAYS * DAY_MS
     expired = {"recalled_at": {"$gt": 0, "$lte": until}}
-    return (await collection("message_edit").delete_many(expired)).deleted_count
+    return (await collection_of(Edit).delete_many(expired)).deleted_count
 
 
 def expire_recalled_now() -> int:
@@ -104,6 +104,6 @@ def erase_edits(user: User) -> None:
 
 async def exported_edits(user: User) -> AsyncIterator[EditPayload]:
     """Yields the earlier texts of a user's messages, for the export of their data."""
-    found = collection("message_edit").find({"user_identity": user.pk}).sort("updated_at", 1)
+    found = collection_of(Edit).find({"user_identity": user.pk}).sort("updated_at", 1)
     async for document in found:
         yield edit_payload(document)

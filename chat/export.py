@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 from accounts.models import User
+from chat.models import Message
 from chat.payloads import MessagePayload, message_payload
-from imsystem.mongo.clients import collection
+from imsystem.mongo.clients import collection_of
 from imsystem.threads import run_in_thread
 from rooms.export import rooms_ever
 
@@ -19,6 +20,6 @@ async def exported_messages(user: User) -> AsyncIterator[MessagePayload]:
     """
     for room_identity in await run_in_thread(rooms_ever, user.pk):
         own = {"room_identity": room_identity, "user_identity": user.pk}
-        found = collection("message_basic").find(own, batch_size=BATCH).sort("seq", 1)
+        found = collection_of(Message).find(own, batch_size=BATCH).sort("seq", 1)
         async for document in found:
             yield message_payload(document)

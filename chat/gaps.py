@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pymongo.errors import BulkWriteError
 
 from chat.kinds import Content
+from chat.models import Message
 from chat.payloads import VOID, new_document
 from imsystem.clock import now_ms
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document, collection_of
 from imsystem.mongo.retry import is_duplicate
 
 # Readers wait at an open gap, so a room stands still for this long after a crash; with 10 s the
@@ -77,7 +78,7 @@ async def _next_message(room_identity: str, after: int, head: int) -> list[Docum
     ranges are fast."""
     for start in range(after, head, WINDOW):
         seqs = {"$gt": start, "$lte": min(start + WINDOW, head)}
-        found = collection("message_basic").find({"room_identity": room_identity, "seq": seqs})
+        found = collection_of(Message).find({"room_identity": room_identity, "seq": seqs})
         if messages := await found.sort("seq", 1).limit(1).to_list():
             return messages
     return []
@@ -89,7 +90,7 @@ async def seal(numbers: Sequence[tuple[str, int]]) -> bool:
         return True
     now = now_ms()
     try:
-        await collection("message_basic").insert_many(
+        await collection_of(Message).insert_many(
             [_void(room_identity, seq, now) for room_identity, seq in numbers], ordered=False
         )
     except BulkWriteError as exc:

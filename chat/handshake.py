@@ -7,12 +7,12 @@ from typing import Any
 
 from accounts import ws_auth
 from accounts.ws_auth import BadOrigin
-from chat.protocol import SUBPROTOCOL
 from imsystem.errors import AppError, NotAuthenticated, Unavailable
 from imsystem.http.identified import accepting, refuse_handshake
 from imsystem.outage import is_outage
 from imsystem.realtime import close_codes
 from imsystem.realtime.admission import current_admission
+from imsystem.realtime.endpoint import SUBPROTOCOL
 from imsystem.realtime.sockets import SocketUser
 
 logger = logging.getLogger(__name__)

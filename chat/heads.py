@@ -12,16 +12,18 @@ from dataclasses import replace
 
 import msgspec
 
+from chat.models import Message
 from chat.payloads import VOID, message_payload
 from chat.sequence import counters, stored_head
 from imsystem.loops import PerLoop
-from imsystem.mongo.clients import Document, collection, find_in
+from imsystem.mongo.clients import Document, collection_of
 from imsystem.mongo.shared_reads import SharedReads
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
 from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
 from rooms.heads import Head
+from rooms.revisions import revisions_of
 from rooms.unread import WINDOW, Author, Recent, author_of
 
 MAX_CACHED = 50_000
@@ -173,7 +175,7 @@ _reads = PerLoop(lambda: SharedReads(_read))
 
 
 async def _read_all(rooms: Sequence[str]) -> dict[str, Head]:
-    hints, revisions = await _hints(list(rooms)), await _revisions(list(rooms))
+    hints, revisions = await _hints(list(rooms)), await revisions_of(rooms)
     limit = asyncio.Semaphore(MAX_READS)
 
     async def read(room: str) -> Head:
@@ -191,11 +193,6 @@ async def _hints(rooms: list[str]) -> dict[str, int]:
         if is_outage(exc):
             return {}  # Redis is away: the checkpoints will do
         raise
-
-
-async def _revisions(rooms: list[str]) -> dict[str, int]:
-    found = await find_in("room_basic", "_id", rooms, {"revision": 1})
-    return {row["_id"]: row["revision"] for row in found}
 
 
 def _head(newest: Document | None, revision: int) -> Head:
@@ -220,7 +217,7 @@ async def _senders_in(wanted: Range) -> list[Document]:
     fields = {"seq": 1, "revision": 1, "user_identity": 1, "kind": 1, "recalled_at": 1}
     in_range = {"room_identity": room, "seq": {"$gt": lower, "$lte": upper}}
     # The limit: in one answer, without a cursor (selectors.py).
-    found = collection("message_basic").find(in_range, fields, limit=lower - upper)
+    found = collection_of(Message).find(in_range, fields, limit=lower - upper)
     return await found.to_list()
 
 
@@ -237,7 +234,7 @@ async def _newest(room: str, hint: int) -> Document | None:
 
 async def _last_in(room: str, above: int, up_to: int) -> Document | None:
     messages = (
-        await collection("message_basic")
+        await collection_of(Message)
         .find({"room_identity": room, "seq": {"$gt": above, "$lte": up_to}})
         .to_list()
     )

@@ -20,6 +20,7 @@ from pymongo.errors import BulkWriteError
 from chat.frames import MessageCreated
 from chat.gaps import seal
 from chat.hooks import on_stored
+from chat.models import Message
 from chat.payloads import message_payload
 from chat.sequence import SequenceAllocator as Numbers
 from chat.submission import Entry, Key, Stored, Submission, refuse, repeat
@@ -27,7 +28,7 @@ from chat.uncertain_writes import UncertainWrites
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Unavailable
 from imsystem.loops import PerLoop, background
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document, collection_of
 from imsystem.mongo.retry import DUPLICATE
 from imsystem.ops import metrics
 from imsystem.ops.failpoints import failpoint
@@ -92,7 +93,7 @@ class Journal:
     async def _give_back_first(self, identity: str, future: "asyncio.Future[Stored]") -> None:
         """Answers a repeated send with the message as it is now; it may have been recalled."""
         try:
-            found = await collection("message_basic").find_one({"_id": identity})
+            found = await collection_of(Message).find_one({"_id": identity})
         except Exception as exc:
             logger.warning("a repeated message was not found: %r", exc)
             found = None
@@ -218,7 +219,7 @@ class Journal:
             ordered = len({entry.submission.sender for entry in batch}) < len(batch)
             documents = [entry.document for entry in batch]
             try:
-                await collection("message_basic").insert_many(documents, ordered=ordered)
+                await collection_of(Message).insert_many(documents, ordered=ordered)
             except BulkWriteError as exc:
                 refusals = exc.details["writeErrors"]
                 if not refusals:  # stored, but not yet on a majority of disks
@@ -346,7 +347,7 @@ async def _refusal(submission: Submission) -> AppError | None:
 async def _first_of(submission: Submission) -> Document | None:
     """Returns the message that is stored under the same key, if any."""
     room, user, client_id = submission.key
-    return await collection("message_basic").find_one(
+    return await collection_of(Message).find_one(
         {"room_identity": room, "user_identity": user, "client_id": client_id}
     )
 

@@ -6,6 +6,8 @@ from typing import Any, TypedDict
 
 from accounts.models import User
 from accounts.payloads import PublicUser, own_user, public_user
+from accounts.selectors import users_among
+from chat.inbox import room_list
 from chat.payloads import MessagePayload
 from chat.selectors import DEFAULT_PAGE, HistoryPage, history
 from imsystem.clock import now_ms
@@ -13,7 +15,7 @@ from imsystem.errors import NotFound
 from imsystem.loops import run_on_loop
 from rooms.choices import Kind
 from rooms.payloads import RoomPayload
-from rooms.selectors import is_offered, member_list, room_list
+from rooms.selectors import is_offered, member_list
 
 # So many messages above the first unread one show what they are about.
 READ_SHOWN = 10
@@ -99,8 +101,7 @@ def _members(user: User, room_identity: str) -> dict[str, Author]:
 def _former_members(members: dict[str, Author], page: HistoryPage) -> dict[str, Author]:
     """Users who have left and still have messages on the page, by identity."""
     gone = {message["user_identity"] for message in page["messages"]} - members.keys()
-    left = User.objects.in_bulk(gone) if gone else {}
-    return {pk: _author(public_user(user)) for pk, user in left.items()}
+    return {pk: _author(public_user(user)) for pk, user in users_among(gone).items()}
 
 
 def _author(person: PublicUser) -> Author:

@@ -8,25 +8,23 @@ to the other side of direct rooms, never to groups, and only as far as people al
 import asyncio
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from accounts.models import User
-from accounts.privacy import FIELDS, PRESENCE, privacy_from, settings_of
-from chat import frames, online
+from accounts import online
+from accounts.privacy import PRESENCE, read_privacy, settings_of
+from accounts.selectors import users_among
+from chat import frames
 from imsystem.loops import PerLoop, background
-from imsystem.mongo.clients import find_in
 from imsystem.outage import is_outage
 from imsystem.realtime import events as ev
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import Hub, current_hub, observe
 from imsystem.realtime.topics import Scope, identity_in, room_topic, user_topic
 from imsystem.threads import run_in_thread
-from rooms.choices import Kind
-from rooms.loading import pairs
-from rooms.selectors import FoundRooms, is_shared, online_as_seen, rooms_without_heads
+from rooms.loading import shared_rooms_of
+from rooms.selectors import FoundRooms, online_as_seen, rooms_without_heads
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +159,7 @@ class Presence:
     async def _tell(self, now: float) -> None:
         while self._news:
             some = dict(islice(self._news.items(), AT_ONCE))
-            rooms = await _direct_rooms(await _visible(list(some)))
+            rooms = await shared_rooms_of(await _visible(list(some)))
             for user in some:
                 del self._news[user]
             offline = [user for user, is_online in some.items() if not is_online]
@@ -215,7 +213,7 @@ def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def _user_and_rooms(user_identity: str) -> FoundRooms | None:
-    user = User.objects.filter(pk=user_identity).first()
+    user = users_among([user_identity]).get(user_identity)
     return None if user is None else rooms_without_heads(user)
 
 
@@ -229,23 +227,7 @@ def _events(user: str, rooms: Sequence[str], is_online: bool) -> list[ev.Deliver
 
 async def _visible(users: Sequence[str]) -> list[str]:
     """Those who do not hide."""
-    rows = await find_in("user_basic", "_id", users, FIELDS)
-    return [row["_id"] for row in rows if not privacy_from(row).hidden]
-
-
-async def _direct_rooms(users: Sequence[str]) -> Mapping[str, list[str]]:
-    """user -> the identities of their direct rooms that neither of both has deleted."""
-    fields = {"user_identity": 1, "room_identity": 1}
-    rows = await find_in("user_room", "user_identity", users, fields)
-    identities = list({row["room_identity"] for row in rows})
-    rooms = await find_in("room_basic", "_id", identities, {"_id": 1}, kind=Kind.DIRECT.value)
-    both = await pairs().get([room["_id"] for room in rooms])
-    direct = {room for room, pair in both.items() if is_shared(pair)}
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        if row["room_identity"] in direct:
-            found[row["user_identity"]].append(row["room_identity"])
-    return found
+    return [user for user, privacy in (await read_privacy(users)).items() if not privacy.hidden]
 
 
 current_presence = PerLoop(lambda: Presence(current_hub()))

@@ -8,7 +8,6 @@ from chat.kinds import Content, Identity
 from chat.policies import CLIENT_ID_PATTERN
 from imsystem.realtime.commands import CommandId
 
-SUBPROTOCOL = "im.v1"
 MAX_SYNC_ROOMS = 1_000
 MAX_SEQ = 2**53 - 1  # the largest integer that a JavaScript number holds exactly
 

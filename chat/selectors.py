@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.gaps import complete_to
 from chat.heads import room_head
+from chat.models import Message
 from chat.payloads import VOID, MessagePayload, message_payload
 from imsystem.budgets import COMMAND, MESSAGE, reads
 from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity
 from imsystem.loops import PerLoop
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document, collection_of
 from imsystem.mongo.shared_reads import SharedReads
 from rooms.access import access
 
@@ -78,7 +79,7 @@ async def _read_ranges(ranges: Sequence[Range]) -> dict[Range, list[Document]]:
 
 async def _read_range(wanted: Range) -> list[Document]:
     room_identity, lower, upper = wanted
-    found = collection("message_basic").find(
+    found = collection_of(Message).find(
         {"room_identity": room_identity, "seq": {"$gt": lower, "$lte": upper}},
         # A negative limit asks for one answer without a cursor. (With a cursor MongoDB would send
         # 101 documents first, and SecantusDB would encode each message twice.)
@@ -142,7 +143,16 @@ async def message_document(message_identity: str) -> Document:
     must check the access."""
     document: dict[str, Any] | None = None
     if is_identity(message_identity):
-        document = await collection("message_basic").find_one({"_id": message_identity})
+        document = await collection_of(Message).find_one({"_id": message_identity})
     if document is None or document["kind"] == VOID:
         raise NotFound
     return document
+
+
+async def message_at(room_identity: str, seq: int) -> str | None:
+    """Returns the identity of the stored message with this number, or None. The caller must check
+    the access."""
+    found = await collection_of(Message).find_one(
+        {"room_identity": room_identity, "seq": seq}, {"_id": 1}
+    )
+    return found["_id"] if found else None

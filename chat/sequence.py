@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from chat.gaps import seal
-from imsystem.mongo.clients import collection
+from chat.models import Message
+from imsystem.mongo.clients import collection_of
 from imsystem.redis import async_redis, get_many, key, sync_redis
+from rooms.checkpoints import checkpoint_of
 
 # How far the search for the newest message looks ahead at once. A hole of so many unused numbers
 # in a row would take as many messages lost between counter and insert, in one room, unmended.
@@ -133,11 +135,10 @@ async def stored_head(room_identity: str) -> int:
     are the only shape that is fast on every engine (a descending sort took 630 ms at 20,000
     messages on SecantusDB 0.7).
     """
-    room = await collection("room_basic").find_one({"_id": room_identity}, {"last_seq": 1})
-    head: int = room["last_seq"] if room else 0
+    head = await checkpoint_of(room_identity)
     while True:
         found = (
-            await collection("message_basic")
+            await collection_of(Message)
             .find(
                 {"room_identity": room_identity, "seq": {"$gt": head, "$lte": head + WINDOW}},
                 {"seq": 1},

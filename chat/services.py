@@ -16,19 +16,20 @@ from chat.heads import room_head
 from chat.journal import current_journal
 from chat.kinds import Content, check_edit, check_sent
 from chat.payloads import MessagePayload
-from chat.selectors import message_document
+from chat.selectors import message_at, message_document
 from chat.submission import Stored, Submission
 from imsystem.budgets import COMMAND, reads
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, NotFound
 from imsystem.limits import Limit
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document
 from imsystem.realtime.events import Deliver
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.topics import room_topic, user_topic
 from rooms.access import access
 from rooms.policies import Access, may_read, may_send
+from rooms.positions import advance_position
 
 # By requests. Sockets count in memory (chat/consumer.py): Redis would cost each message 0.2 ms.
 WRITES = Limit.at("messages", settings.MESSAGES_PER_USER, lenient=True)
@@ -118,22 +119,11 @@ async def mark_read(*, user_identity: str, room_identity: str, seq: int) -> int:
     privacy = await privacy_of(user_identity)
     head = await room_head(room_identity)
     seq = min(seq, head.last_seq)
-    mine = {"room_identity": room_identity, "user_identity": user_identity}
-    members = collection("user_room")
-    message = await collection("message_basic").find_one(
-        {"room_identity": room_identity, "seq": seq}, {"_id": 1}
-    )
-    fields = {"read_seq": seq, "updated_at": now_ms()}
-    if message is not None:
-        fields["message_identity"] = message["_id"]
-    moved = await members.update_one({**mine, "read_seq": {"$lt": seq}}, {"$set": fields})
-    if moved.modified_count != 1:
-        row = await members.find_one(mine, {"read_seq": 1})
-        if row is None:
-            raise NotFound
-        return int(row["read_seq"])
-    _publish_read(user_identity, room_identity, seq, to_others=privacy.receipts)
-    return seq
+    message = await message_at(room_identity, seq)
+    position, moved = await advance_position(user_identity, room_identity, seq, message)
+    if moved:
+        _publish_read(user_identity, room_identity, seq, to_others=privacy.receipts)
+    return position
 
 
 def _publish_read(user_identity: str, room_identity: str, seq: int, *, to_others: bool) -> None:

@@ -11,9 +11,9 @@ from django.utils import translation
 from accounts.models import User
 from accounts.payloads import own_user
 from accounts.privacy import settings_of
-from accounts.providers import online_among
 from accounts.ws_auth import owner_of
 from chat.frames import Ready
+from chat.inbox import present_state, shown_rooms
 from imsystem.budgets import COMMAND, ROOM, reads
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.clock import now_ms
@@ -23,11 +23,10 @@ from imsystem.realtime.hub import current_hub
 from imsystem.realtime.sockets import SocketUser
 from imsystem.realtime.topics import room_topic, session_topic, user_topic
 from rooms.access import changed_since, checked_now, remember
-from rooms.heads import heads
 from rooms.loading import memberships
 from rooms.models import Member
 from rooms.payloads import RoomPayload
-from rooms.selectors import rooms_of, rooms_with_heads
+from rooms.selectors import rooms_of
 
 
 async def subscribe(connection: Connection, session_identity: str) -> list[Member]:
@@ -81,7 +80,6 @@ async def _read(
     found = await rooms_of(user, members)
     if connection.declines is None:  # else the settings have changed since: chat/presence.py
         connection.declines = settings_of(user).declines
-    room_heads = await heads(found.positions)
-    online = await online_among(found.peer_identities)
+    present = await present_state(found)
     with translation.override(socket_user.language):
-        return user, rooms_with_heads(found, room_heads, online)
+        return user, shown_rooms(found, present)

@@ -8,16 +8,15 @@ silent or expired.
 import asyncio
 import logging
 import time
-from collections import defaultdict
 
-from accounts.privacy import FIELDS, privacy_from
+from accounts.privacy import read_privacy
+from accounts.user_cache import sessions_alive
 from chat.frames import HeadState, RoomHeads
 from chat.heads import room_heads
 from chat.presence import current_presence
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.clock import now_ms
 from imsystem.loops import PerLoop, background
-from imsystem.mongo.clients import find_in
 from imsystem.realtime import close_codes
 from imsystem.realtime.connection import Connection
 from imsystem.realtime.events import Close
@@ -27,6 +26,7 @@ from imsystem.realtime.sockets import watched
 from imsystem.realtime.topics import Scope, identity_in, room_topic, session_topic, user_topic
 from rooms.frames import RoomRemoved
 from rooms.heads import Head
+from rooms.loading import floors_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +62,10 @@ async def _correct_rooms(hub: Hub) -> None:
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
         hub.moved.clear()
-        fields = {"user_identity": 1, "room_identity": 1, "floor_seq": 1}
-        rows = await find_in("user_room", "user_identity", some, fields)
-        rooms: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for row in rows:
-            rooms[row["user_identity"]][row["room_identity"]] = row["floor_seq"]
+        floors = await floors_of(some)
         for user in some:
             if user_topic(user) not in hub.moved:
-                _correct_user(hub, user, rooms[user])
+                _correct_user(hub, user, floors.get(user, {}))
 
 
 def _rooms_of(connection: Connection) -> list[str]:
@@ -95,9 +91,7 @@ async def _correct_sessions(hub: Hub) -> None:
     sessions = hub.identities(Scope.SESSION)
     for start in range(0, len(sessions), AT_ONCE):
         some = sessions[start : start + AT_ONCE]
-        in_force = {"revoked_at": None, "expires_at": {"$gt": now_ms()}}
-        alive = await find_in("device_session", "_id", some, {"_id": 1}, **in_force)
-        for session in set(some) - {row["_id"] for row in alive}:
+        for session in set(some) - await sessions_alive(some):
             hub.apply(Close(session_topic(session), close_codes.NOT_AUTHENTICATED))
 
 
@@ -106,11 +100,11 @@ async def _correct_settings(hub: Hub) -> None:
     users = hub.identities(Scope.USER)
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
-        for row in await find_in("user_basic", "_id", some, FIELDS):
-            right = privacy_from(row).declines
-            sockets = hub.sockets_of(user_topic(row["_id"]))
+        for user, privacy in (await read_privacy(some)).items():
+            right = privacy.declines
+            sockets = hub.sockets_of(user_topic(user))
             if any(socket.declines not in (right, None) for socket in sockets):
-                current_presence().changed(row["_id"])
+                current_presence().changed(user)
 
 
 async def _sweep_for_ever() -> None:

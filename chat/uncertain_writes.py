@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable, Sequence
 
 from chat.gaps import seal
+from chat.models import Message
 from imsystem.loops import background
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document, collection_of
 from imsystem.outage import is_outage
 
 logger = logging.getLogger(__name__)
@@ -63,5 +64,5 @@ async def _settle(ends: Sequence[_End]) -> list[Document]:
     """
     await seal([(room, seq) for _identity, room, seq in ends])
     identities = [identity for identity, _room, _seq in ends]
-    found = collection("message_basic").find({"_id": {"$in": identities}})
+    found = collection_of(Message).find({"_id": {"$in": identities}})
     return sorted(await found.to_list(), key=lambda document: int(document["seq"]))

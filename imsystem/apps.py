@@ -25,7 +25,7 @@ class ImsystemConfig(AppConfig):
     name = "imsystem"
 
     def ready(self) -> None:
-        from imsystem.ops import checks  # noqa: F401 -- registers the system checks
+        from imsystem.health import checks  # noqa: F401 -- registers the system checks
 
 
 class MailConfig(AppConfig):

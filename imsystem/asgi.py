@@ -15,7 +15,6 @@ django.setup(set_prefix=False)
 
 from chat.compat.socket import SOCKET_PATHS, SeedConsumer  # noqa: E402
 from chat.consumer import ChatConsumer  # noqa: E402
-from chat.draining import drain as drain  # noqa: E402
 from imsystem import installation  # noqa: E402
 from imsystem.http.asgi_handler import SyncHandler  # noqa: E402
 from imsystem.http.body_limit import within_limit  # noqa: E402
@@ -23,6 +22,7 @@ from imsystem.http.identified import identify, refuse_handshake, telling  # noqa
 from imsystem.http.refusals import slowly  # noqa: E402
 from imsystem.jobs.runner import start_runner, stop_runner  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
+from imsystem.realtime import endpoint  # noqa: E402
 from imsystem.sources import source_of_client  # noqa: E402
 from imsystem.threads import run_in_thread  # noqa: E402
 
@@ -43,7 +43,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     if scope["type"] == "http":
         unhurried = slowly(telling(send, request_id), source_of_client(scope.get("client")))
         await within_limit(django_application, scope, receive, unhurried)
-    elif scope["type"] == "websocket" and scope["path"] == "/ws/":
+    elif scope["type"] == "websocket" and scope["path"] == endpoint.PATH:
         await chat_application(scope, receive, send)
     elif scope["type"] == "websocket" and settings.SEED_ROUTES and scope["path"] in SOCKET_PATHS:
         await seed_application(scope, receive, send)

@@ -1,4 +1,4 @@
-"""All settings, flat, from the environment. README has the table; imsystem/ops/checks.py judges."""
+"""All settings, flat, from the environment. README has the table; `doctor` judges them."""
 
 import sys
 from datetime import timedelta
@@ -15,7 +15,7 @@ from imsystem.redis_url import redis_address
 
 VERSION = "0.1.0"
 
-# Refused by a system check unless DEBUG is on (imsystem/ops/checks.py).
+# Refused by a system check unless DEBUG is on (imsystem/health/checks.py).
 INSECURE_KEY = "insecure-development-key-never-used-in-production"
 
 DEBUG: bool = env.bool("DEBUG", default=False)
@@ -68,7 +68,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "imsystem.http.headers.GateMiddleware",
     # Before what looks at the Host header; after what sets headers on every answer.
-    "imsystem.ops.health.ProbesMiddleware",
+    "imsystem.health.probes.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "imsystem.http.middleware.UnavailableMiddleware",

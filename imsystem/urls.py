@@ -1,4 +1,6 @@
-"""All addresses. Each app lists its own pages and API routes; this page puts them together."""
+"""All addresses. Each app lists its own pages and API routes; this page puts them together.
+
+Those of rooms are handed the inbox (rooms/inbox.py)."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -7,20 +9,23 @@ from django.views.generic import RedirectView
 from django.views.i18n import JSONCatalog
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+import rooms.api_urls
+import rooms.urls
 from accounts.views.language import set_language
+from chat import inbox
+from imsystem.health import exposition, probes
 from imsystem.http import handlers
 from imsystem.http.schema_view import SchemaView
 from imsystem.http.server_info import ServerInfoView
-from imsystem.ops import health, metrics
 
 api_urls: list[URLPattern | URLResolver] = [
     # They are tried one after another: those requested most come first.
     path("", include("chat.api_urls")),
-    path("", include("rooms.api_urls")),
+    path("", include(rooms.api_urls.routes(inbox))),
     path("", include("accounts.api_urls")),
     path("server/", ServerInfoView.as_view()),
-    path("health/live/", health.live),
-    path("health/ready/", health.ready),
+    path("health/live/", probes.live),
+    path("health/ready/", probes.ready),
 ]
 
 urlpatterns = [
@@ -28,7 +33,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/chat/")),
     path("accounts/", include("accounts.urls")),
     path("avatars/", include("accounts.avatar_urls")),
-    path("rooms/", include("rooms.urls")),
+    path("rooms/", include(rooms.urls.routes(inbox))),
     path("chat/", include("chat.urls")),
     # "View on site": no model has a page there, and Django answers 500 to invalid ids.
     path("admin/r/<path:rest>", handlers.nothing),
@@ -39,9 +44,9 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
     path("i18n/setlang/", set_language, name="set_language"),
     path("jsi18n/", JSONCatalog.as_view(), name="js-catalog"),
-    path("healthz", health.live),
-    path("readyz", health.ready),
-    path("metrics", metrics.view),
+    path("healthz", probes.live),
+    path("readyz", probes.ready),
+    path("metrics", exposition.view),
 ]
 if settings.SEED_ROUTES:
     urlpatterns.append(path("", include("chat.compat.urls")))

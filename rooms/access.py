@@ -10,7 +10,7 @@ from typing import Any
 
 from imsystem.errors import NotFound
 from imsystem.ids import is_identity
-from imsystem.mongo.clients import collection
+from imsystem.mongo.clients import collection_of
 from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
 from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
@@ -65,7 +65,7 @@ async def _read(user_identity: str, room_identity: str) -> Access:
     hub = current_hub()
     hub.start()  # from now on this process hears of changes
     started, epoch = time.monotonic(), hub.epoch
-    row = await collection("user_room").find_one(
+    row = await collection_of(Member).find_one(
         {"room_identity": room_identity, "user_identity": user_identity},
         dict.fromkeys(("room_identity", "role", "muted_until", "joined_seq", "floor_seq"), 1),
     )

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from accounts.models import User
+from accounts.online import online_from_thread
 from accounts.privacy import RECEIPT
-from accounts.providers import online_from_thread
+from accounts.selectors import users_among
 from imsystem.realtime.events import Changed, Deliver, Event, Join, Part, Reveal
 from imsystem.realtime.frames import encode
 from imsystem.realtime.publish import publish_from_thread
@@ -48,7 +49,7 @@ def _peer(room: Room, member: Member) -> User | None:
     if room.kind != Kind.DIRECT:
         return None
     other = Member.objects.filter(room_id=room.pk).exclude(user_id=member.user_id).values("user_id")
-    return User.objects.filter(pk__in=[row["user_id"] for row in other]).first()
+    return next(iter(users_among(row["user_id"] for row in other).values()), None)
 
 
 def _member_frame(member: Member, *, receipts: bool) -> str:

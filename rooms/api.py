@@ -1,5 +1,7 @@
 """The room API: thin views over services and selectors."""
 
+from typing import cast
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -9,6 +11,7 @@ from accounts.sessions import client_ip
 from imsystem.http.api import body_of, query_of
 from rooms import selectors, services
 from rooms.choices import Role
+from rooms.inbox import Inbox
 from rooms.models import Member
 from rooms.payloads import MemberPayload, member_payload
 from rooms.policies import sees_receipts
@@ -33,28 +36,36 @@ from rooms.serializers import (
 )
 
 
-class RoomsView(APIView):
+class InboxView(APIView):
+    """Answers with rooms as their members see them. Its route gives it the inbox."""
+
+    inbox = cast("Inbox", None)
+
+
+class RoomsView(InboxView):
     @extend_schema(responses=RoomListSerializer)
     def get(self, request: ApiRequest) -> Response:
         """List my rooms, the one with the newest message first."""
-        return Response({"results": selectors.room_list(request.user)})
+        return Response({"results": self.inbox.room_list(request.user)})
 
     @extend_schema(request=CreateRoomBody, responses={201: RoomSerializer})
     def post(self, request: ApiRequest) -> Response:
         """Create a group, with me as its owner."""
         room = services.create_group(creator=request.user, **body_of(request, CreateRoomBody))
-        return Response(selectors.room_detail(request.user, room.identity), status=201)
+        return Response(self.inbox.room_detail(request.user, room.identity), status=201)
 
 
-class DirectRoomView(APIView):
+class DirectRoomView(InboxView):
     also_refuses = (404,)
 
     @extend_schema(request=PeerBody, responses={200: RoomSerializer, 201: RoomSerializer})
     def post(self, request: ApiRequest) -> Response:
         """Open my conversation with one person. 201 when it is new, 200 when there was one."""
         body = body_of(request, PeerBody)
-        room, created = services.open_direct(user=request.user, peer_identity=body["user_identity"])
-        detail = selectors.room_detail(request.user, room.identity)
+        room, created = services.open_direct(
+            user=request.user, peer_identity=body["user_identity"], inbox=self.inbox
+        )
+        detail = self.inbox.room_detail(request.user, room.identity)
         return Response(detail, status=201 if created else 200)
 
 
@@ -68,42 +79,44 @@ class RoomLookupView(APIView):
         return Response(selectors.lookup(request.user, number, client_ip(request)))
 
 
-class JoinByNumberView(APIView):
+class JoinByNumberView(InboxView):
     also_refuses = (404,)
 
     @extend_schema(operation_id="rooms_join_by_number", request=JoinBody, responses=RoomSerializer)
     def post(self, request: ApiRequest) -> Response:
         """Join the group with a number. Being in it already changes nothing."""
         number = body_of(request, JoinBody)["number"]
-        room = services.join(user=request.user, number=number, source=client_ip(request))
-        return Response(selectors.room_detail(request.user, room.identity))
+        room = services.join(
+            user=request.user, number=number, source=client_ip(request), inbox=self.inbox
+        )
+        return Response(self.inbox.room_detail(request.user, room.identity))
 
 
-class RoomView(APIView):
+class RoomView(InboxView):
     @extend_schema(responses=RoomSerializer)
     def get(self, request: ApiRequest, room_identity: str) -> Response:
         """Get one of my rooms."""
-        return Response(selectors.room_detail(request.user, room_identity))
+        return Response(self.inbox.room_detail(request.user, room_identity))
 
     @extend_schema(request=UpdateRoomBody, responses=RoomSerializer)
     def patch(self, request: ApiRequest, room_identity: str) -> Response:
         """Change a group's name, description, and who gets in. For owner and admins."""
         body = body_of(request, UpdateRoomBody)
         services.update_room(user=request.user, room_identity=room_identity, **body)
-        return Response(selectors.room_detail(request.user, room_identity))
+        return Response(self.inbox.room_detail(request.user, room_identity))
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, room_identity: str) -> Response:
         """Delete a group, for its owner, or my side of a conversation of two."""
-        services.delete_room(user=request.user, room_identity=room_identity)
+        services.delete_room(user=request.user, room_identity=room_identity, inbox=self.inbox)
         return Response(status=204)
 
 
-class JoinView(APIView):
+class JoinView(InboxView):
     @extend_schema(request=None, responses=RoomSerializer)
     def post(self, request: ApiRequest, room_identity: str) -> Response:
         """Get a room I am in already. Nobody gets in by an identity: for others it is 404."""
-        return Response(selectors.room_detail(request.user, room_identity))
+        return Response(self.inbox.room_detail(request.user, room_identity))
 
 
 class LeaveView(APIView):
@@ -118,7 +131,7 @@ def _member(request: ApiRequest, member: Member) -> MemberPayload:
     return member_payload(member, receipts=sees_receipts(request.user, member.user))
 
 
-class MembersView(APIView):
+class MembersView(InboxView):
     @extend_schema(responses=MemberListSerializer)
     def get(self, request: ApiRequest, room_identity: str) -> Response:
         """List who is in a room."""
@@ -131,6 +144,7 @@ class MembersView(APIView):
             user=request.user,
             room_identity=room_identity,
             peer_identity=body_of(request, PeerBody)["user_identity"],
+            inbox=self.inbox,
         )
         return Response(_member(request, member), status=201)
 
@@ -176,14 +190,14 @@ class OwnershipView(APIView):
         return Response(status=204)
 
 
-class AcceptOwnershipView(APIView):
+class AcceptOwnershipView(InboxView):
     also_refuses = (400,)
 
     @extend_schema(request=None, responses=RoomSerializer)
     def post(self, request: ApiRequest, room_identity: str) -> Response:
         """Become the owner of the group that was offered to me."""
         services.accept_ownership(user=request.user, room_identity=room_identity)
-        return Response(selectors.room_detail(request.user, room_identity))
+        return Response(self.inbox.room_detail(request.user, room_identity))
 
 
 class AddedView(APIView):

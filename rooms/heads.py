@@ -1,11 +1,9 @@
-"""How far each room has got. Rooms need the numbers; the messages belong to `chat`, which
-provides them (chat/apps.py): imports go one way only."""
+"""How far a room has got: what those who are in it are shown of its messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from imsystem.loops import run_on_loop
 from rooms.unread import Recent
 
 
@@ -24,38 +22,5 @@ class Head:
         return self.recent.count(user_identity, after, self.last_seq)
 
 
-class HeadSource(Protocol):
-    async def __call__(
-        self, room_identities: Sequence[str], back_to: Mapping[str, int] = ...
-    ) -> dict[str, Head]: ...
-
-
-_source: HeadSource | None = None
-
-
-def provide_heads(source: HeadSource) -> None:
-    """Names the function that knows the heads. Called once, at start-up."""
-    global _source
-    _source = source
-
-
 # By room, the seq after which unread messages are to be counted.
 Positions = Mapping[str, int]
-
-
-async def heads(positions: Positions) -> dict[str, Head]:
-    """The head of every room asked for, ready for `Head.unread` from these positions on."""
-    if _source is None:
-        raise RuntimeError("no app provides room heads")
-    return await _source(list(positions), positions)
-
-
-def heads_from_thread(positions: Positions) -> dict[str, Head]:
-    """The same for synchronous callers."""
-    return run_on_loop(heads(positions)) if positions else {}
-
-
-def head_of_joined(room_identity: str, since: int | None = None) -> Head:
-    """The head of a room that people join, who may have unread messages after `since`."""
-    after = 2**53 if since is None else since  # nothing to count
-    return heads_from_thread({room_identity: after})[room_identity]

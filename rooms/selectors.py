@@ -1,15 +1,17 @@
-"""Reads: my rooms, one room, its members, a room by its number."""
+"""Reads: the rooms of a user, the members of a room, a room by its number.
+
+What was said last is added above (chat/inbox.py).
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from accounts.models import User
 from accounts.payloads import public_user
 from accounts.policies import may_see_online
-from accounts.providers import online_from_thread
 from accounts.user_cache import people
-from imsystem.budgets import COMMAND, MEMBER, ROOM, reads
+from imsystem.budgets import COMMAND, MEMBER, reads
 from imsystem.clock import now_ms
 from imsystem.errors import NotFound
 from imsystem.guesses import guessing
@@ -19,9 +21,8 @@ from imsystem.realtime.topics import Topic, room_topic
 from imsystem.text import folded, lookalikes
 from rooms import bans
 from rooms.choices import Kind, Role
-from rooms.heads import Head, heads_from_thread
 from rooms.identity import direct_identity
-from rooms.loading import known_rooms, memberships, pairs
+from rooms.loading import is_shared, known_rooms, memberships, pairs
 from rooms.models import Member, Room
 from rooms.payloads import (
     AdderPayload,
@@ -29,11 +30,9 @@ from rooms.payloads import (
     MemberPayload,
     OwnershipPayload,
     RoomCard,
-    RoomPayload,
     ban_payload,
     member_payload,
     room_card,
-    room_payload,
 )
 from rooms.policies import Access, may_manage, must_be_group, sees_receipts
 
@@ -87,11 +86,6 @@ async def _peers(user: User, rooms: Sequence[Room]) -> tuple[dict[str, User], se
     return peers, {room for room, pair in members.items() if is_shared(pair)}
 
 
-def is_shared(pair: Mapping[str, bool]) -> bool:
-    """Whether both are in a conversation (user -> whether they have deleted their side)."""
-    return len(pair) == 2 and not any(pair.values())
-
-
 @dataclass(frozen=True)
 class FoundRooms:
     """Rooms of one user as the database has them, still without their heads. `shared`: the direct
@@ -129,27 +123,6 @@ def rooms_without_heads(user: User) -> FoundRooms:
     return run_on_loop(find())
 
 
-def rooms_with_heads(
-    found: FoundRooms, heads: Mapping[str, Head], online: Set[str]
-) -> list[RoomPayload]:
-    """The payloads of the rooms in sight, the one with the newest message first. `online`: who of
-    the peers is."""
-    rooms = {room.identity: room for room in found.rooms}
-
-    def payload(member: Member, head: Head) -> RoomPayload:
-        peer, contact = found.peers.get(member.room_id), member.room_id in found.shared
-        seen = online_as_seen(found.viewer, peer, online, contact=contact)
-        return room_payload(rooms[member.room_id], member, head, peer, seen)
-
-    payloads = [
-        payload(member, head)
-        for member in found.members
-        if member.room_id in rooms
-        and not member.is_out_of_sight((head := heads.get(member.room_id, Head())).last_seq)
-    ]
-    return sorted(payloads, key=_latest, reverse=True)
-
-
 def online_as_seen(
     viewer: User, peer: User | None, online: Set[str], *, contact: bool = True
 ) -> bool | None:
@@ -158,34 +131,6 @@ def online_as_seen(
     if peer is None or not may_see_online(viewer, peer, contact=contact):
         return None
     return peer.pk in online
-
-
-def _latest(room: RoomPayload) -> int:
-    message = room["last_message"]
-    return int(message["created_at"]) if message else room["created_at"]
-
-
-def _with_heads(found: FoundRooms) -> list[RoomPayload]:
-    heads = heads_from_thread(found.positions)
-    return rooms_with_heads(found, heads, online_from_thread(found.peer_identities))
-
-
-def room_list(user: User) -> list[RoomPayload]:
-    """All rooms of the user, the one with the newest message first. Raises RateLimited for who has
-    read too much."""
-    reads().check(user.identity)
-    found = rooms_without_heads(user)
-    reads().spend(user.identity, COMMAND + ROOM * len(found.rooms))
-    return _with_heads(found)
-
-
-def room_detail(user: User, room_identity: str) -> RoomPayload:
-    """One room of the user; NotFound for strangers, and for a conversation that the user has
-    deleted and in which nothing has been said since."""
-    rooms = _with_heads(run_on_loop(rooms_of(user, [membership(user, room_identity)])))
-    if not rooms:
-        raise NotFound
-    return rooms[0]
 
 
 def access_of(member: Member) -> Access:

@@ -1,6 +1,7 @@
 """The pages of rooms: parse, call the service, show or go on."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -23,7 +24,8 @@ from rooms import selectors, services
 from rooms.choices import Kind, Role
 from rooms.confirmations import confirmation
 from rooms.forms import AddedForm, NumberForm, PersonForm, RoomForm, SettingsForm
-from rooms.payloads import RoomCard
+from rooms.inbox import Inbox
+from rooms.payloads import RoomCard, RoomPayload
 
 Action = Callable[[User, str, HttpRequest], HttpResponse]
 
@@ -53,20 +55,20 @@ def _find_room(request: HttpRequest, user: User, form: PageForm) -> RoomCard | N
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def join(request: HttpRequest) -> HttpResponse:
+def join(request: HttpRequest, inbox: Inbox) -> HttpResponse:
     """?number= shows the room; POST joins it."""
     user = signed_in_user(request)
     data = request.POST if request.method == "POST" else request.GET
     form = NumberForm(data if "number" in data else None)
     if request.method == "POST" and request.POST.get("action") == "join" and form.is_valid():
-        return _join(request, user, form.cleaned_data["number"])
+        return _join(request, user, form.cleaned_data["number"], inbox)
     card = _find_room(request, user, form) if form.is_valid() else None
     return render_form(request, "rooms/join.html", form, room=card)
 
 
-def _join(request: HttpRequest, user: User, number: str) -> HttpResponse:
+def _join(request: HttpRequest, user: User, number: str, inbox: Inbox) -> HttpResponse:
     try:
-        room = services.join(user=user, number=number, source=client_ip(request))
+        room = services.join(user=user, number=number, source=client_ip(request), inbox=inbox)
     except RateLimited:
         raise
     except AppError as exc:
@@ -87,13 +89,15 @@ def _find_person(request: HttpRequest, user: User, account: str) -> User:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def direct(request: HttpRequest) -> HttpResponse:
+def direct(request: HttpRequest, inbox: Inbox) -> HttpResponse:
     user = signed_in_user(request)
     form = PersonForm(request.POST or None, initial={"account": request.GET.get("account", "")})
     if request.method == "POST" and form.is_valid():
         with service_errors(form):
             peer = _find_person(request, user, form.cleaned_data["account"])
-            room, _created = services.open_direct(user=user, peer_identity=peer.identity)
+            room, _created = services.open_direct(
+                user=user, peer_identity=peer.identity, inbox=inbox
+            )
             return redirect("chat:room", room.identity)
     return render_form(request, "rooms/direct.html", form)
 
@@ -130,11 +134,11 @@ def room(request: HttpRequest, identity: str) -> HttpResponse:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def settings(request: HttpRequest, identity: str) -> HttpResponse:
+def settings(request: HttpRequest, identity: str, inbox: Inbox) -> HttpResponse:
     """Who is in the room and what it is about. POST carries out the `action` of a button."""
     user = signed_in_user(request)
     if request.method == "POST":
-        action = _ACTIONS.get(request.POST.get("action", ""))
+        action = _action_of(request, inbox)
         if action is None:
             raise BadRequest
         try:
@@ -144,15 +148,15 @@ def settings(request: HttpRequest, identity: str) -> HttpResponse:
         except AppError as exc:
             messages.error(request, sentence(exc))
             return redirect("rooms:settings", identity)
-    context = _settings_context(user, identity)
+    context = _settings_context(user, inbox.room_detail(user, identity))
     question = confirmation(request.GET, context["room"], context["members"])
     if question is not None:
         return render(request, "rooms/confirm.html", {**context, "question": question})
     return render(request, "rooms/settings.html", context)
 
 
-def _settings_context(user: User, identity: str) -> dict[str, Any]:
-    room, member = selectors.room_detail(user, identity), selectors.membership(user, identity)
+def _settings_context(user: User, room: RoomPayload) -> dict[str, Any]:
+    identity, member = room["identity"], selectors.membership(user, room["identity"])
     group = room["kind"] == Kind.GROUP
     manages = group and room["role"] in (Role.OWNER, Role.ADMIN)
     return {
@@ -185,18 +189,18 @@ def _leave(user: User, identity: str, request: HttpRequest) -> HttpResponse:
     return redirect("chat:index")
 
 
-def _delete(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+def _delete(inbox: Inbox, user: User, identity: str, request: HttpRequest) -> HttpResponse:
     direct = selectors.membership(user, identity).room.kind == Kind.DIRECT
-    services.delete_room(user=user, room_identity=identity)
+    services.delete_room(user=user, room_identity=identity, inbox=inbox)
     deleted = _("The group has been deleted.")
     mine = _("The conversation has been deleted for you.")
     messages.success(request, mine if direct else deleted)
     return redirect("chat:index")
 
 
-def _add(user: User, identity: str, request: HttpRequest) -> HttpResponse:
+def _add(inbox: Inbox, user: User, identity: str, request: HttpRequest) -> HttpResponse:
     peer = _find_person(request, user, request.POST.get("account", ""))
-    services.add_member(user=user, room_identity=identity, peer_identity=peer.identity)
+    services.add_member(user=user, room_identity=identity, peer_identity=peer.identity, inbox=inbox)
     return redirect("rooms:settings", identity)
 
 
@@ -238,11 +242,17 @@ def _give_role(role: Role) -> Action:
     return give
 
 
+def _action_of(request: HttpRequest, inbox: Inbox) -> Action | None:
+    """What the button does; None for an unknown one."""
+    name = request.POST.get("action", "")
+    with_inbox = _WITH_INBOX.get(name)
+    return partial(with_inbox, inbox) if with_inbox else _ACTIONS.get(name)
+
+
+_WITH_INBOX = {"add": _add, "delete": _delete}
 _ACTIONS: dict[str, Action] = {
     "update": _update,
     "leave": _leave,
-    "delete": _delete,
-    "add": _add,
     "remove": _remove,
     "ban": _ban,
     "accept": _accept,

@@ -15,10 +15,9 @@ from accounts.services.registration import taken
 from imsystem.clock import now_ms
 from imsystem.errors import Forbidden
 from imsystem.loops import run_on_loop
-from imsystem.mongo.clients import Document, collection, mongo_client
+from imsystem.mongo.clients import Document, collection_of, mongo_client
 from imsystem.mongo.retry import retry_when_overtaken
 
-USERS = "user_basic"
 # A superuser without `is_staff` cannot open the admin, and so could help nobody.
 ADMINISTRATOR: Document = {"is_superuser": True, "is_staff": True, "is_active": True}
 ONLY_ADMINISTRATOR = _("This is the only administrator. Make someone else an administrator first.")
@@ -70,7 +69,7 @@ def store_standing(
     async def store(session: AsyncClientSession) -> bool:
         await _check_actor(session, actor)
         administrators = await _count_administrators(session) if takes_away else 0
-        found = await collection(USERS).find_one_and_update(
+        found = await collection_of(User).find_one_and_update(
             condition, {"$set": fields}, session=session
         )
         if found is not None and takes_away and _was_the_last(found, administrators):
@@ -101,7 +100,7 @@ async def _check_actor(session: AsyncClientSession, actor: User | None) -> None:
     if actor is None:
         return
     same = {"_id": actor.pk, "is_active": True, "is_superuser": actor.is_superuser}
-    if await collection(USERS).find_one(same, {"_id": 1}, session=session) is None:
+    if await collection_of(User).find_one(same, {"_id": 1}, session=session) is None:
         raise Forbidden
 
 
@@ -112,7 +111,7 @@ async def _count_administrators(session: AsyncClientSession) -> int:
     counts again: a count alone would let two administrators go at the same moment.
     """
     touch = {"$inc": {"updated_at": 1}}
-    written = await collection(USERS).update_many(ADMINISTRATOR, touch, session=session)
+    written = await collection_of(User).update_many(ADMINISTRATOR, touch, session=session)
     return written.matched_count
 
 

@@ -8,6 +8,7 @@ from accounts.codes import Purpose
 from accounts.models import User
 from accounts.selectors import person_by_account
 from accounts.sessions import client_ip, device_name
+from chat import inbox
 from chat.compat import payloads, texts
 from chat.compat.auth import token_data, user_of
 from chat.compat.envelope import Refused, done, route
@@ -133,7 +134,7 @@ def user_add(request: HttpRequest) -> HttpResponse:
     other = _person(request, user, _field(request.POST, "account"))
     if other.pk == user.pk or shared_direct(user.identity, other.identity):
         raise Refused(texts.FRIENDS_ALREADY)
-    open_direct(user=user, peer_identity=other.identity)
+    open_direct(user=user, peer_identity=other.identity, inbox=inbox)
     return done(texts.ADDED)
 
 
@@ -144,7 +145,7 @@ def user_delete(request: HttpRequest) -> HttpResponse:
     identity = _field(request.GET, "identity")
     if not identity:
         raise BadRequest
-    close_direct(user=user, peer_identity=identity)
+    close_direct(user=user, peer_identity=identity, inbox=inbox)
     return done(texts.DELETED)
 
 

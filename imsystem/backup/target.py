@@ -20,8 +20,9 @@ from pymongo.errors import BulkWriteError
 from imsystem.backup import BackupError
 from imsystem.backup.archive import NEVER_RESTORED
 from imsystem.backup.plan import tables
-from imsystem.embedded.prepare import MIGRATED_WITHIN_S
+from imsystem.mongo import MIGRATED_WITHIN_S
 from imsystem.mongo.clients import Document
+from imsystem.mongo.migrating import pending_migrations
 from imsystem.mongo.retry import DUPLICATE
 
 STATE = "restore_state"
@@ -141,8 +142,7 @@ class Target:
         return bool(set(applied) - set(migrations))
 
     def has_pending_migrations(self) -> bool:
-        executor = MigrationExecutor(connection)
-        return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        return pending_migrations() > 0
 
     def migrate_on(self) -> None:
         """Applies what has been added since the backup, to its documents too."""

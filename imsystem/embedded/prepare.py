@@ -13,10 +13,9 @@ from imsystem.embedded import UpError
 from imsystem.embedded.console import part_line
 from imsystem.embedded.datadir import INITIALISING, end_initialisation
 from imsystem.embedded.protection import MONGODB_USER
+from imsystem.mongo import MIGRATED_WITHIN_S
 
 REACH_S = 5.0
-# In place of settings.MONGODB_TIMEOUT_MS: an index over a big collection takes minutes.
-MIGRATED_WITHIN_S = 3_600.0
 TOLD_EVERY_S = 5.0
 LOCK_S = 300.0  # a host that was killed while it migrated holds the others up for so long
 
@@ -79,15 +78,16 @@ def migrate() -> str:
     from django.core.management import call_command
     from pymongo import timeout
 
+    from imsystem.mongo.migrating import pending_migrations
     from imsystem.redis import key, sync_redis
 
     _refuse_newer_data()
-    if not _pending_migrations():
+    if not pending_migrations():
         return "up to date"
     # Several hosts may start at once, and MongoDB does not lock its schema.
     lock = sync_redis().lock(key("migrate"), timeout=LOCK_S)
     with lock, timeout(MIGRATED_WITHIN_S):
-        pending = _pending_migrations()
+        pending = pending_migrations()
         with _Told(pending) as told:
             call_command("migrate", verbosity=1, interactive=False, skip_checks=True, stdout=told)
     return f"{pending} migrations applied"
@@ -145,14 +145,6 @@ def _refuse_newer_data() -> None:
             f"The data was written by a newer version of IMSystem ({unknown[-1]}). "
             "Install that version, or restore a backup made by this one."
         )
-
-
-def _pending_migrations() -> int:
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-
-    executor = MigrationExecutor(connection)
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def warn_of_unfinished_restore() -> None:

@@ -28,15 +28,15 @@ from imsystem.embedded.children import (
 from imsystem.embedded.console import part_line
 from imsystem.embedded.control import REFUSED
 from imsystem.embedded.datadir import DataDir
-from imsystem.embedded.prepare import MIGRATED_WITHIN_S
 from imsystem.embedded.starting import Starting
 from imsystem.embedded.workers import Revival, Worker
 from imsystem.env import BASE_DIR, env
+from imsystem.mongo import MIGRATED_WITHIN_S
 from imsystem.ops.lines import PROCESS_VARIABLE
 
 POLL_S = 0.02
 READY_WITHIN_S = 30.0
-# Sockets are closed within 5 s (chat/draining.py); then uvicorn gives requests 5 s.
+# Sockets are closed within 5 s (imsystem/realtime/draining.py); then uvicorn gives requests 5 s.
 WEB_STOP_S = 15.0
 DATABASE_STOP_S = 30.0  # SecantusDB takes up to 4 s
 EMBEDDED_NOTE = (

@@ -25,6 +25,7 @@ from imsystem.embedded.proxies import FromProxies
 from imsystem.embedded.setup import setup_django
 from imsystem.embedded.websocket import WebSocketProtocol
 from imsystem.ops import stdio
+from imsystem.realtime.draining import drain
 
 # Whoever said nothing for so long is asked, and has so long to answer: a line that died is known
 # after 50 s. Clients say something each 25 s (chat/snapshot.py); those of the original never do.
@@ -53,8 +54,6 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Uvicorn's own would hang up on all sockets at once, messages under way or not."""
-        from imsystem.asgi import drain
-
         for server in self.servers:
             server.close()
         await drain()
@@ -80,11 +79,10 @@ def calm_garbage_collection() -> None:
 def configuration() -> uvicorn.Config:
     """What the socket's protocol (docs/protocol.md) and the measurements ask for."""
     setup_django()
+    from channels.routing import get_default_application
     from django.conf import settings
 
-    from imsystem.asgi import application
-
-    trusted, served = settings.TRUSTED_PROXIES, cast(Any, application)
+    trusted, served = settings.TRUSTED_PROXIES, cast(Any, get_default_application())
     return uvicorn.Config(
         # X-Forwarded-For and -Proto of these peers give a request its client and its scheme.
         FromProxies(served, trusted) if trusted else served,

@@ -13,7 +13,8 @@ class JobsConfig(AppConfig):
         from imsystem.backup.plan import provide_readers
         from imsystem.jobs.backup import JobReader
         from imsystem.jobs.chores import provide_chore
+        from imsystem.jobs.models import Job
         from imsystem.jobs.store import remove_expired
 
-        provide_readers(lambda: {"job": JobReader()})
+        provide_readers(lambda: {Job._meta.db_table: JobReader()})
         provide_chore(remove_expired)

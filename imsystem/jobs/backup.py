@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from imsystem.backup.plan import Plain
-from imsystem.jobs.models import State
+from imsystem.jobs.models import Job, State
 from imsystem.jobs.tasks import queues
 from imsystem.mongo.clients import Document
 
@@ -12,7 +12,7 @@ class JobReader(Plain):
     """Scheduled messages must be sent after a restore; a code mailed last month must not."""
 
     def __init__(self) -> None:
-        super().__init__("job")
+        super().__init__(Job._meta.db_table)
 
     async def read(self, last: Document | None) -> AsyncIterator[list[Document]]:
         async for batch in super().read(last):

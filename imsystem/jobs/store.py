@@ -15,11 +15,10 @@ from pymongo.errors import DuplicateKeyError
 
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
-from imsystem.jobs.models import State
+from imsystem.jobs.models import Job, State
 from imsystem.jobs.tasks import queues
-from imsystem.mongo.clients import Document, collection
+from imsystem.mongo.clients import Document, collection_of
 
-NAME = "job"
 # How long a process has a job to itself before it must report that it is still working.
 LEASE_MS = 60_000
 DAY_MS = 86_400_000
@@ -48,12 +47,12 @@ def _due(queue: str, start: int, end: int) -> Document:
 async def due_between(queue: str, start: int, end: int, limit: int = 0) -> list[Document]:
     """Returns the active jobs of a queue that became due in [start, end]; `limit` (0: none) bounds
     the memory, not the time, that this takes."""
-    return await collection(NAME).find(_due(queue, start, end)).limit(limit).to_list()
+    return await collection_of(Job).find(_due(queue, start, end)).limit(limit).to_list()
 
 
 async def waiting_since(queue: str, until: int) -> list[int]:
     """Returns `run_after` of all active jobs that are due at `until` at the latest."""
-    found = collection(NAME).find(_due(queue, 0, until), {"run_after": 1})
+    found = collection_of(Job).find(_due(queue, 0, until), {"run_after": 1})
     return [job["run_after"] async for job in found]
 
 
@@ -63,7 +62,7 @@ async def claim(job: Document) -> Document | None:
     mine = {"due_at": now + LEASE_MS, "claim": new_identity(), "updated_at": now}
     unchanged = {"_id": job["_id"], "due_at": job["due_at"], "state": State.ACTIVE.value}
     change = {"$set": mine, "$inc": {"tries": 1}}
-    if not (await collection(NAME).update_one(unchanged, change)).modified_count:
+    if not (await collection_of(Job).update_one(unchanged, change)).modified_count:
         return None
     return {**job, **mine, "tries": job["tries"] + 1}
 
@@ -72,7 +71,7 @@ async def change_claimed(job: Document, **fields: Any) -> bool:
     """Changes a job that is ours. Returns False when it no longer is (cancelled, lease expired)."""
     ours = {"_id": job["_id"], "claim": job["claim"]}
     fields["updated_at"] = now_ms()
-    return bool((await collection(NAME).update_one(ours, {"$set": fields})).matched_count)
+    return bool((await collection_of(Job).update_one(ours, {"$set": fields})).matched_count)
 
 
 async def renew(job: Document, **progress: Any) -> bool:
@@ -96,7 +95,7 @@ async def complete(job: Document, *, keep_ms: int, result: str) -> None:
 
 async def remove(job: Document) -> None:
     """Removes a job that is ours."""
-    await collection(NAME).delete_one({"_id": job["_id"], "claim": job["claim"]})
+    await collection_of(Job).delete_one({"_id": job["_id"], "claim": job["claim"]})
 
 
 async def fail(job: Document, error: str) -> None:
@@ -107,7 +106,7 @@ async def fail(job: Document, error: str) -> None:
 
 def _sync_collection() -> Collection[Document]:
     """The ORM's: majority and journal, as for all writes."""
-    found: Collection[Document] = connection.get_collection(NAME)  # type: ignore[attr-defined]
+    found: Collection[Document] = connection.get_collection(Job._meta.db_table)  # type: ignore[attr-defined]
     return found
 
 

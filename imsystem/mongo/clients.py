@@ -6,8 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
+from django.db.models import Model
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
 
 from imsystem.loops import PerLoop
 
@@ -27,15 +29,20 @@ IN_AT_ONCE = 20
 
 
 async def find_in(
-    name: str, field: str, values: Sequence[str], fields: Fields = None, **more: Any
+    model: type[Model], field: str, values: Sequence[str], fields: Fields = None, **more: Any
 ) -> list[Document]:
-    """Returns the documents of a collection in which `field` is one of `values` and `more` holds
+    """Returns the documents of a model in which `field` is one of `values` and `more` holds
     too, a few at a time."""
     found: list[Document] = []
     for start in range(0, len(values), IN_AT_ONCE):
         wanted = {field: {"$in": list(values[start : start + IN_AT_ONCE])}, **more}
-        found += await collection(name).find(wanted, fields).to_list()
+        found += await collection_of(model).find(wanted, fields).to_list()
     return found
+
+
+def collection_of(model: type[Model]) -> AsyncCollection[Document]:
+    """The collection of a model. Only the app that owns the model asks for it."""
+    return collection(model._meta.db_table)
 
 
 def collection(name: str) -> AsyncCollection[Document]:
@@ -44,6 +51,11 @@ def collection(name: str) -> AsyncCollection[Document]:
     # The ORM's name, not the setting: Django's test runner uses a database of its own. And not
     # `connection`, of which Django makes one for each task that asks: 0.1 ms.
     return _collections()(connections.settings["default"]["NAME"], name)
+
+
+def database() -> AsyncDatabase[Document]:
+    """The database of all collections, on the running loop's client."""
+    return mongo_client()[connections.settings["default"]["NAME"]]
 
 
 def _collections_of_loop() -> Callable[[str, str], AsyncCollection[Document]]:

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.apps import apps
 from django.db import models
 from pymongo import ASCENDING
 from pymongo.operations import IndexModel
@@ -20,8 +21,22 @@ class UniqueIndex(models.Index):
         self, model: type[models.Model], schema_editor: Any, **kwargs: Any
     ) -> IndexModel:
         """What the backend's schema editor asks every index for."""
+        keys = [(column, ASCENDING) for column in self.columns(model)]
+        return IndexModel(keys, name=self.name, unique=True)
+
+    def columns(self, model: type[models.Model]) -> tuple[str, ...]:
+        """Returns the names of the indexed fields in the documents."""
         fields = [
             cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in self.fields
         ]
-        keys = [(str(field.column), ASCENDING) for field in fields]
-        return IndexModel(keys, name=self.name, unique=True)
+        return tuple(str(field.column) for field in fields)
+
+
+def unique_indexes() -> dict[str, set[tuple[str, ...]]]:
+    """Returns the unique indexes that the apps declare, for each collection that has one."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for model in apps.get_models():
+        for index in model._meta.indexes:
+            if isinstance(index, UniqueIndex):
+                found.setdefault(model._meta.db_table, set()).add(index.columns(model))
+    return found

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.choices import Audience
 from accounts.models import User
+from accounts.selectors import active_users
 from imsystem.errors import BadRequest
 from imsystem.guesses import guessing
 from imsystem.ids import is_identity
@@ -73,7 +74,7 @@ def people(identities: Sequence[str], field: str, by: User) -> list[User]:
     if not all(is_identity(identity) for identity in wanted):
         raise BadRequest(errors={field: [_("User not found.")]})
     with guessing(by.pk, misses=BadRequest):
-        found = User.objects.filter(is_active=True).in_bulk(wanted)
+        found = active_users(wanted)
         if len(found) != len(wanted):
             raise BadRequest(errors={field: [_("User not found.")]})
     return [found[identity] for identity in wanted]

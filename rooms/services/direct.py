@@ -10,13 +10,14 @@ from imsystem.errors import BadRequest, NotFound
 from imsystem.ids import is_identity
 from rooms import announce, policies
 from rooms.choices import Kind
-from rooms.heads import Head, head_of_joined
+from rooms.heads import Head
 from rooms.identity import direct_identity
+from rooms.inbox import Inbox
 from rooms.models import Member, Room
 from rooms.services.admission import NEW_ROOMS, enter, insert_room, must_fit
 
 
-def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
+def open_direct(*, user: User, peer_identity: str, inbox: Inbox) -> tuple[Room, bool]:
     """The one conversation of two people, and whether it is new.
 
     Raises NotFound for an unknown person, BadRequest for oneself, and Forbidden when it would be
@@ -35,11 +36,11 @@ def open_direct(*, user: User, peer_identity: str) -> tuple[Room, bool]:
         must_fit("", [user], by=user)
         NEW_ROOMS.take(user.pk)
         room, created = _insert_direct(Room(pk=identity, creator=user, kind=Kind.DIRECT))
-    _complete(room, (user, peer), created=created)
+    _complete(room, (user, peer), inbox, created=created)
     return room, created
 
 
-def _complete(room: Room, pair: tuple[User, User], *, created: bool) -> None:
+def _complete(room: Room, pair: tuple[User, User], inbox: Inbox, *, created: bool) -> None:
     """Sees to it that both are in their room, and that both are shown it.
 
     Also when it exists: its maker may have died before both were in it, or one of them has deleted
@@ -50,7 +51,7 @@ def _complete(room: Room, pair: tuple[User, User], *, created: bool) -> None:
     if len(members) == len(pair) and not any(member.hidden for member in members.values()):
         return
     since = min((member.joined_seq for member in members.values()), default=None)
-    head = Head() if created else head_of_joined(room.pk, since)
+    head = Head() if created else inbox.head_of_joined(room.pk, since)
     since = head.last_seq if since is None else since
     shown = []
     for user in pair:
@@ -69,17 +70,17 @@ def _show_again(member: Member, user: User) -> Member | None:
     return member
 
 
-def close_direct(*, user: User, peer_identity: str) -> None:
+def close_direct(*, user: User, peer_identity: str, inbox: Inbox) -> None:
     """Deletes the user's side of their conversation with this person; see close_room."""
     if not is_identity(peer_identity):
         raise NotFound
     room = Room.objects.filter(pk=direct_identity(user.pk, peer_identity)).first()
     if room is None:
         raise NotFound
-    close_room(user=user, room=room)
+    close_room(user=user, room=room, inbox=inbox)
 
 
-def close_room(*, user: User, room: Room) -> None:
+def close_room(*, user: User, room: Room, inbox: Inbox) -> None:
     """Deletes the user's side of a conversation: all that was said in it up to now is no longer for
     them, and they do not see the room until something is said in it, or it is opened again. The
     other side stays as it is.
@@ -87,7 +88,7 @@ def close_room(*, user: User, room: Room) -> None:
     Raises NotFound if the user does not see it.
     """
     member = Member.objects.filter(room_id=room.pk, user_id=user.pk).first()
-    head = head_of_joined(room.pk)
+    head = inbox.head_of_joined(room.pk)
     if member is None or member.is_out_of_sight(head.last_seq):
         raise NotFound
     cleared = {"hidden": True, "cleared_seq": head.last_seq, "floor_seq": head.last_seq}

@@ -8,6 +8,7 @@ from imsystem.errors import BadRequest, NotFound
 from rooms import announce, policies
 from rooms.choices import History, JoinRule, Kind, Role
 from rooms.heads import Head
+from rooms.inbox import Inbox
 from rooms.models import Ban, Member, Room
 from rooms.selectors import access_of
 from rooms.services.admission import NEW_ROOMS, enter, insert_room, must_agree, must_fit, people
@@ -83,12 +84,12 @@ def _lift_floors(room: Room) -> None:
         announce.revealed(room.identity)
 
 
-def delete_room(*, user: User, room_identity: str) -> None:
+def delete_room(*, user: User, room_identity: str, inbox: Inbox) -> None:
     """The owner deletes a group: nobody is a member any more; its messages stay stored. Of a
     conversation of two one's own side is deleted (direct.py)."""
     member = acting(user, room_identity)
     if member.room.kind == Kind.DIRECT:
-        close_room(user=user, room=member.room)
+        close_room(user=user, room=member.room, inbox=inbox)
         return
     policies.may_delete(access_of(member), member.room.kind)
     members = list(Member.objects.filter(room_id=room_identity))

@@ -3,7 +3,7 @@
 from accounts.models import User
 from imsystem.errors import Forbidden
 from rooms import announce, bans, policies
-from rooms.heads import head_of_joined
+from rooms.inbox import Inbox
 from rooms.models import Member, Room
 from rooms.selectors import access_of, find_group, membership
 from rooms.services.admission import enter, must_agree, must_fit, people
@@ -11,7 +11,7 @@ from rooms.services.departures import mute_left_behind
 from rooms.services.ownership import acting
 
 
-def join(*, user: User, number: str, source: str = "") -> Room:
+def join(*, user: User, number: str, inbox: Inbox, source: str = "") -> Room:
     """Joins the group with a number; being in it already changes nothing.
 
     Raises NotFound when there is none, RateLimited after too many of these, and Forbidden when the
@@ -22,11 +22,11 @@ def join(*, user: User, number: str, source: str = "") -> Room:
         return room
     policies.may_join(room.join_rule, bans.kind_of(bans.find(room.pk, user.pk)))
     must_fit(room.pk, [user], by=user)
-    _enter(room, user, None, "")
+    _enter(room, user, None, inbox)
     return room
 
 
-def add_member(*, user: User, room_identity: str, peer_identity: str) -> Member:
+def add_member(*, user: User, room_identity: str, peer_identity: str, inbox: Inbox) -> Member:
     """An owner or admin adds somebody; being in it already changes nothing. Somebody who was kicked
     is let in again by this, somebody who is banned is not (Forbidden).
 
@@ -43,18 +43,20 @@ def add_member(*, user: User, room_identity: str, peer_identity: str) -> Member:
     policies.may_be_let_in(bans.kind_of(known))
     must_agree(user, [peer])
     must_fit(room_identity, [peer], by=user)
-    added = _enter(member.room, peer, known, user.pk)
+    added = _enter(member.room, peer, known, inbox, user.pk)
     bans.forgive(known)
     return added or membership(peer, room_identity)
 
 
-def _enter(room: Room, user: User, forgiven: bans.Row, added_by: str) -> Member | None:
+def _enter(
+    room: Room, user: User, forgiven: bans.Row, inbox: Inbox, added_by: str = ""
+) -> Member | None:
     """The new membership, announced; None when there is one already.
 
     Raises Forbidden when the user is removed at this moment. Whoever removes them writes the ban
     first and then takes the membership; here it is the other way round, so one sees the other.
     """
-    head = head_of_joined(room.identity)
+    head = inbox.head_of_joined(room.identity)
     mute = mute_left_behind(room.pk, user.pk)
     member = enter(room, user, head.last_seq, mute=mute, added_by=added_by)
     if member is None:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.selectors import active_user, active_users
 from imsystem.clock import now_ms
 from imsystem.errors import Forbidden
 from rooms import announce, policies
@@ -50,7 +51,7 @@ def offer(owner: Member, heir: Member) -> None:
     Raises Forbidden if the owner is no longer the owner, or the heir cannot sign in.
     """
     policies.may_change_roles(access_of(owner))
-    if not User.objects.filter(pk=heir.user_id, is_active=True).exists():
+    if active_user(heir.user_id) is None:
         raise Forbidden(NO_HEIR)
     now = now_ms()
     until = {"offers_to": heir.user_id, "offers_until": now + OFFER_MS, "updated_at": now}
@@ -125,8 +126,7 @@ def leave_as_owner(owner: Member) -> bool:
 def _succession(owner: Member) -> Sequence[Member]:
     """The others, in the order in which they follow. Who cannot sign in comes last."""
     others = list(Member.objects.filter(room_id=owner.room_id).exclude(pk=owner.pk))
-    users = User.objects.filter(pk__in=[member.user_id for member in others], is_active=True)
-    active = set(users.values_list("pk", flat=True))
+    active = active_users(member.user_id for member in others)
 
     def place(member: Member) -> tuple[bool, int, int, str]:
         rank = -policies.RANK[Role(member.role)]

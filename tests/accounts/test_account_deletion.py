@@ -17,6 +17,7 @@ from accounts.errors import BadCredentials
 from accounts.models import Avatar, DeviceSession, RecoveryCode, TwoFactor, User
 from accounts.payloads import public_user
 from accounts.services import account_deletion
+from chat import inbox
 from chat.services import send_message
 from imsystem.errors import BadRequest, Forbidden
 from imsystem.loops import run_on_loop
@@ -143,7 +144,7 @@ def test_the_admins_log_forgets_the_name_too(alice: User) -> None:
 
 
 def test_messages_stay_as_those_of_a_deleted_user(alice: User, bob: User) -> None:
-    direct, _created = rooms.open_direct(user=alice, peer_identity=bob.pk)
+    direct, _created = rooms.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     group = rooms.create_group(creator=alice, name="Bar", members=[bob.pk])
     for room in (direct, group):
         run_on_loop(
@@ -171,7 +172,7 @@ def test_messages_stay_as_those_of_a_deleted_user(alice: User, bob: User) -> Non
 
 
 def test_the_other_side_writes_on_and_nobody_else_comes_in(alice: User, bob: User) -> None:
-    room, _created = rooms.open_direct(user=alice, peer_identity=bob.pk)
+    room, _created = rooms.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     carol = make_user("carol")
     delete(alice)
     path = f"rooms/{room.pk}/messages/"

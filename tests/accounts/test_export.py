@@ -13,6 +13,7 @@ from time_machine import Traveller
 from accounts import services
 from accounts.models import User
 from accounts.services import export
+from chat import inbox
 from chat.services import edit_message, recall_message, send_message
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, RateLimited
@@ -74,7 +75,7 @@ def line(room: Room, user: User, **changes: Any) -> dict[str, Any]:
 async def test_the_whole_document(alice: User, bob: User) -> None:
     def prepare() -> tuple[Api, Room, Room]:
         session = Api(alice)
-        direct, _created = rooms.open_direct(user=alice, peer_identity=bob.pk)
+        direct, _created = rooms.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
         Member.objects.filter(room=direct).update(created_at=1)
         return session, direct, rooms.create_group(creator=alice, name="Bar", members=[bob.pk])
 
@@ -120,15 +121,15 @@ async def test_messages_of_rooms_one_has_left_of_every_kind(alice: User, bob: Us
             name: rooms.create_group(creator=bob, name=name, members=[alice.pk])
             for name in names[:3]
         }
-        made["closed"], _created = rooms.open_direct(user=bob, peer_identity=alice.pk)
+        made["closed"], _created = rooms.open_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
         for name, room in made.items():
             say(alice, room, f"in {name}")
         rooms.leave(user=alice, room_identity=made["left"].pk)
         rooms.remove_member(user=bob, room_identity=made["kicked"].pk, peer_identity=alice.pk)
-        rooms.delete_room(user=bob, room_identity=made["deleted"].pk)
-        rooms.close_direct(user=alice, peer_identity=bob.pk)
+        rooms.delete_room(inbox=inbox, user=bob, room_identity=made["deleted"].pk)
+        rooms.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
         # Joining and leaving repeatedly leaves one trace, not many.
-        rooms.join(user=alice, number=made["left"].number)
+        rooms.join(inbox=inbox, user=alice, number=made["left"].number)
         rooms.leave(user=alice, room_identity=made["left"].pk)
         return made
 

@@ -14,7 +14,7 @@ from accounts.errors import InvitationRequired, RegistrationClosed
 from accounts.models import User
 from accounts.policies import may_register, may_use_address, registration_refusal
 from imsystem.errors import AppError, BadRequest
-from imsystem.ops.diagnosis import check_openness
+from imsystem.health.diagnosis import check_openness
 from tests.accounts.conftest import PASSWORD, ask_code, new_address
 from tests.api import Api
 from tests.mailbox import delivered

@@ -142,7 +142,7 @@ async def test_a_thousand_rooms_of_others_are_one_query(
 
     await say(cast, "a")
     monkeypatch.setattr(gate, "membership_rows", membership_rows)
-    monkeypatch.setattr(gate, "collection", one_by_one)
+    monkeypatch.setattr(gate, "collection_of", one_by_one)
     foreign = [new_identity() for _ in range(999)]
     gate._cache.clear()
     known = dict.fromkeys([*foreign, cast.room.pk], (0, 0))

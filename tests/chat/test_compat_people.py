@@ -7,6 +7,7 @@ import time_machine
 
 from accounts.choices import Audience
 from accounts.models import User
+from chat import inbox
 from chat.compat import views
 from chat.models import Message
 from chat.services import recall_message, send_message
@@ -78,14 +79,14 @@ def test_query_shows_a_person_without_address(alice: User, bob: User) -> None:
 def test_query_tells_friends_apart_from_people_of_one_group(alice: User, bob: User) -> None:
     create_group(creator=alice, name="Kitchen", members=[bob.pk])
     assert Seed(alice).get("/u/user/query", account=bob.account) == seen(bob)
-    room, _created = open_direct(user=alice, peer_identity=bob.pk)
+    room, _created = open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     for user, other in ((alice, bob), (bob, alice)):
         answer = Seed(user).get("/u/user/query", account=other.account)
         assert answer == seen(other, friend_in=room.pk)
 
 
 def test_a_half_made_conversation_is_no_friendship(alice: User, bob: User) -> None:
-    open_direct(user=alice, peer_identity=bob.pk)
+    open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     Member.objects.filter(user=bob).delete()
     assert Seed(alice).get("/u/user/query", account=bob.account) == seen(bob)
     assert Seed(alice).post("/u/user/add", account=bob.account) == ok("添加成功")
@@ -125,7 +126,7 @@ def test_who_does_not_want_to_be_added_is_not(alice: User, bob: User) -> None:
 
 
 def test_delete_ends_the_friendship_and_leaves_the_other_side(alice: User, bob: User) -> None:
-    room = open_direct(user=alice, peer_identity=bob.pk)[0]
+    room = open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
     say(bob, room, "a threat")
     assert Seed(bob).delete("/u/user/delete", identity=alice.pk) == ok("删除成功")
     assert Seed(bob).delete("/u/user/delete", identity=alice.pk) == NO_FRIENDS
@@ -138,7 +139,7 @@ def test_delete_ends_the_friendship_and_leaves_the_other_side(alice: User, bob: 
 
 def test_delete_of_who_is_no_friend(alice: User, bob: User) -> None:
     group = create_group(creator=alice, name="Kitchen", members=[bob.pk])
-    other = open_direct(user=bob, peer_identity=new_user("carol").pk)[0]
+    other = open_direct(inbox=inbox, user=bob, peer_identity=new_user("carol").pk)[0]
     seed = Seed(alice)
     assert seed.delete("/u/user/delete") == BAD
     assert seed.delete("/u/user/delete", identity="") == BAD
@@ -149,7 +150,7 @@ def test_delete_of_who_is_no_friend(alice: User, bob: User) -> None:
 
 
 def test_adding_again_brings_the_room_back_without_what_one_deleted(alice: User, bob: User) -> None:
-    room = open_direct(user=alice, peer_identity=bob.pk)[0]
+    room = open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
     say(alice, room, "before")
     Seed(alice).delete("/u/user/delete", identity=bob.pk)
     assert Seed(bob).post("/u/user/add", account=alice.account) == ok("添加成功")

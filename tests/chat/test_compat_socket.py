@@ -12,7 +12,7 @@ from channels.testing import WebsocketCommunicator
 
 from accounts.models import DeviceSession, User
 from accounts.services import revoke_all
-from chat import snapshot, sweep
+from chat import inbox, snapshot, sweep
 from chat.compat.socket import SOCKET_PATHS, Seen
 from chat.models import Message
 from imsystem.asgi import application
@@ -196,7 +196,7 @@ async def test_who_is_added_hears_and_who_is_removed_does_not(cast: Cast) -> Non
     async with seed_socket(cast.owner) as owner, seed_socket(cast.outsider) as other:
         await owner.say("before", cast.room)
         await owner.hear()
-        await run_in_thread(rooms.add_member, **change, peer_identity=cast.outsider.pk)
+        await run_in_thread(rooms.add_member, inbox=inbox, **change, peer_identity=cast.outsider.pk)
         await owner.say("during", cast.room)
         assert await other.hear() == await owner.hear() == "during"
         await run_in_thread(rooms.remove_member, **change, peer_identity=cast.outsider.pk)

@@ -16,6 +16,7 @@ import time_machine
 
 from accounts import services
 from accounts.models import User
+from chat import inbox
 from rooms.services import create_group, open_direct
 from tests.chat.test_compat_people import say
 from tests.mailbox import delivered_to
@@ -190,7 +191,7 @@ class World:
     def __init__(self, texts: Sequence[str]) -> None:
         self.people = {name: self._person(name) for name in ("alice", "bob", "carol")}
         alice, bob, carol = self.people.values()
-        room = open_direct(user=alice, peer_identity=bob.pk)[0]
+        room = open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
         for text in reversed(texts):
             say(alice, room, text)
         empty = create_group(creator=alice, name="Kitchen")

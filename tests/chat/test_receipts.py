@@ -189,9 +189,9 @@ def test_reading_asks_for_the_settings_once(cast: Cast, monkeypatch: pytest.Monk
     asked: list[str] = []
     find_in = privacy.find_in
 
-    async def count(name: str, field: str, values: Sequence[str], *rest: Any) -> Any:
+    async def count(model: type[User], field: str, values: Sequence[str], *rest: Any) -> Any:
         asked.extend(values)
-        return await find_in(name, field, values, *rest)
+        return await find_in(model, field, values, *rest)
 
     monkeypatch.setattr(privacy, "find_in", count)
     for seq in range(3):

@@ -10,13 +10,13 @@ from pymongo.errors import AutoReconnect
 
 from accounts import services
 from accounts.models import User
+from chat.inbox import room_list
 from chat.management.commands import _demo_texts as texts
 from chat.models import Message
 from chat.policies import valid_data
 from imsystem.errors import BadRequest
 from rooms import services as rooms
 from rooms.models import Member, Room
-from rooms.selectors import room_list
 from rooms.text import valid_info, valid_name
 
 SMALL = {"users": 8, "rooms": 2, "messages": 50}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chat import inbox
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.mongo.clients import collection
 from imsystem.threads import run_in_thread
@@ -259,7 +260,7 @@ async def test_sync_lists_rooms_one_is_not_in(cast: Cast) -> None:
 async def test_a_new_member_hears_at_once_and_a_kicked_one_no_more(cast: Cast) -> None:
     async with socket_of(cast.owner) as owner, socket_of(cast.outsider) as outsider:
         change = {"user": cast.owner, "room_identity": cast.room.pk}
-        await run_in_thread(rooms.add_member, **change, peer_identity=cast.outsider.pk)
+        await run_in_thread(rooms.add_member, inbox=inbox, **change, peer_identity=cast.outsider.pk)
         added = await outsider.hear()
         assert (added["type"], added["room"]["identity"]) == ("room.added", cast.room.pk)
         await say_hello(owner, cast, "c1")

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from chat import heads
+from chat import heads, inbox
 from chat.services import edit_message, mark_read, recall_message, send_message
 from imsystem.ids import new_identity
 from imsystem.realtime.hub import current_hub
@@ -96,7 +96,7 @@ async def test_joining_leaving_and_being_removed(cast: Cast) -> None:
     await run_in_thread(services.update_room, **change, history=History.JOINED)
     await say(cast.owner, room)
     async with socket_of(cast.outsider) as socket:
-        await run_in_thread(services.join, user=cast.outsider, number=room.number)
+        await run_in_thread(services.join, inbox=inbox, user=cast.outsider, number=room.number)
         assert (await socket.hear_until("room.added"))["room"]["unread"] == 0
     assert await outsider.numbers() == {0}
     await say(cast.owner, room)
@@ -105,7 +105,9 @@ async def test_joining_leaving_and_being_removed(cast: Cast) -> None:
     await run_in_thread(services.remove_member, **change, peer_identity=cast.outsider.pk)
     await say(cast.owner, room)
     async with socket_of(cast.outsider) as socket:
-        await run_in_thread(services.add_member, **change, peer_identity=cast.outsider.pk)
+        await run_in_thread(
+            services.add_member, inbox=inbox, **change, peer_identity=cast.outsider.pk
+        )
         assert (await socket.hear_until("room.added"))["room"]["unread"] == 0
     assert await outsider.numbers() == {0}
     await say(cast.owner, room)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 import chat.apps  # noqa: F401 -- all parts that count something
-from imsystem.ops.metrics import exposition
+from imsystem.health.exposition import exposition
 from tests.deploy.conftest import DEPLOY
 
 RULES, DASHBOARD = DEPLOY / "prometheus" / "alerts.yml", DEPLOY / "grafana" / "dashboard.json"

@@ -9,6 +9,7 @@ from django.db import connection
 
 from accounts import services as accounts
 from accounts.models import TwoFactor
+from chat import inbox
 from chat import services as chat
 from chat.models import Message
 from imsystem import installation
@@ -42,7 +43,7 @@ def world(django_db_blocker: Any) -> Cast:
     group = rooms.create_group(creator=cast.admin, name="Gone")
     fields = {"user_identity": cast.admin.pk, "room_identity": group.pk}
     run_on_loop(chat.send_message(**fields, client_id="c", data="left behind"))
-    rooms.delete_room(user=cast.admin, room_identity=group.pk)
+    rooms.delete_room(inbox=inbox, user=cast.admin, room_identity=group.pk)
     return cast
 
 

@@ -11,6 +11,7 @@ from django.core.management import CommandError
 
 from accounts import services as accounts
 from accounts.models import User
+from chat import inbox
 from chat import services as chat
 from chat.backup import readers
 from chat.models import Message
@@ -172,7 +173,7 @@ async def test_nothing_is_said_of_messages_that_came_later(cast: Cast) -> None:
 
 
 def _joined_late(cast: Cast) -> User:
-    rooms.join(user=cast.outsider, number=cast.room.number)
+    rooms.join(inbox=inbox, user=cast.outsider, number=cast.room.number)
     return cast.outsider
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from chat import selectors as messages
 from chat.catch_up import changes_since
 from chat.services import mark_read, send_message
@@ -73,7 +74,7 @@ def poor(settings: Any, cast: Cast) -> Iterator[Cast]:
 
 
 DOORS: dict[str, Callable[[Cast], Any]] = {
-    "rooms": lambda cast: run_in_thread(rooms.room_list, cast.owner),
+    "rooms": lambda cast: run_in_thread(inbox.room_list, cast.owner),
     "members": lambda cast: run_in_thread(rooms.member_list, cast.owner, cast.room.pk),
     "history": lambda cast: messages.history(
         user_identity=cast.owner.pk, room_identity=cast.room.pk

@@ -207,7 +207,7 @@ class TestServer:
         async def hang_up(server: uvicorn.Server, sockets: Any = None) -> None:
             steps.append(f"hung up on {len(server.server_state.connections)}")
 
-        monkeypatch.setattr("imsystem.asgi.drain", drain)
+        monkeypatch.setattr("imsystem.embedded.web.drain", drain)
         monkeypatch.setattr(uvicorn.Server, "shutdown", hang_up)
         ours, theirs = socket.socketpair()
         with ours, theirs:

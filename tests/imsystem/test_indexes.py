@@ -7,23 +7,28 @@ from bson import Int64
 from django.db import connection
 from pymongo.errors import DuplicateKeyError
 
+from imsystem.mongo.indexes import unique_indexes
+
 UNIQUE = {
-    "user_basic": [["account"], ["email"]],
-    "room_basic": [["number"]],
-    "user_room": [["room_identity", "user_identity"]],
-    "message_basic": [
-        ["room_identity", "seq"],
-        ["room_identity", "user_identity", "client_id"],
-    ],
+    "user_basic": {("account",), ("email",)},
+    "two_factor": {("user_identity",)},
+    "room_basic": {("number",)},
+    "room_ban": {("room_identity", "user_identity")},
+    "user_room": {("room_identity", "user_identity")},
+    "message_basic": {("room_identity", "seq"), ("room_identity", "user_identity", "client_id")},
 }
 
 
+def test_the_apps_declare_them() -> None:
+    assert unique_indexes() == UNIQUE
+
+
 @pytest.mark.parametrize(
-    ("name", "fields"), [(name, fields) for name in UNIQUE for fields in UNIQUE[name]]
+    ("name", "fields"), [(name, fields) for name in UNIQUE for fields in sorted(UNIQUE[name])]
 )
-def test_unique_indexes_are_whole(name: str, fields: list[str]) -> None:
+def test_unique_indexes_are_whole(name: str, fields: tuple[str, ...]) -> None:
     indexes: list[dict[str, Any]] = list(connection.get_collection(name).list_indexes())
-    (index,) = [index for index in indexes if list(index["key"]) == fields]
+    (index,) = [index for index in indexes if tuple(index["key"]) == fields]
     assert index["unique"]
     assert "partialFilterExpression" not in index
 

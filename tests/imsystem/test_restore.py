@@ -18,7 +18,7 @@ from accounts.sessions import open_session
 from imsystem.backup import restorer, target
 from imsystem.backup.archive import File, Manifest, Part, opened, read_manifest
 from imsystem.embedded.prepare import prepare
-from imsystem.ops.diagnosis import Failed, check_restore
+from imsystem.health.diagnosis import Failed, check_restore
 from tests.backups import (
     SECOND,
     PowerCutError,

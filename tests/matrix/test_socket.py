@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from imsystem.clock import now_ms
 from imsystem.threads import run_in_thread
 from rooms import services
@@ -136,11 +137,12 @@ def _leave(where: Place, role: str) -> None:
 
 
 def _delete(where: Place, role: str) -> None:
-    services.delete_room(user=where.people["owner"], room_identity=where.room.pk)
+    services.delete_room(inbox=inbox, user=where.people["owner"], room_identity=where.room.pk)
 
 
 def _add(where: Place, role: str) -> None:
     services.add_member(
+        inbox=inbox,
         user=where.people["owner"],
         room_identity=where.room.pk,
         peer_identity=where.people[role].pk,

@@ -10,6 +10,7 @@ from django.test import Client
 from accounts import codes
 from accounts import services as accounts
 from accounts.models import User
+from chat import inbox
 from chat.compat.texts import NOT_SIGNED_IN
 from imsystem.errors import Forbidden, NotFound
 from imsystem.mongo.clients import collection
@@ -271,7 +272,7 @@ async def test_who_is_made_owner_stays_it(meanwhile: str) -> None:
             await run_in_thread(lambda: services.lift_ban(
                 user=cast.owner, peer_identity=heir.pk, **where
             ))  # fmt: skip
-            await run_in_thread(lambda: services.add_member(
+            await run_in_thread(lambda: services.add_member(inbox=inbox,
                 user=cast.owner, peer_identity=heir.pk, **where
             ))  # fmt: skip
         reset = {"role": Role.MEMBER, "muted_until": 0}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from accounts import services
+from accounts import online, services
 from accounts.models import TwoFactor, User
-from chat import online
+from chat import inbox
 from imsystem.loops import run_on_loop
 from rooms import services as rooms
 from tests.conftest import Cast
@@ -132,7 +132,7 @@ def test_the_last_administrator_is_told_why_not(alice: User) -> None:
 
 
 def test_pages_call_a_deleted_person_so_in_the_readers_language(cast: Cast, alice: User) -> None:
-    room, _created = rooms.open_direct(user=alice, peer_identity=cast.member.pk)
+    room, _created = rooms.open_direct(inbox=inbox, user=alice, peer_identity=cast.member.pk)
     services.delete_account(user=alice)
     page = browser(cast.member).get(f"/chat/{room.pk}/")
     assert "Deleted user" in text(page)
@@ -140,7 +140,7 @@ def test_pages_call_a_deleted_person_so_in_the_readers_language(cast: Cast, alic
 
 
 def test_who_is_online_is_said_in_words(cast: Cast) -> None:
-    room, _created = rooms.open_direct(user=cast.owner, peer_identity=cast.member.pk)
+    room, _created = rooms.open_direct(inbox=inbox, user=cast.owner, peer_identity=cast.member.pk)
     client = browser(cast.owner)
     page = client.get(f"/chat/{room.pk}/")
     assert "· online" not in text(page)

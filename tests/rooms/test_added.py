@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import User
 from accounts.services import delete_account
+from chat import inbox
 from imsystem.clock import now_ms
 from rooms import services
 from rooms.models import Member, Room
@@ -40,9 +41,9 @@ def test_it_has_a_cap_of_its_own(settings: Any, alice: User, bob: User) -> None:
     adding = Api(bob).post(f"rooms/{other.pk}/members/", {"user_identity": alice.pk})
     making = Api(bob).post("rooms/", {"name": "x", "members": [alice.pk]})
     assert [(a.status_code, a.json()) for a in (adding, making)] == [(403, THEY_TOO)] * 2
-    services.join(user=alice, number=other.number)
+    services.join(inbox=inbox, user=alice, number=other.number)
     services.create_group(creator=alice, name="mine")
-    services.open_direct(user=alice, peer_identity=bob.pk)
+    services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     services.leave(user=alice, room_identity=first.pk)
     assert put(bob, alice)
 
@@ -54,7 +55,7 @@ def test_and_one_for_each_who_adds(settings: Any, alice: User, bob: User) -> Non
     adding = Api(bob).post(f"rooms/{other.pk}/members/", {"user_identity": alice.pk})
     assert (adding.status_code, adding.json()) == (403, BY_ONE)
     assert put(new_user("carol"), alice)
-    assert services.join(user=alice, number=other.number)
+    assert services.join(inbox=inbox, user=alice, number=other.number)
 
 
 def test_what_others_do_does_not_use_up_ones_own(settings: Any, alice: User, bob: User) -> None:
@@ -62,7 +63,7 @@ def test_what_others_do_does_not_use_up_ones_own(settings: Any, alice: User, bob
     put(bob, alice)
     put(bob, alice)
     assert services.create_group(creator=alice, name="mine")
-    assert services.open_direct(user=alice, peer_identity=bob.pk)
+    assert services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     assert Api(alice).post("rooms/", {"name": "x"}).status_code == 403
 
 
@@ -72,10 +73,10 @@ def test_all_of_it_is_undone_in_one_go(alice: User, bob: User) -> None:
         put(by, alice)
     own = services.create_group(creator=alice, name="mine")
     joined = services.create_group(creator=bob, name="joined")
-    services.join(user=alice, number=joined.number)
+    services.join(inbox=inbox, user=alice, number=joined.number)
     owned = put(bob, alice)
     hand_over(bob, owned, alice)
-    direct, _created = services.open_direct(user=bob, peer_identity=alice.pk)
+    direct, _created = services.open_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
     api = Api(alice)
     left = [
         api.post("rooms/added/leave/", {"user_identity": bob.pk}).json(),
@@ -131,7 +132,7 @@ def test_the_page_takes_no_other_days(alice: User, bob: User, days: str) -> None
 def test_who_came_back_by_themselves_was_not_put_there(alice: User, bob: User) -> None:
     room = put(bob, alice)
     services.leave(user=alice, room_identity=room.pk)
-    services.join(user=alice, number=room.number)
+    services.join(inbox=inbox, user=alice, number=room.number)
     assert services.leave_added(user=alice) == 0
 
 
@@ -173,7 +174,7 @@ def test_groups_one_inherited_go_too(alice: User, bob: User) -> None:
     """An account that adds somebody to groups and is deleted leaves them the owner of all."""
     alone, shared = put(bob, alice), put(bob, alice)
     carol = new_user("carol")
-    services.join(user=carol, number=shared.number)
+    services.join(inbox=inbox, user=carol, number=shared.number)
     delete_account(user=bob)
     assert set(Member.objects.filter(user=alice).values_list("role", flat=True)) == {"owner"}
     assert Api(alice).post("rooms/added/leave/").json() == {"left": 2}

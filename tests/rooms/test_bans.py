@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import User
 from accounts.services import delete_account
+from chat import inbox
 from imsystem.clock import now_ms
 from imsystem.errors import AppError, Forbidden, NotFound
 from imsystem.threads import run_in_thread
@@ -193,7 +194,9 @@ def test_who_does_not_exist_is_not_banned(cast: Cast, peer: str) -> None:
 
 
 def test_nobody_bans_in_a_conversation_or_themselves(cast: Cast) -> None:
-    room, _created = services.open_direct(user=cast.owner, peer_identity=cast.member.pk)
+    room, _created = services.open_direct(
+        inbox=inbox, user=cast.owner, peer_identity=cast.member.pk
+    )
     answer = Api(cast.owner).call("PUT", f"rooms/{room.pk}/bans/{cast.member.pk}/", {})
     assert answer.status_code == 400
     assert Api(cast.owner).get(f"rooms/{room.pk}/bans/").status_code == 400
@@ -227,7 +230,7 @@ def test_bans_end_with_their_room_and_their_person(cast: Cast) -> None:
     other = services.create_group(creator=cast.owner, name="Other", members=[cast.member.pk])
     ban(cast, cast.member)
     services.ban(user=cast.owner, room_identity=other.pk, peer_identity=cast.muted.pk)
-    services.delete_room(user=cast.owner, room_identity=other.pk)
+    services.delete_room(inbox=inbox, user=cast.owner, room_identity=other.pk)
     assert [row.user_identity for row in Ban.objects.all()] == [cast.member.pk]
     delete_account(user=cast.member)
     assert not Ban.objects.exists()
@@ -313,7 +316,7 @@ def test_a_mute_goes_on_after_coming_back(cast: Cast, back: str) -> None:
 def test_a_mute_that_was_lifted_or_changed_does_not_come_back(cast: Cast) -> None:
     def again() -> None:
         services.leave(user=cast.muted, room_identity=cast.room.pk)
-        services.join(user=cast.muted, number=cast.room.number)
+        services.join(inbox=inbox, user=cast.muted, number=cast.room.number)
 
     again()
     mute(cast, cast.muted, 0)
@@ -327,7 +330,7 @@ def test_a_mute_that_was_lifted_or_changed_does_not_come_back(cast: Cast) -> Non
 
 def test_who_was_never_muted_is_not(cast: Cast) -> None:
     services.leave(user=cast.member, room_identity=cast.room.pk)
-    services.join(user=cast.member, number=cast.room.number)
+    services.join(inbox=inbox, user=cast.member, number=cast.room.number)
     assert muted_until(cast, cast.member) == 0
 
 
@@ -362,7 +365,9 @@ async def test_a_mute_while_they_leave_is_not_lost() -> None:
             attempt(lambda: services.leave(user=cast.member, **where)),
         )
         assert muted is None or isinstance(muted, NotFound)
-        await run_in_thread(lambda: services.join(user=cast.member, number=cast.room.number))
+        await run_in_thread(
+            lambda: services.join(inbox=inbox, user=cast.member, number=cast.room.number)
+        )
         found = await run_in_thread(muted_until, cast, cast.member)
         assert found == until if muted is None else found != until
         await run_in_thread(mute, cast, cast.member, 0)
@@ -377,7 +382,7 @@ async def test_leaving_and_joining_does_not_slip_past_a_kick(how: str) -> None:
     def out_and_in() -> None:
         for _time in range(3):
             attempt(lambda: services.leave(user=cast.member, **room))()
-            attempt(lambda: services.join(user=cast.member, number=cast.room.number))()
+            attempt(lambda: services.join(inbox=inbox, user=cast.member, number=cast.room.number))()
 
     for _repeat in range(REPEATS):
         removed, _slipped = await together(
@@ -391,7 +396,7 @@ async def test_leaving_and_joining_does_not_slip_past_a_kick(how: str) -> None:
             lambda: services.lift_ban(user=cast.owner, peer_identity=cast.member.pk, **room)
         )
         await run_in_thread(
-            attempt(lambda: services.join(user=cast.member, number=cast.room.number))
+            attempt(lambda: services.join(inbox=inbox, user=cast.member, number=cast.room.number))
         )
 
 
@@ -403,7 +408,7 @@ async def test_adding_and_kicking_at_once_leave_one_of_both() -> None:
         if repeat % 2:
             await run_in_thread(attempt(lambda: services.remove_member(user=cast.owner, **room)))
         outcomes = await together(
-            attempt(lambda: services.add_member(user=cast.admin, **room)),
+            attempt(lambda: services.add_member(inbox=inbox, user=cast.admin, **room)),
             attempt(lambda: services.remove_member(user=cast.owner, **room)),
             attempt(lambda: services.remove_member(user=cast.owner, **room)),
         )
@@ -418,9 +423,11 @@ async def test_adding_and_banning_at_once_leave_the_banned_outside() -> None:
         user = await run_in_thread(new_user, "brief")
         room = {"room_identity": cast.room.pk, "peer_identity": user.pk}
         outcomes = await together(
-            attempt(lambda room=room: services.add_member(user=cast.admin, **room)),
+            attempt(lambda room=room: services.add_member(inbox=inbox, user=cast.admin, **room)),
             lambda room=room: services.ban(user=cast.owner, **room),
-            attempt(lambda user=user: services.join(user=user, number=cast.room.number)),
+            attempt(
+                lambda user=user: services.join(inbox=inbox, user=user, number=cast.room.number)
+            ),
         )
         assert outcomes[1] is None
         assert not await run_in_thread(is_member, cast, user)
@@ -429,5 +436,5 @@ async def test_adding_and_banning_at_once_leave_the_banned_outside() -> None:
 def test_what_departures_note_stays_one_line(cast: Cast) -> None:
     for _repeat in range(3):
         services.leave(user=cast.muted, room_identity=cast.room.pk)
-        services.join(user=cast.muted, number=cast.room.number)
+        services.join(inbox=inbox, user=cast.muted, number=cast.room.number)
     assert Departure.objects.count() == 1

@@ -7,7 +7,9 @@ from threading import Barrier
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from chat.catch_up import changes_since
+from chat.inbox import room_detail
 from chat.services import edit_message, send_message
 from imsystem.errors import Forbidden, NotFound
 from imsystem.ids import new_identity
@@ -16,7 +18,7 @@ from imsystem.mongo.clients import collection
 from imsystem.threads import run_in_thread
 from rooms import services
 from rooms.models import Departure, Member, Room
-from rooms.selectors import contacts_among, room_detail
+from rooms.selectors import contacts_among
 from tests.api import NOT_FOUND, Api
 from tests.conftest import new_user
 from tests.pages.conftest import browser, text
@@ -43,18 +45,18 @@ def pair() -> tuple[User, User]:
 
 def test_a_stranger_closes_nothing(pair: tuple[User, User]) -> None:
     alice, bob = pair
-    room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
+    room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
     group = services.create_group(creator=alice, name="x", members=[bob.pk])
     stranger = new_user("carol")
     for peer in (alice.pk, bob.pk, room.pk, group.pk, stranger.pk, "", "../x", "a" * 24):
         with pytest.raises(NotFound):
-            services.close_direct(user=stranger, peer_identity=peer)
+            services.close_direct(inbox=inbox, user=stranger, peer_identity=peer)
     assert Member.objects.filter(room=room).count() == 2
     assert not Departure.objects.exists()
 
 
 def by_service(user: User, peer: User, room: Room) -> None:
-    services.close_direct(user=user, peer_identity=peer.pk)
+    services.close_direct(inbox=inbox, user=user, peer_identity=peer.pk)
 
 
 def by_rest(user: User, _peer: User, room: Room) -> None:
@@ -104,12 +106,12 @@ def test_it_comes_back_when_the_other_writes(pair: tuple[User, User]) -> None:
     """With what is new only, and that is unread."""
     alice, bob = pair
     room = open_and_talk(pair)
-    services.close_direct(user=alice, peer_identity=bob.pk)
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     run_on_loop(say(bob, room, "three"))
     [line] = Api(alice).get("rooms/").json()["results"]
     assert (line["identity"], line["unread"], line["last_message"]["seq"]) == (room.pk, 1, 3)
     assert said(alice, room) == ["three"]
-    services.close_direct(user=alice, peer_identity=bob.pk)
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     assert (said(alice, room), Api(alice).get("rooms/").json()) == ([], {"results": []})
     assert said(bob, room) == ["one", "two", "three"]
 
@@ -118,7 +120,7 @@ def test_neither_reads_changes_nor_syncs_what_they_deleted(pair: tuple[User, Use
     alice, bob = pair
     room = open_and_talk(pair)
     [first, _second] = Api(alice).get(f"rooms/{room.pk}/messages/").json()["messages"]
-    services.close_direct(user=alice, peer_identity=bob.pk)
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     edit = Api(alice).patch(f"messages/{first['identity']}/", {"data": "x"})
     assert (edit.status_code, edit.json()) == (404, NOT_FOUND)
     found, unknown = run_on_loop(changes_since(user_identity=alice.pk, known={room.pk: (0, 0)}))
@@ -128,7 +130,7 @@ def test_neither_reads_changes_nor_syncs_what_they_deleted(pair: tuple[User, Use
 def test_whoever_deletes_it_says_nothing_of_how_far_they_read(pair: tuple[User, User]) -> None:
     alice, bob = pair
     room = open_and_talk(pair)
-    services.close_direct(user=bob, peer_identity=alice.pk)
+    services.close_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
     assert Member.objects.get(room=room, user=bob).read_seq == 0
 
 
@@ -136,41 +138,41 @@ def test_whoever_deletes_it_says_nothing_of_how_far_they_read(pair: tuple[User, 
 def test_whoever_opened_it_the_other_one_is_shown(pair: tuple[User, User], opened_by: str) -> None:
     alice, bob = pair
     first, second = pair if opened_by == "alice" else pair[::-1]
-    room = services.open_direct(user=first, peer_identity=second.pk)[0]
+    room = services.open_direct(inbox=inbox, user=first, peer_identity=second.pk)[0]
     for gone, left in ((alice, bob), (bob, alice)):
-        services.close_direct(user=gone, peer_identity=left.pk)
+        services.close_direct(inbox=inbox, user=gone, peer_identity=left.pk)
         shown = room_detail(left, room.pk)
         assert (shown["name"], shown["peer"]["identity"]) == (gone.nickname, gone.pk)
-        services.open_direct(user=gone, peer_identity=left.pk)
+        services.open_direct(inbox=inbox, user=gone, peer_identity=left.pk)
 
 
 def test_who_is_left_sees_online_only_what_strangers_see(pair: tuple[User, User]) -> None:
     alice, bob = pair
     User.objects.filter(pk=alice.pk).update(who_sees_online="contacts")
-    room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
+    room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
     assert room_detail(bob, room.pk)["online"] is False
-    services.close_direct(user=alice, peer_identity=bob.pk)
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     assert room_detail(bob, room.pk)["online"] is None
 
 
 def test_who_deleted_it_is_asked_before_it_opens_again(pair: tuple[User, User]) -> None:
     alice, bob = pair
-    room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
-    services.close_direct(user=alice, peer_identity=bob.pk)
+    room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     User.objects.filter(pk=alice.pk).update(who_may_add="contacts")
     with pytest.raises(Forbidden):
-        services.open_direct(user=bob, peer_identity=alice.pk)
+        services.open_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
     assert Member.objects.get(room=room, user=alice).hidden
-    services.open_direct(user=alice, peer_identity=bob.pk)
-    assert services.open_direct(user=bob, peer_identity=alice.pk) == (room, False)
+    services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
+    assert services.open_direct(inbox=inbox, user=bob, peer_identity=alice.pk) == (room, False)
 
 
 def test_writing_again_makes_nobody_a_contact(pair: tuple[User, User]) -> None:
     """The conversation is shown again; what contacts may do is not regained by that."""
     alice, bob = pair
     User.objects.filter(pk=alice.pk).update(who_may_add="contacts")
-    room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
-    services.close_direct(user=alice, peer_identity=bob.pk)
+    room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     run_on_loop(say(bob, room, "one"))
     assert contacts_among(bob.pk, [alice.pk]) == set()
     with pytest.raises(Forbidden):
@@ -180,13 +182,13 @@ def test_writing_again_makes_nobody_a_contact(pair: tuple[User, User]) -> None:
 def test_both_delete_it_at_once(pair: tuple[User, User]) -> None:
     alice, bob = pair
     for _repeat in range(20):
-        room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
-        services.open_direct(user=bob, peer_identity=alice.pk)
+        room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
+        services.open_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
         together = Barrier(2)
 
         def close(user: User, peer: User, together: Barrier = together) -> None:
             together.wait()
-            services.close_direct(user=user, peer_identity=peer.pk)
+            services.close_direct(inbox=inbox, user=user, peer_identity=peer.pk)
 
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(close, pair, pair[::-1]))
@@ -195,11 +197,11 @@ def test_both_delete_it_at_once(pair: tuple[User, User]) -> None:
 
 def test_opened_again_it_is_empty_and_what_follows_is_unread(pair: tuple[User, User]) -> None:
     alice, bob = pair
-    room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
+    room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
     for words in ("one", "two", "three"):
         run_on_loop(say(alice, room, words))
-    services.close_direct(user=alice, peer_identity=bob.pk)
-    assert services.open_direct(user=alice, peer_identity=bob.pk) == (room, False)
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
+    assert services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk) == (room, False)
     assert (unread(alice, room), unread(bob, room), said(alice, room)) == (0, 3, [])
     run_on_loop(say(bob, room, "four"))
     assert (unread(alice, room), said(alice, room)) == (1, ["four"])
@@ -210,16 +212,16 @@ def test_who_was_left_out_half_way_has_unread_what_was_said_meanwhile(
 ) -> None:
     """The process that opened the room may have died before both were members."""
     alice, bob = pair
-    room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
+    room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
     Member.objects.filter(user=bob).delete()
     run_on_loop(say(alice, room, "Are you there?"))
-    services.open_direct(user=alice, peer_identity=bob.pk)
+    services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     assert unread(bob, room) == 1
 
 
 def open_and_talk(pair: tuple[User, User]) -> Room:
     alice, bob = pair
-    room = services.open_direct(user=alice, peer_identity=bob.pk)[0]
+    room = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)[0]
     for words in ("one", "two"):
         run_on_loop(say(alice, room, words))
     return room
@@ -233,7 +235,7 @@ async def test_the_own_sockets_hear_of_the_end_and_of_what_follows(pair: tuple[U
         async for row in collection("message_basic").find({"room_identity": room.pk, "seq": 1})
     ]
     async with socket_of(alice) as hers, socket_of(bob) as his:
-        await run_in_thread(services.close_direct, user=bob, peer_identity=alice.pk)
+        await run_in_thread(services.close_direct, inbox=inbox, user=bob, peer_identity=alice.pk)
         end = {"type": "room.removed", "room_identity": room.pk, "reason": "removed"}
         assert await his.hear() == end
         assert await hers.silent()
@@ -250,9 +252,9 @@ async def test_the_own_sockets_hear_of_the_end_and_of_what_follows(pair: tuple[U
 async def test_a_new_socket_does_not_hear_of_a_deleted_room(pair: tuple[User, User]) -> None:
     alice, bob = pair
     room = await run_in_thread(open_and_talk, pair)
-    await run_in_thread(services.close_direct, user=bob, peer_identity=alice.pk)
+    await run_in_thread(services.close_direct, inbox=inbox, user=bob, peer_identity=alice.pk)
     async with socket_of(bob) as his:
         assert his.ready["rooms"] == []
-        await run_in_thread(services.open_direct, user=bob, peer_identity=alice.pk)
+        await run_in_thread(services.open_direct, inbox=inbox, user=bob, peer_identity=alice.pk)
         added = (await his.hear_until("room.added"))["room"]
         assert (added["identity"], added["unread"], added["last_message"]) == (room.pk, 0, None)

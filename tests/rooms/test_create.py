@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from imsystem.errors import BadRequest
 from imsystem.ids import new_identity
 from rooms import services
@@ -162,7 +163,7 @@ def test_both_sides_at_once_get_the_same_room(repeat: int) -> None:
 
     def start(user: User, peer: User) -> tuple[Room, bool]:
         together.wait()
-        return services.open_direct(user=user, peer_identity=peer.pk)
+        return services.open_direct(inbox=inbox, user=user, peer_identity=peer.pk)
 
     with ThreadPoolExecutor(2) as threads:
         opened = list(threads.map(start, pair, reversed(pair)))
@@ -174,9 +175,9 @@ def test_both_sides_at_once_get_the_same_room(repeat: int) -> None:
 
 def test_a_half_made_conversation_is_completed(alice: User, bob: User) -> None:
     """The process that created the room may have died before both were members."""
-    room, _created = services.open_direct(user=alice, peer_identity=bob.pk)
+    room, _created = services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     Member.objects.filter(user=bob).delete()
-    assert services.open_direct(user=alice, peer_identity=bob.pk) == (room, False)
+    assert services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk) == (room, False)
     assert set(roles(room)) == {alice.pk, bob.pk}
 
 

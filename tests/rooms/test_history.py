@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from chat.catch_up import changes_since
 from chat.export import exported_messages
 from chat.models import Message
@@ -50,7 +51,7 @@ def come_late(history: str = "joined") -> Late:
     cast = make_cast()
     services.update_room(user=cast.owner, room_identity=cast.room.pk, history=history)
     before = [say(cast.owner, cast.room, f"{SECRET}{number}") for number in range(3)]
-    services.join(user=cast.outsider, number=cast.room.number)
+    services.join(inbox=inbox, user=cast.outsider, number=cast.room.number)
     after = say(cast.owner, cast.room, "after")
     return Late(cast, cast.room, cast.outsider, before, after)
 
@@ -145,7 +146,7 @@ async def test_open_sockets_are_not_told_of_a_change_of_it() -> None:
     late = await run_in_thread(come_late)
     async with socket_of(late.user) as early:
         await run_in_thread(services.leave, user=late.user, room_identity=late.room.pk)
-        await run_in_thread(services.join, user=late.user, number=late.room.number)
+        await run_in_thread(services.join, inbox=inbox, user=late.user, number=late.room.number)
         async with socket_of(late.user) as later, socket_of(late.cast.member) as member:
             owner = late.cast.owner.pk
             for identity in (late.before[0], late.after):
@@ -232,7 +233,7 @@ def test_the_list_of_rooms_does_not_quote_it() -> None:
     cast = make_cast()
     services.update_room(user=cast.owner, room_identity=cast.room.pk, history="joined")
     say(cast.owner, cast.room, SECRET)
-    services.join(user=cast.outsider, number=cast.room.number)
+    services.join(inbox=inbox, user=cast.outsider, number=cast.room.number)
     api = Api(cast.outsider)
     for answer in (api.get("rooms/"), api.get(f"rooms/{cast.room.pk}/")):
         assert SECRET not in answer.content.decode()
@@ -252,10 +253,12 @@ async def test_neither_ready_nor_room_added_quote_it(how: str) -> None:
     await run_in_thread(say, cast.owner, cast.room, SECRET)
     async with socket_of(cast.outsider) as socket:
         if how == "joins":
-            await run_in_thread(services.join, user=cast.outsider, number=cast.room.number)
+            await run_in_thread(
+                services.join, inbox=inbox, user=cast.outsider, number=cast.room.number
+            )
         else:
             await run_in_thread(
-                services.add_member, user=cast.admin, room_identity=cast.room.pk,
+                services.add_member, inbox=inbox, user=cast.admin, room_identity=cast.room.pk,
                 peer_identity=cast.outsider.pk,
             )  # fmt: skip
         added = (await socket.hear_until("room.added"))["room"]
@@ -291,7 +294,7 @@ def test_who_was_there_goes_on_reading_it(late: Late) -> None:
 
 def test_who_comes_back_is_new(late: Late) -> None:
     services.leave(user=late.cast.member, room_identity=late.room.pk)
-    services.join(user=late.cast.member, number=late.room.number)
+    services.join(inbox=inbox, user=late.cast.member, number=late.room.number)
     assert Api(late.cast.member).get(f"rooms/{late.room.pk}/messages/").json()["messages"] == []
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from imsystem.threads import run_in_thread
 from rooms import announce, services
 from rooms.account_deletion import leave_all_groups
@@ -59,7 +60,9 @@ def test_a_group_of_one_is_deleted(cast: Cast) -> None:
 
 
 def test_conversations_stay_for_both(cast: Cast) -> None:
-    room, _created = services.open_direct(user=cast.owner, peer_identity=cast.member.pk)
+    room, _created = services.open_direct(
+        inbox=inbox, user=cast.owner, peer_identity=cast.member.pk
+    )
     leave_all_groups(cast.owner)
     assert roles(room) == {cast.owner.pk: "member", cast.member.pk: "member"}
 

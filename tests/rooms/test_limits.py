@@ -7,6 +7,7 @@ import pytest
 import redis.exceptions
 
 from accounts.models import User
+from chat import inbox
 from imsystem import limits
 from imsystem.env import UNLIMITED, Rate
 from imsystem.limits import Limit, lifted
@@ -122,7 +123,7 @@ class TestNewRooms:
 
     def test_groups_and_conversations_count(self, alice: User, bob: User, carol: User) -> None:
         group(alice)
-        services.open_direct(user=alice, peer_identity=bob.pk)
+        services.open_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
         before = counts()
         for path, body in (
             ("rooms/", {"name": "x"}),

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from django.db.models import Model
 
 from accounts.models import User
 from accounts.services import update_profile
+from chat import inbox
 from chat.services import mark_read, send_message
 from imsystem.clock import now_ms
 from imsystem.loops import run_on_loop
 from imsystem.mongo.clients import find_in
 from rooms import selectors, services
-from rooms.models import Room
+from rooms.models import Member, Room
 from tests.api import NOT_FOUND, Api, public
 from tests.conftest import Cast, new_user
 from tests.rooms.bodies import member_body, room_body
@@ -39,18 +41,18 @@ def say(user: User, room: Room, client_id: str = "c1") -> dict[str, Any]:
 
 
 def names(user: User) -> list[str]:
-    return [room["name"] for room in selectors.room_list(user)]
+    return [room["name"] for room in inbox.room_list(user)]
 
 
 def unread(user: User) -> int:
-    (room,) = selectors.room_list(user)
+    (room,) = inbox.room_list(user)
     return room["unread"]
 
 
 def test_the_list_is_whole(alice: User, bob: User) -> None:
     group = services.create_group(creator=alice, name="Kitchen", members=[bob.pk])
     message = say(bob, group)
-    direct, _created = services.open_direct(user=bob, peer_identity=alice.pk)
+    direct, _created = services.open_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
     head = {"last_seq": 1, "unread": 1, "last_message": message}
     answer = Api(alice).get("rooms/")
     assert answer.status_code == 200
@@ -85,7 +87,7 @@ def test_unread_counts_what_came_after_joining_and_reading(alice: User, bob: Use
     room = services.create_group(creator=alice, name="x")
     for number in range(5):
         say(alice, room, f"before{number}")
-    services.join(user=bob, number=room.number)
+    services.join(inbox=inbox, user=bob, number=room.number)
     assert unread(bob) == 0
     for number in range(3):
         say(alice, room, f"after{number}")
@@ -101,15 +103,20 @@ def test_joining_again_starts_the_count_anew(alice: User, bob: User) -> None:
     services.leave(user=bob, room_identity=room.pk)
     say(alice, room, "c2")
     say(alice, room, "c3")
-    services.join(user=bob, number=room.number)
-    assert selectors.room_detail(bob, room.pk) == room_body(
+    services.join(inbox=inbox, user=bob, number=room.number)
+    assert inbox.room_detail(bob, room.pk) == room_body(
         room, "member", last_seq=3, read_seq=3, unread=0,
-        last_message=selectors.room_detail(alice, room.pk)["last_message"],
+        last_message=inbox.room_detail(alice, room.pk)["last_message"],
     )  # fmt: skip
 
 
 def test_members_are_listed_longest_first(cast: Cast) -> None:
-    services.add_member(user=cast.owner, room_identity=cast.room.pk, peer_identity=cast.outsider.pk)
+    services.add_member(
+        inbox=inbox,
+        user=cast.owner,
+        room_identity=cast.room.pk,
+        peer_identity=cast.outsider.pk,
+    )
     answer = Api(cast.muted).get(f"rooms/{cast.room.pk}/members/")
     muted_until = selectors.membership(cast.muted, cast.room.pk).muted_until
     assert muted_until > now_ms()
@@ -152,7 +159,7 @@ def _people_and_rooms(alice: User, count: int) -> None:
     for number in range(count):
         peer = new_user("peer")
         services.create_group(creator=alice, name=f"group {number}", members=[peer.pk])
-        services.open_direct(user=alice, peer_identity=peer.pk)
+        services.open_direct(inbox=inbox, user=alice, peer_identity=peer.pk)
 
 
 @pytest.mark.parametrize("rooms", [1, 5])
@@ -162,25 +169,25 @@ def test_the_list_costs_four_reads_however_many_rooms(
     """Memberships, rooms, and for direct rooms the members and their users; later only the
     memberships."""
     _people_and_rooms(alice, rooms)
-    read: list[str] = []
+    read: list[type[Model]] = []
 
-    def counted(name: str, *args: Any) -> Any:
-        read.append(name)
-        return find_in(name, *args)
+    def counted(model: type[Model], *args: Any) -> Any:
+        read.append(model)
+        return find_in(model, *args)
 
     monkeypatch.setattr("rooms.loading.find_in", counted)
     monkeypatch.setattr("accounts.user_cache.find_in", counted)
     with counted_queries() as queries:
-        assert len(selectors.room_list(alice)) == 2 * rooms
-        assert read == ["user_room", "room_basic", "user_room", "user_basic"]
-        assert len(selectors.room_list(alice)) == 2 * rooms
-    assert read[4:] == ["user_room"]
+        assert len(inbox.room_list(alice)) == 2 * rooms
+        assert read == [Member, Room, Member, User]
+        assert len(inbox.room_list(alice)) == 2 * rooms
+    assert read[4:] == [Member]
     assert len(queries) == 0
 
 
 def test_what_is_kept_of_rooms_and_people_follows_their_changes(alice: User, bob: User) -> None:
     group = services.create_group(creator=alice, name="Kitchen", members=[bob.pk])
-    services.open_direct(user=bob, peer_identity=alice.pk)
+    services.open_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
     assert set(names(alice)) == {"Kitchen", bob.nickname}
     services.update_room(user=alice, room_identity=group.pk, name="Bar")
     update_profile(user=bob, nickname="Bobby")
@@ -191,15 +198,15 @@ def test_heads_this_process_follows_cost_nothing(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _people_and_rooms(alice, 5)
-    first = selectors.room_list(alice)
+    first = inbox.room_list(alice)
 
     async def fail(rooms: list[str]) -> None:
         raise AssertionError(rooms)
 
     monkeypatch.setattr("chat.heads._read_all", fail)
-    assert selectors.room_list(alice) == first
+    assert inbox.room_list(alice) == first
     say(alice, Room.objects.get(pk=first[0]["identity"]))
-    assert selectors.room_list(alice)[0]["last_seq"] == 1
+    assert inbox.room_list(alice)[0]["last_seq"] == 1
 
 
 @pytest.mark.parametrize("members", [1, 5])

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import User
 from accounts.services import update_profile
+from chat import inbox
 from chat.presence import current_presence
 from imsystem.clock import now_ms
 from imsystem.errors import BadRequest, Forbidden
@@ -51,7 +52,7 @@ async def change(cast: Cast, target: User, user: User | None = None, **fields: A
 
 async def test_joining(cast: Cast) -> None:
     async with socket_of(cast.member) as member, socket_of(cast.outsider) as joining:
-        await run_in_thread(services.join, user=cast.outsider, number=cast.room.number)
+        await run_in_thread(services.join, inbox=inbox, user=cast.outsider, number=cast.room.number)
         room = await run_in_thread(room_body, cast.room, "member")
         await heard_only(joining, {"type": "room.added", "room": room})
         await heard_only(member, await member_updated(cast, cast.outsider))
@@ -60,7 +61,7 @@ async def test_joining(cast: Cast) -> None:
 async def test_being_added_tells_all_devices(cast: Cast) -> None:
     async with socket_of(cast.outsider) as phone, socket_of(cast.outsider) as laptop:
         await run_in_thread(
-            services.add_member, user=cast.admin, room_identity=cast.room.pk,
+            services.add_member, inbox=inbox, user=cast.admin, room_identity=cast.room.pk,
             peer_identity=cast.outsider.pk,
         )  # fmt: skip
         room = await run_in_thread(room_body, cast.room, "member")
@@ -70,7 +71,7 @@ async def test_being_added_tells_all_devices(cast: Cast) -> None:
 
 async def test_joining_twice_tells_nobody(cast: Cast) -> None:
     async with socket_of(cast.member) as member:
-        await run_in_thread(services.join, user=cast.member, number=cast.room.number)
+        await run_in_thread(services.join, inbox=inbox, user=cast.member, number=cast.room.number)
         assert await member.silent()
 
 
@@ -88,7 +89,7 @@ async def test_a_new_conversation_is_named_after_the_other(cast: Cast) -> None:
     async with socket_of(cast.owner) as owner, socket_of(cast.member) as member:
         await current_presence().work(monotonic())
         room, _created = await run_in_thread(
-            services.open_direct, user=cast.owner, peer_identity=cast.member.pk
+            services.open_direct, inbox=inbox, user=cast.owner, peer_identity=cast.member.pk
         )
         for socket, peer in ((owner, cast.member), (member, cast.owner)):
             seen = await run_in_thread(
@@ -180,7 +181,9 @@ async def test_a_mute_that_was_overtaken_tells_of_the_later_one(
 
 async def test_the_end_of_a_room(cast: Cast) -> None:
     async with socket_of(cast.owner) as owner, socket_of(cast.muted) as muted:
-        await run_in_thread(services.delete_room, user=cast.owner, room_identity=cast.room.pk)
+        await run_in_thread(
+            services.delete_room, inbox=inbox, user=cast.owner, room_identity=cast.room.pk
+        )
         for socket in (owner, muted):
             await heard_only(socket, removed(cast.room, "deleted"))
         answer = await owner.ask(

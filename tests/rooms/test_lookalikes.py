@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from rooms import services
 from rooms.models import Room
 from tests.api import Api
@@ -28,13 +29,15 @@ def impostor(nickname: str) -> User:
 
 def by_number(cast: Cast) -> User:
     user = impostor(CYRILLIC)
-    services.join(user=user, number=cast.room.number)
+    services.join(inbox=inbox, user=user, number=cast.room.number)
     return user
 
 
 def added(cast: Cast) -> User:
     user = impostor(CYRILLIC)
-    services.add_member(user=cast.owner, room_identity=cast.room.pk, peer_identity=user.pk)
+    services.add_member(
+        inbox=inbox, user=cast.owner, room_identity=cast.room.pk, peer_identity=user.pk
+    )
     return user
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from imsystem.clock import now_ms
 from imsystem.ids import new_identity
 from rooms import services
@@ -39,7 +40,7 @@ def role_of(cast: Cast, user: User) -> str:
 @pytest.fixture
 def direct(cast: Cast) -> Room:
     """A conversation of the owner and the member."""
-    return services.open_direct(user=cast.owner, peer_identity=cast.member.pk)[0]
+    return services.open_direct(inbox=inbox, user=cast.owner, peer_identity=cast.member.pk)[0]
 
 
 # --- finding and joining --------------------------------------------------------------------
@@ -157,7 +158,7 @@ def test_leaving_and_joining_again(cast: Cast) -> None:
 
 def test_an_admin_who_joins_again_is_a_plain_member(cast: Cast) -> None:
     services.leave(user=cast.admin, room_identity=cast.room.pk)
-    services.join(user=cast.admin, number=cast.room.number)
+    services.join(inbox=inbox, user=cast.admin, number=cast.room.number)
     assert role_of(cast, cast.admin) == "member"
 
 
@@ -209,7 +210,12 @@ def test_an_unknown_or_deactivated_person_is_not_added(cast: Cast) -> None:
 )
 def test_nobody_kicks_or_mutes_their_equals_or_betters(cast: Cast, actor: str, target: str) -> None:
     other = new_user("other_admin")
-    services.add_member(user=cast.owner, room_identity=cast.room.pk, peer_identity=other.pk)
+    services.add_member(
+        inbox=inbox,
+        user=cast.owner,
+        room_identity=cast.room.pk,
+        peer_identity=other.pk,
+    )
     services.change_member(
         user=cast.owner, room_identity=cast.room.pk, peer_identity=other.pk, role="admin"
     )

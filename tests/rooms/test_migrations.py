@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 
 from accounts.models import User
+from chat import inbox
 from chat.services import send_message
 from imsystem.loops import run_on_loop
 from rooms import services
@@ -96,9 +97,9 @@ def test_rules_hold_for_them(people: dict[str, User]) -> None:
     fields = {"user_identity": owner.pk, "room_identity": ROOM}
     run_on_loop(send_message(**fields, client_id="c", data="x"))
     services.leave(user=muted, room_identity=ROOM)
-    services.join(user=muted, number="4815 1623")
+    services.join(inbox=inbox, user=muted, number="4815 1623")
     assert Member.objects.get(user=muted).muted_until == 2**50
-    services.join(user=people["gone"], number="48151623")
+    services.join(inbox=inbox, user=people["gone"], number="48151623")
     assert Member.objects.get(user=people["gone"]).muted_until == 0
     page = Api(people["gone"]).get(f"rooms/{ROOM}/messages/").json()
     assert [message["data"] for message in page["messages"]] == ["x"]

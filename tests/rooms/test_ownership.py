@@ -7,6 +7,7 @@ from django.http import HttpResponse
 
 from accounts.models import User
 from accounts.services import delete_account
+from chat import inbox
 from imsystem.clock import now_ms
 from rooms import selectors, services
 from rooms.models import Member, Room
@@ -105,7 +106,7 @@ def test_it_ends_when_they_are_out(cast: Cast, end: str) -> None:
         "is banned": lambda: services.ban(user=cast.admin, peer_identity=cast.member.pk, **where),
     }[end]()
     services.lift_ban(user=cast.owner, peer_identity=cast.member.pk, **where)
-    services.join(user=cast.member, number=cast.room.number)
+    services.join(inbox=inbox, user=cast.member, number=cast.room.number)
     assert accept(cast, cast.member).json() == NO_OFFER
 
 

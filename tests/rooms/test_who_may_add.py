@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from chat import inbox
 from imsystem.errors import Forbidden
 from rooms import policies, services
 from rooms.models import Member, Room
@@ -36,7 +37,7 @@ def let(user: User, who: str) -> None:
 
 
 def talk(one: User, other: User) -> Room:
-    return services.open_direct(user=one, peer_identity=other.pk)[0]
+    return services.open_direct(inbox=inbox, user=one, peer_identity=other.pk)[0]
 
 
 def add(cast: Cast, who: User) -> Any:
@@ -91,7 +92,7 @@ def test_a_conversation_with_somebody_else_counts_for_nothing(cast: Cast) -> Non
 
 def test_a_conversation_that_was_closed_counts_no_more(cast: Cast) -> None:
     talk(cast.admin, cast.outsider)
-    services.close_direct(user=cast.admin, peer_identity=cast.outsider.pk)
+    services.close_direct(inbox=inbox, user=cast.admin, peer_identity=cast.outsider.pk)
     let(cast.outsider, "contacts")
     assert add(cast, cast.outsider).json() == REFUSED
 
@@ -167,7 +168,7 @@ def test_who_lets_nobody_starts_conversations_themself(alice: User, bob: User) -
 
 def test_a_closed_conversation_is_a_new_one_for_who_refuses(alice: User, bob: User) -> None:
     room = talk(alice, bob)
-    services.close_direct(user=alice, peer_identity=bob.pk)
+    services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
     let(bob, "contacts")
     assert Api(alice).post("rooms/direct/", {"user_identity": bob.pk}).json() == REFUSED
     assert not Member.objects.filter(room=room).exists()

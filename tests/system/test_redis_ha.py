@@ -16,17 +16,17 @@ from django.core.cache import caches
 from redis.cluster import key_slot
 from websockets.asyncio.client import connect
 
-from accounts import codes
+from accounts import codes, online
 from accounts.codes import Purpose
-from chat import online
 from chat.sequence import SequenceAllocator, counters, forget_counters
 from imsystem.embedded import UpError
 from imsystem.embedded.prepare import reach_redis
 from imsystem.errors import RateLimited
+from imsystem.health import diagnosis
 from imsystem.ids import new_identity
 from imsystem.limits import Allowance, GrowingDelay, Limit
-from imsystem.mail.outbox import Mail, key_of, post, queue_key
-from imsystem.ops import diagnosis
+from imsystem.mail.outbox import Mail, key_of, queue_key
+from imsystem.mail.posting import post
 from imsystem.redis import async_redis, key, sync_redis
 from tests.redis_kinds import Cluster, Sentinels
 from tests.system.burst import Burst, stored_is_what_was_acked

@@ -23,6 +23,7 @@ from rich.table import Table
 from accounts.models import User
 from accounts.selectors import find_by_sign_in_name
 from accounts.services import add_user
+from chat import inbox
 from chat.kinds import Content
 from chat.management.commands import _demo_texts as texts
 from chat.services import mark_read, submit_message
@@ -31,7 +32,6 @@ from imsystem.errors import Forbidden, NotFound, Unavailable
 from imsystem.limits import lifted
 from imsystem.loops import run_on_loop
 from imsystem.outage import is_outage
-from rooms.selectors import room_list
 from rooms.services import create_group, open_direct
 
 SIGN_INS = 3  # the first people of the list have a password: alice, bob, carol
@@ -152,7 +152,7 @@ def _conversations(progress: Progress, people: list[User], number: int) -> list[
         made.append(Conversation(_group(name, info, members), members))
         progress.advance(bar)
     for peer in first[1:]:
-        room, _created = open_direct(user=first[0], peer_identity=peer.identity)
+        room, _created = open_direct(user=first[0], peer_identity=peer.identity, inbox=inbox)
         made.append(Conversation(room.identity, [first[0], peer]))
         progress.advance(bar)
     return made
@@ -160,7 +160,7 @@ def _conversations(progress: Progress, people: list[User], number: int) -> list[
 
 def _group(name: str, info: str, members: Sequence[User]) -> str:
     creator = members[0]
-    for known in room_list(creator):
+    for known in inbox.room_list(creator):
         if (known["name"], known["user_identity"]) == (name, creator.identity):
             return known["identity"]
     identities = [member.identity for member in members]

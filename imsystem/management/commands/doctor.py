@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from imsystem.ops.diagnosis import CHECKS, LOCAL_URL, Finding, State, examine
+from imsystem.health.diagnosis import CHECKS, LOCAL_URL, Finding, State, examine
 
 LOG_WIDTH = 160  # not a terminal: no line breaks inside a detail
 COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: ""}

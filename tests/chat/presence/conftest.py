@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.models import User
+from chat import inbox
 from chat.presence import current_presence
 from imsystem.threads import run_in_thread
 from rooms import services
@@ -28,5 +29,7 @@ async def bob() -> User:
 @pytest.fixture
 async def room(alice: User, bob: User) -> str:
     """The conversation of the two users."""
-    made, _created = await run_in_thread(services.open_direct, user=alice, peer_identity=bob.pk)
+    made, _created = await run_in_thread(
+        services.open_direct, inbox=inbox, user=alice, peer_identity=bob.pk
+    )
     return made.pk

@@ -5,6 +5,7 @@ import pytest
 
 from accounts import services as accounts
 from accounts.models import User
+from chat import inbox
 from chat.presence import GRACE_S
 from imsystem.threads import run_in_thread
 from rooms import services
@@ -148,7 +149,7 @@ async def test_the_profile_says_it_to_whom_it_may(
 
 async def test_a_new_conversation_says_it(alice: User, bob: User) -> None:
     async with watching(bob), watching(alice) as hers:
-        await run_in_thread(services.open_direct, user=alice, peer_identity=bob.pk)
+        await run_in_thread(services.open_direct, inbox=inbox, user=alice, peer_identity=bob.pk)
         assert (await hers.hear_until("room.added"))["room"]["online"] is True
 
 

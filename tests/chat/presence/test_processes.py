@@ -7,8 +7,9 @@ from time import monotonic
 import pytest
 import redis.exceptions
 
+from accounts import online
 from accounts.models import User
-from chat import online, presence
+from chat import inbox, presence
 from chat.presence import GRACE_S, LOOK_AGAIN_S, RENEW_S, Presence, current_presence
 from imsystem.clock import now_ms
 from imsystem.realtime.hub import Hub
@@ -208,7 +209,7 @@ async def test_news_of_many_go_out_bit_by_bit(alice: User, monkeypatch: pytest.M
     monkeypatch.setattr(presence, "PAUSE_S", 0)
     for number in range(5):
         peer = await run_in_thread(new_user, f"p{number}")
-        await run_in_thread(services.open_direct, user=alice, peer_identity=peer.pk)
+        await run_in_thread(services.open_direct, inbox=inbox, user=alice, peer_identity=peer.pk)
     published: list[int] = []
     hub = current_presence()._hub
     monkeypatch.setattr(hub, "publish", lambda *events: published.append(len(events)))

@@ -16,7 +16,8 @@ from imsystem.jobs import store
 from imsystem.jobs.models import Job
 from imsystem.mail import handover
 from imsystem.mail.handover import LEASE_MS, hand_over
-from imsystem.mail.outbox import Mail, key_of, post, queue_key
+from imsystem.mail.outbox import Mail, key_of, queue_key
+from imsystem.mail.posting import post
 from imsystem.redis import sync_redis
 from tests.mailbox import delivered
 

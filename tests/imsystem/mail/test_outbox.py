@@ -14,7 +14,8 @@ from prometheus_client import REGISTRY
 
 from imsystem.jobs.models import Job, State
 from imsystem.mail.handover import hand_over
-from imsystem.mail.outbox import Mail, post, queue_key
+from imsystem.mail.outbox import Mail, queue_key
+from imsystem.mail.posting import post
 from imsystem.redis import sync_redis
 from tests.jobs import run_jobs
 from tests.mailbox import deliver_due, delivered

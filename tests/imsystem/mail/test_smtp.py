@@ -11,14 +11,15 @@ import pytest
 from django.core.mail import BadHeaderError
 from django.core.management import call_command
 
+from imsystem.health import diagnosis
+from imsystem.health.diagnosis import Failed
 from imsystem.jobs.models import Job
 from imsystem.mail.backends import SmtpBackend
 from imsystem.mail.delivery import compose, host_name
 from imsystem.mail.handover import hand_over
-from imsystem.mail.outbox import Mail, post
+from imsystem.mail.outbox import Mail
+from imsystem.mail.posting import post
 from imsystem.mail.probe import ProbeError, probe
-from imsystem.ops import diagnosis
-from imsystem.ops.diagnosis import Failed
 from tests.imsystem.mail.server import mail_server
 from tests.jobs import run_jobs
 from tests.mailbox import deliver_due

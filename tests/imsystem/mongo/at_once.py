@@ -16,6 +16,7 @@ import django
 django.setup(set_prefix=False)
 
 from accounts.models import User  # noqa: E402 -- models need Django set up
+from chat import inbox  # noqa: E402
 from chat.services import edit_message  # noqa: E402
 from imsystem.loops import adopt_running_loop  # noqa: E402
 from imsystem.threads import run_in_thread  # noqa: E402
@@ -32,8 +33,11 @@ async def outcomes(*work: Awaitable[Any]) -> list[str]:
 async def main(owner: str, member: str, outsider: str, number: str, *messages: str) -> None:
     adopt_running_loop()
     user = await run_in_thread(User.objects.get, pk=outsider)
-    joins = (run_in_thread(join, user=user, number=number) for _ in range(TIMES))
-    opens = (run_in_thread(open_direct, user=user, peer_identity=member) for _ in range(TIMES))
+    joins = (run_in_thread(join, inbox=inbox, user=user, number=number) for _ in range(TIMES))
+    opens = (
+        run_in_thread(open_direct, inbox=inbox, user=user, peer_identity=member)
+        for _ in range(TIMES)
+    )
     edits = (
         edit_message(user_identity=owner, message_identity=each, data=f"{n} of {os.getpid()}")
         for each in messages

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from imsystem.health import diagnosis
 from imsystem.mongo.clients import mongo_client
-from imsystem.ops import diagnosis
 from imsystem.ops.engines import engine_of
 
 MONGOD = {"gitVersion": "f0" * 20, "buildEnvironment": {"distarch": "x86_64"}}

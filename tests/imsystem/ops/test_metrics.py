@@ -107,8 +107,9 @@ def test_requests_are_counted_by_route_not_by_address(cast: Cast) -> None:
 def test_several_workers_are_told_as_one(tmp_path: Path) -> None:
     code = (
         "import django; django.setup(); from imsystem.ops import metrics;"
+        "from imsystem.health.exposition import exposition;"
         "metrics.stored(3); metrics.sockets.inc();"
-        "import sys; sys.stdout.write(metrics.exposition().decode()) if len(sys.argv) > 1 else 0"
+        "import sys; sys.stdout.write(exposition().decode()) if len(sys.argv) > 1 else 0"
     )
     environment = os.environ | {
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),

@@ -21,7 +21,6 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.checks import run_checks
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from pymongo.database import Database
 from pymongo.errors import ServerSelectionTimeoutError
 from websockets.exceptions import InvalidStatus
@@ -30,7 +29,10 @@ from websockets.sync.client import connect
 from imsystem import installation
 from imsystem.backup.target import UNFINISHED, unfinished
 from imsystem.mail.probe import ProbeError, probe
+from imsystem.mongo.indexes import unique_indexes
+from imsystem.mongo.migrating import pending_migrations
 from imsystem.ops.engines import ENGINES, engine_of
+from imsystem.realtime import endpoint
 from imsystem.redis import describe, key, must_be_of_its_kind, servers_info, sync_redis
 
 TIMEOUT_S = 3.0
@@ -38,14 +40,6 @@ MAX_QUOTED = 300
 LOCAL_URL = "http://127.0.0.1:8000"
 DISK_FULL_BYTES = 500 * 1024**2
 DISK_LOW_BYTES = 5 * 1024**3
-
-# The indexes that the promises rest on: no second message for a number, no second account.
-UNIQUE_INDEXES: dict[str, list[tuple[str, ...]]] = {
-    "user_basic": [("account",), ("email",)],
-    "room_basic": [("number",)],
-    "user_room": [("room_identity", "user_identity")],
-    "message_basic": [("room_identity", "seq"), ("room_identity", "user_identity", "client_id")],
-}
 
 
 class State(StrEnum):
@@ -144,10 +138,8 @@ def check_replica_set(url: str | None) -> str:
 
 
 def check_migrations(url: str | None) -> str:
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        raise Failed(f"{len(plan)} not applied: run manage.py migrate (`up` does)")
+    if pending := pending_migrations():
+        raise Failed(f"{pending} not applied: run manage.py migrate (`up` does)")
     return "all applied"
 
 
@@ -158,17 +150,19 @@ def check_restore(url: str | None) -> str:
 
 
 def check_indexes(url: str | None) -> str:
+    """The promises rest on them: no second message for a number, no second account."""
+    wanted = unique_indexes()
     missing = [
         f"{collection}({', '.join(fields)})"
-        for collection, wanted in UNIQUE_INDEXES.items()
-        for fields in sorted(set(wanted) - _unique_indexes(collection))
+        for collection, indexes in wanted.items()
+        for fields in sorted(indexes - _present_indexes(collection))
     ]
     if missing:
         raise Failed(f"unique indexes missing: {'; '.join(missing)}")
-    return f"{sum(map(len, UNIQUE_INDEXES.values()))} unique indexes present"
+    return f"{sum(map(len, wanted.values()))} unique indexes present"
 
 
-def _unique_indexes(collection: str) -> set[tuple[str, ...]]:
+def _present_indexes(collection: str) -> set[tuple[str, ...]]:
     indexes = _database()[collection].index_information().values()
     return {tuple(field for field, _ in index["key"]) for index in indexes if index.get("unique")}
 
@@ -251,12 +245,12 @@ def check_websocket(url: str | None) -> str:
     parts = urlsplit(_base(url))
     if url is None and not _listens(parts.hostname, parts.port):
         raise Skipped(f"no server at {LOCAL_URL} (name it with --url)")
-    address = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/ws/"
+    address = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{endpoint.PATH}"
     try:
         proxy: Literal[True] | None = None if _is_loopback(address) else True
         with connect(
             address,
-            subprotocols=["im.v1"],  # type: ignore[list-item]
+            subprotocols=[endpoint.SUBPROTOCOL],  # type: ignore[list-item]
             open_timeout=TIMEOUT_S,
             proxy=proxy,
         ) as chat:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from imsystem.ops import health
+from imsystem.health import probes
 from imsystem.redis import sync_redis
 
 
@@ -34,9 +34,9 @@ def test_it_is_not_ready_without_one_of_them(
             raise OSError("secret.example.org refuses")
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 0.01)
-    monkeypatch.setattr(health, "_ping_mongo" if part == "mongodb" else "_write_redis", ping)
-    monkeypatch.setattr(health, "_write_redis" if part == "mongodb" else "_ping_mongo", _answers)
+    monkeypatch.setattr(probes, "CHECK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(probes, "_ping_mongo" if part == "mongodb" else "_write_redis", ping)
+    monkeypatch.setattr(probes, "_write_redis" if part == "mongodb" else "_ping_mongo", _answers)
     answer = Client().get("/readyz")
     expected = {"status": "unavailable", "mongodb": "ok", "redis": "ok", part: "unavailable"}
     assert (answer.status_code, answer.json()) == (503, expected)

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import resolve
 
+from imsystem.health import exposition
 from imsystem.loops import run_on_loop
-from imsystem.mongo.clients import collection
-from imsystem.ops import metrics
+from imsystem.mongo.clients import database
 from imsystem.redis import async_redis, key
 
 CHECK_TIMEOUT_S = 2.0
@@ -28,7 +28,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 async def _ping_mongo() -> None:
-    await collection("user_basic").database.command("ping")
+    await database().command("ping")
 
 
 async def _write_redis() -> None:
@@ -72,8 +72,8 @@ class ProbesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         probe = _PROBES.get(request.path)
-        if request.path == "/metrics" and metrics.has_token(request):
-            probe = metrics.view
+        if request.path == "/metrics" and exposition.has_token(request):
+            probe = exposition.view
         if probe is None:
             return self.get_response(request)
         request.resolver_match = resolve(request.path)  # for the label of MetricsMiddleware

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core.checks import CheckMessage
 
-from imsystem.ops import checks
-from imsystem.ops.checks import (
+from imsystem.health import checks
+from imsystem.health.checks import (
     check_data_dir,
     check_debug,
     check_failpoints,

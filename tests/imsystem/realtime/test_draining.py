@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from chat import consumer, draining
-from chat.draining import drain
+from chat import consumer
 from chat.protocol import Sync
-from imsystem.realtime import commands
+from imsystem.realtime import commands, draining
 from imsystem.realtime.admission import current_admission
+from imsystem.realtime.draining import drain
 from imsystem.realtime.frames import Ack
 from imsystem.realtime.sockets import watched
 from imsystem.threads import run_in_thread

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imsystem.clock import now_ms
+from imsystem.loops import run_on_loop
 from imsystem.outage import is_outage
 from imsystem.redis import async_redis, key
 
@@ -87,6 +88,11 @@ async def online_among(user_identities: Sequence[str]) -> set[str]:
         if is_outage(exc):
             return set()
         raise
+
+
+def online_from_thread(user_identities: Sequence[str]) -> set[str]:
+    """The same for synchronous callers."""
+    return run_on_loop(online_among(user_identities)) if user_identities else set()
 
 
 async def enter(hub: str, users: Sequence[str]) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 from django.core.management import call_command
 
 from imsystem.embedded.network import free_port
-from imsystem.ops import diagnosis
-from imsystem.ops.diagnosis import Doubtful, Failed, Finding, Skipped, State, examine
+from imsystem.health import diagnosis
+from imsystem.health.diagnosis import Doubtful, Failed, Finding, Skipped, State, examine
 
 
 def raising(exc: Exception) -> Callable[[str | None], str]:
@@ -67,7 +67,8 @@ def test_the_channel_layer_carries() -> None:
 
 
 def test_a_missing_unique_index_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(diagnosis.UNIQUE_INDEXES, "message_basic", [("data", "kind")])
+    wanted = {"message_basic": {("data", "kind")}}
+    monkeypatch.setattr(diagnosis, "unique_indexes", lambda: wanted)
     with pytest.raises(Failed, match=r"message_basic\(data, kind\)"):
         diagnosis.check_indexes(None)
 
