@@ -36,7 +36,7 @@ class NumberForm(PageForm):
 
 
 class AddedForm(PageForm):
-    user_identity = forms.CharField(required=False, max_length=24, widget=forms.HiddenInput)
+    user_identity = forms.CharField(required=False, max_length=24)
     days = forms.TypedChoiceField(
         label=_("Added"),
         required=False,
