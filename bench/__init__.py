@@ -15,8 +15,9 @@ report      the table, as text, Markdown and JSON
 
 
 class BenchError(Exception):
-    """The measurement cannot go on. The text is the one line the user gets; the exit code is 1."""
+    """The measurement cannot continue. The text is the one line that the user gets; the exit code
+    is 1."""
 
 
 class SkippedError(Exception):
-    """A workload that this machine cannot run. The text says what it lacks."""
+    """A workload that this machine cannot run. The text says what is missing."""

@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
 
 
 def bench(options: argparse.Namespace, console: Console) -> int:
-    """Measures, prints, writes; 1 when IMSystem broke its promise."""
+    """Measures, prints and writes. Returns 1 when IMSystem broke its promise."""
     form = FULL if options.full else QUICK
     form = replace(form, runs=options.runs or form.runs, seconds=options.seconds or form.seconds)
     only = [name for name in options.only.split(",") if name]

@@ -61,7 +61,7 @@ class Attacker:
         return await asyncio.open_connection(sock=raw, limit=window or 2**16)
 
     async def upload(self) -> None:
-        """Most of a picture, and then a byte now and then."""
+        """Sends most of a picture, and then a byte now and then."""
         reader, writer = await self.line()
         length = f"Content-Length: {5 * MIB}"
         writer.write(self.head("PUT", "/api/v1/users/me/avatar/", length) + b"x" * (4 * MIB))

@@ -1,9 +1,10 @@
 """Does somebody who asks for too much make others wait? `python -m bench --budget` measures it.
 
-A system of its own, with its limits on. One user sends messages from one address; meanwhile another
-process attacks from another address, in one way after the other. The time of the user's acks during
-each attack is compared with the time before it; more than twice is a failure. The attacker's
-process takes a core for itself: on two cores the server and its databases share the other one.
+It starts a system of its own, with its limits on. One user sends messages from one address;
+meanwhile another process attacks from another address, in one way after another. The time of the
+user's acks during each attack is compared with the time before it; more than twice is a failure.
+The attacker's process takes a core for itself: on two cores the server and its databases share the
+other one.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ EACH_S = 0.02
 BEFORE_S = 10.0
 DURING_S = 12.0
 WARM_UP_S = 3.0
-# A burst is allowed to everybody; it is over by then, and what is measured is what goes on.
+# A burst is allowed to everybody; by then it is over, and the measurement shows what continues.
 BURST_S = 3.0
 ROOMS = 1_000
 ATTACKS = ("uploads", "downloads", "connections", "sync", "typing", "schema", "rooms")
@@ -45,7 +46,7 @@ class Times:
 
 @contextmanager
 def attacked(name: str, url: str, attacker: cast.Person, room: str) -> Iterator[None]:
-    """The attack goes on in a process of its own until the end of the block."""
+    """Runs the attack in a process of its own until the end of the block."""
     about = json.dumps({"name": name, "url": url, "token": attacker.token, "room": room})
     with subprocess.Popen(
         python("-m", "bench.attacks"), cwd=ROOT, env=environment(), stdin=subprocess.PIPE, text=True
@@ -63,7 +64,7 @@ def attacked(name: str, url: str, attacker: cast.Person, room: str) -> Iterator[
 
 
 async def _acks(socket: ClientConnection, room: str, seconds: float) -> Times:
-    """A message every EACH_S, each when the last is acknowledged."""
+    """Sends a message every EACH_S, each when the last is acknowledged."""
     took: list[float] = []
     until = time.perf_counter() + seconds
     while (started := time.perf_counter()) < until:
@@ -96,7 +97,7 @@ async def _measure(url: str, names: tuple[str, ...]) -> list[tuple[str, Times, T
 
 
 def budget(names: tuple[str, ...] = ATTACKS) -> int:
-    """Measures and prints; 1 when an attack makes others wait more than twice as long."""
+    """Measures and prints. Returns 1 when an attack makes others wait more than twice as long."""
     raise_file_limit()
     table = Table("attack", "p50 before", "p50 during", "p99 before", "p99 during", "p99 ratio")
     with running_system(workers=1, RATE_LIMITS="on") as url:

@@ -1,7 +1,7 @@
-"""IMSystem's people, rooms and messages, many at once.
+"""IMSystem's users, rooms and messages, many at once.
 
-Written in bulk through the models, before anybody is connected: the services would announce each
-new member to all others. Nothing here is measured.
+They are written in bulk through the models, before anybody is connected: the services would
+announce each new member to all others. Nothing here is measured.
 """
 
 import random
@@ -24,7 +24,7 @@ class Person:
 
 
 def make_people(count: int) -> list[Person]:
-    """New users, signed in on one device. Nobody can sign in with their password."""
+    """Returns new users, signed in on one device. Nobody can sign in with their password."""
     from accounts.models import DeviceSession, User
     from accounts.tokens import make_tokens
     from imsystem.clock import now_ms
@@ -45,7 +45,8 @@ def make_people(count: int) -> list[Person]:
 
 
 def renewed(person: Person) -> Person:
-    """The same with a new token: they are good for 15 minutes, and filling a room takes longer."""
+    """Returns the same with a new token: tokens are valid for 15 minutes, and filling a room takes
+    longer."""
     from accounts.models import DeviceSession
     from accounts.tokens import make_tokens
 
@@ -54,7 +55,7 @@ def renewed(person: Person) -> Person:
 
 
 def make_groups(casts: Sequence[Sequence[Person]]) -> list[str]:
-    """A group for each cast, owned by its first; the identities."""
+    """Creates a group for each cast, owned by its first member, and returns the identities."""
     from rooms.choices import Kind, Role
     from rooms.models import Member, Room
 
@@ -70,7 +71,7 @@ def make_groups(casts: Sequence[Sequence[Person]]) -> list[str]:
 
 
 def make_direct(pairs: Iterable[tuple[Person, Person]]) -> list[str]:
-    """The direct room of each pair; the identities."""
+    """Creates the direct room of each pair and returns the identities."""
     from rooms.choices import Kind
     from rooms.identity import direct_identity
     from rooms.models import Member, Room
@@ -88,8 +89,8 @@ def make_direct(pairs: Iterable[tuple[Person, Person]]) -> list[str]:
 
 
 def make_crowd(count: int) -> tuple[list[Person], dict[str, list[str]]]:
-    """People who each are in CROWD_ROOMS groups of CROWD_ROOM_SIZE, with different others in
-    each; and {identity of a person: their rooms}."""
+    """Returns users who are each in CROWD_ROOMS groups of CROWD_ROOM_SIZE, with different others in
+    each; and {identity of a user: their rooms}."""
     people = make_people(count)
     casts: list[list[Person]] = []
     for number in range(CROWD_ROOMS):

@@ -1,8 +1,8 @@
 """One socket of the load generator, and the account of all sockets of a measurement.
 
-Every message says who sent it and the how manyeth it is ("3.17"), so that each receiver can check
-the promise as it goes: each message once, in the order of its sender. Peers' protocols are small
-subclasses: how to write a message, and how to read one.
+Every message names its sender and its number ("3.17"), so that each receiver can check the promise
+as it goes: each message once, in the order of its sender. Peers' protocols are small subclasses:
+how to write a message, and how to read one.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from picows import (
 )
 
 READY_WITHIN_S = 300.0
-# A server that is still clearing up after the last measurement may refuse the next for a moment.
+# A server that is still cleaning up after the last measurement may refuse the next for a moment.
 # The Channels chat does: redis-py gives it at most 100 connections at once.
 TRIES = 20
 TRY_AGAIN_S = 0.5
@@ -53,9 +53,9 @@ class Tally:
 class Client(WSListener):
     """One socket. `index` is its place in `tally.clients` and its name in the messages."""
 
-    # The protocol tells the sender of each message that the server has it.
+    # Whether the protocol tells the sender of each message that the server has it.
     confirms = False
-    # In a conversation of two the sender gets its own message, too.
+    # In a conversation of two the sender receives its own message, too.
     echoes_pairs = True
 
     def __init__(self, index: int, tally: Tally) -> None:
@@ -66,7 +66,9 @@ class Client(WSListener):
         self.landed = asyncio.Event()
         self.expected: dict[int, int] = {}  # sender -> the number that comes next
         self.due: list[float] = []  # of the own messages, by number
-        self.missing: dict[int, int] = {}  # own messages on their way -> signs still missing
+        self.missing: dict[
+            int, int
+        ] = {}  # own messages on their way -> confirmations still missing
 
     # --- what a protocol says --------------------------------------------------------------
 
@@ -87,7 +89,7 @@ class Client(WSListener):
         if frame.msg_type == WSMsgType.TEXT:
             try:
                 self.on_text(frame.get_payload_as_bytes())
-            except Exception as exc:  # told once in the table, not by every socket on the console
+            except Exception as exc:  # said once in the table, not by every socket on the console
                 self.tally.fault(f"frame not understood: {exc!r}")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -107,8 +109,9 @@ class Client(WSListener):
 
     @property
     def signs(self) -> int:
-        """How many signs complete a message: in a room that it came back to its sender; in a
-        pair that it arrived, and that the sender knows, by ack or echo, where it is told."""
+        """Returns how many signs complete a message: in a room that it came back to its sender; in
+        a pair that it arrived, and that the sender knows, by ack or echo, where the protocol tells.
+        """
         return 2 if self.tally.pairs and (self.confirms or self.echoes_pairs) else 1
 
     def send(self, due: float) -> None:
@@ -120,7 +123,7 @@ class Client(WSListener):
         self.post(number)
 
     def delivered(self, sender: int, number: int) -> None:
-        """This socket got a message."""
+        """This socket received a message."""
         tally = self.tally
         tally.deliveries += 1
         if number != self.expected.get(sender, 0):

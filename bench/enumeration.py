@@ -1,8 +1,8 @@
 """Does the time of an answer tell who has an account? `python -m bench.enumeration` measures it.
 
-Asks a system of its own, in turn for known and for unknown names, and compares the medians. They
+It asks a system of its own, in turn for known and for unknown names, and compares the medians. They
 may differ by a tenth (ASVS 6.3.8 asks for "no deducible difference" without a figure); the exit
-code is 1 when one differs by more. A timing is no test for a suite: other work on the machine
+code is 1 when one differs by more. A timing is not a test for a suite: other work on the machine
 would make it fail.
 """
 
@@ -77,7 +77,8 @@ class Caller:
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
 
     def seconds(self, case: Case, name: str) -> float:
-        """How long the answer took; stops the run when it is not the one the case expects."""
+        """Returns how long the answer took; stops the run when it is not the one the case
+        expects."""
         body = json.dumps(case.body(name))
         started = time.perf_counter()
         headers = {"Content-Type": "application/json"}

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# A load that was offered and not carried: later than any time one could measure.
+# A load that was offered and not carried: later than anything that could be measured.
 OVERLOADED = math.inf
 
 
@@ -41,10 +41,11 @@ def median(values: Sequence[float]) -> float:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """How many times theirs ours is: the median over the runs, each compared with the peer's of
-    the same round, because a shared machine is faster in one minute than in the next.
+    """Returns how many times theirs ours is: the median over the runs, each compared with the
+    peer's of the same round, because a shared machine is faster in one minute than in the next.
 
-    Raises ValueError when they have not as many runs."""
+    Raises ValueError when they have not as many runs.
+    """
     return median(
         [mine / other if other else math.inf for mine, other in zip(ours, theirs, strict=True)]
     )

@@ -28,11 +28,12 @@ class Connection:
         self.reader, self.writer = await asyncio.open_connection(host, int(port), limit=2**22)
 
     async def get(self, path: str) -> bytes:
-        """The body. Raises BenchError for anything but a 200."""
+        """Returns the body. Raises BenchError for anything but a 200."""
         return await self._ask(f"GET {path} HTTP/1.1\r\n{self.head}\r\n".encode())
 
     async def post(self, path: str, body: Mapping[str, str]) -> bytes:
-        """The body. Raises BenchError for anything but a 201, or a 200 for a repeated message."""
+        """Returns the body. Raises BenchError for anything but a 201, or a 200 for a repeated
+        message."""
         text = msgspec.json.encode(body)
         head = f"POST {path} HTTP/1.1\r\n{self.head}Content-Length: {len(text)}\r\n\r\n"
         return await self._ask(head.encode() + text)

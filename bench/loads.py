@@ -16,12 +16,12 @@ from bench.peers.base import Peer, Seat
 from bench.processes import Meter
 from bench.workloads import OFFERED, SENDERS, WARM_UP_S, WINDOW
 
-# Handshakes at once while a cast takes its seats, and sockets closed at once when it leaves.
+# Handshakes at once while a cast connects, and sockets closed at once when it leaves.
 CONNECTING = 50
-# A message that has not completed by then is not waited for by its sender any more. A slow server
-# may take seconds for all that is on its way in a large room.
+# After this time the sender no longer waits for a message that has not completed. A slow server may
+# take seconds for everything that is on its way in a large room.
 STALLED_S = 10.0
-# After the last message: how long without any delivery until what is missing counts as lost.
+# After the last message: how long without any delivery until missing ones count as lost.
 QUIET_S = 10.0
 TICK_S = 0.001
 # Of an offered load, the part that may still be on its way when the offering ends.
@@ -30,7 +30,7 @@ BACKLOG = 0.2
 
 @dataclass
 class Outcome:
-    """What one measurement found: {row: value}, faults {what: how often}, CPU {part: share}."""
+    """The result of one measurement: {row: value}, faults {what: how often}, CPU {part: share}."""
 
     figures: dict[str, float] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
@@ -46,7 +46,7 @@ async def take_seats(peer: Peer, seats: Sequence[Seat], tally: Tally) -> None:
         async with limit:
             await peer.connect(client, seat)
 
-    # The first alone: in some systems the first to enter a room makes it.
+    # The first connects alone: in some systems the first to enter a room creates it.
     await connect(tally.clients[0], seats[0])
     await asyncio.gather(*map(connect, tally.clients[1:], seats[1:]))
 
@@ -80,7 +80,7 @@ async def flood(senders: Iterable[Client], seconds: float, window: int) -> None:
 
 
 async def _give_up_stalled(senders: Sequence[Client]) -> None:
-    """Lets senders go on whose message was lost. The sums at the end show that it was."""
+    """Lets senders continue whose message was lost. The sums at the end show that it was."""
     while True:
         await asyncio.sleep(1.0)
         oldest = time.perf_counter() - STALLED_S
@@ -91,8 +91,8 @@ async def _give_up_stalled(senders: Sequence[Client]) -> None:
 
 
 async def steady(senders: Sequence[Client], rate: float, seconds: float) -> None:
-    """Sends `rate` messages a second, in turn, whatever comes back. A message is due at its time
-    on the clock, also when the generator is late: nobody's waiting is left out."""
+    """Sends `rate` messages a second, in turn, whatever comes back. A message is due at its time on
+    the clock, even when the generator is late: nobody's waiting is left out."""
     started = time.perf_counter()
     for number in range(int(rate * seconds)):
         due = started + number / rate
@@ -102,8 +102,8 @@ async def steady(senders: Sequence[Client], rate: float, seconds: float) -> None
 
 
 async def drain(tally: Tally, wanted: int) -> float:
-    """Waits until all messages are delivered `wanted` times and completed, or nothing has come
-    for QUIET_S; returns when the last came (time.perf_counter)."""
+    """Waits until all messages are delivered `wanted` times and completed, or nothing has come for
+    QUIET_S. Returns when the last came (time.perf_counter)."""
     seen, last = (-1, -1), time.perf_counter()
     while True:
         now = time.perf_counter()
@@ -125,8 +125,8 @@ def check(tally: Tally, wanted: int) -> None:
 
 
 def room(peer: Peer, size: int, seconds: float, half_seconds: float) -> Outcome:
-    """SENDERS members flood, everybody receives: deliveries a second. Then half of that load:
-    how long until a member has the message, 99 of 100 times."""
+    """SENDERS members flood, everybody receives: deliveries a second. Then half of that load: how
+    long until a member has the message, 99 of 100 times."""
     return uvloop.run(_room(peer, peer.room(size), seconds, half_seconds))
 
 
@@ -199,8 +199,8 @@ async def _settle(tally: Tally, wanted: int) -> None:
 async def _times(
     tally: Tally, wanted: int, times: Callable[[], list[float]], percent: float
 ) -> float:
-    """A percentile of the times of a steady load that was just offered; OVERLOADED when too much
-    of it had not been carried by its end. Waits for the rest all the same."""
+    """Returns a percentile of the times of a steady load that was just offered; OVERLOADED when too
+    much of it had not been carried by its end. Waits for the rest all the same."""
     backlog = tally.sent - tally.deliveries / wanted
     overloaded = backlog > BACKLOG * tally.sent
     await drain(tally, wanted)

@@ -75,7 +75,7 @@ def started(
 
 
 def end_of(child: children.Child) -> str:
-    """How a process ended, and the last that it said."""
+    """Returns how a process ended, and its last output."""
     first, *log = child.obituary().splitlines()
     said = [line for line in log if any(map(str.isalnum, line))]
     return one_line(f"{first.partition(' Its last lines')[0]} {said[-1] if said else ''}")
@@ -122,12 +122,12 @@ def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
 
 
 def memory_bytes(processes: Sequence[psutil.Process]) -> int:
-    """Their resident memory."""
+    """Returns their resident memory."""
     return sum(process.memory_info().rss for process in processes)
 
 
 class Meter:
-    """What share of a core each part uses: 1.0 is one core. The load generator is "load"."""
+    """The share of a core that each part uses: 1.0 is one core. The load generator is "load"."""
 
     def __init__(self, parts: Mapping[str, Sequence[psutil.Process]]) -> None:
         self.parts = {"load": [psutil.Process()], **parts}

@@ -91,7 +91,7 @@ def _leads(results: Results) -> Iterator[Line]:
 
 
 def notes(results: Results) -> list[str]:
-    """What the table does not show: what was left out, what went wrong, who was busy."""
+    """Returns what the table does not show: what was left out, what went wrong, who was busy."""
     found = [f"{title}: not installed ({how})" for title, how in results.not_installed.items()]
     found += [f"{name}: left out, {why}" for name, why in results.skipped.items()]
     for workload, by_peer in results.outcomes.items():
@@ -195,5 +195,6 @@ def write(results: Results, about: dict[str, Any], folder: Path) -> tuple[Path, 
 
 
 def broken(results: Results) -> bool:
-    """True when IMSystem itself lost, doubled or refused anything: its figures are worthless."""
+    """Returns True when IMSystem itself lost, doubled or refused anything: its figures are
+    worthless."""
     return any(outcome.faults for by_peer in results.outcomes.values() for outcome in by_peer[OURS])

@@ -91,8 +91,8 @@ class ImClient(Client):
 
 
 class System(Peer):
-    """`workers` web processes; `mongodb_url` in place of the embedded database. Can be run once
-    in a process: Django in this process uses the same databases, to make people and rooms."""
+    """`workers` web processes; `mongodb_url` replaces the embedded database. Can be run once in a
+    process: Django in this process uses the same databases, to create users and rooms."""
 
     name = "imsystem"
     title = "IMSystem"

@@ -20,7 +20,7 @@ OFFERED = 1_000.0  # messages a second
 # Everybody of a crowd is in CROWD_ROOMS rooms of CROWD_ROOM_SIZE people.
 CROWD_ROOMS = 5
 CROWD_ROOM_SIZE = 50
-# What each of those rooms has got while its members were away.
+# What each of those rooms received while its members were away.
 MISSED_MESSAGES = 2
 RECONNECTING = 2_000
 CONNECTS_AT_ONCE = 100
@@ -34,7 +34,7 @@ REST_CONNECTIONS = 16
 
 
 class In(Enum):
-    """In which forms a workload runs on peers, or more than once. Named by --only, it is as in
+    """The forms in which a workload runs on peers, or more than once. Named by --only, it is as in
     the full form."""
 
     ALL = "quick and full"

@@ -79,7 +79,8 @@ async def _history(
 
 
 def room_list(system: System, count: int) -> Outcome:
-    """The list of somebody in `count` rooms, half of them direct, each with a newest message."""
+    """Measures the list of a user in `count` rooms, half of them direct, each with a newest
+    message."""
     reader, *others = cast.make_people(1 + count // 2)
     groups = cast.make_groups([[reader, *others[:2]] for _ in range(count - len(others))])
     direct = cast.make_direct((reader, other) for other in others)

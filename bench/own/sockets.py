@@ -121,7 +121,7 @@ _decode_deltas = msgspec.json.Decoder(dict[str, _Delta]).decode
 
 class ReturningClient(ImClient):
     """Asks for what it missed as soon as it is `ready`, as every client does. `ended` is set when
-    it has everything, or when it was refused: the socket closed, or an error in place of an ack."""
+    it has everything, or when it was refused: the socket closed, or an error instead of an ack."""
 
     def __init__(self, seat: Seat, index: int, tally: Tally, rooms: Sequence[str]) -> None:
         super().__init__(seat, index, tally)
@@ -153,8 +153,8 @@ class ReturningClient(ImClient):
 
 
 class Storm:
-    """Clients that come back at the same moment. Whoever is refused tries again after a random
-    moment, as docs/protocol.md asks of clients; `refused` counts it."""
+    """Clients that come back at the same moment. A client that is refused tries again after a
+    random moment, as docs/protocol.md asks of clients; `refused` counts it."""
 
     def __init__(self, system: System, seats: list[Seat], rooms: dict[str, list[str]]) -> None:
         self.system = system
@@ -192,7 +192,7 @@ class Storm:
 
 def reconnect(system: System, count: int) -> Outcome:
     """`count` clients connect at the same moment and fetch what they missed in all their rooms:
-    seconds until the last has it. As after a restart: the server has nothing of it in memory."""
+    seconds until the last has it. As after a restart, the server has none of it in memory."""
     people, rooms = cast.make_crowd(count)
     everywhere = sorted({room for mine in rooms.values() for room in mine})
     cast.fill(everywhere, people[0], MISSED_MESSAGES)

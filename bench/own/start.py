@@ -15,7 +15,7 @@ PAGE_WITHIN_S = 30.0
 
 
 def start(system: System) -> Outcome:
-    """Another `up` on an empty data directory, beside the idle system under load."""
+    """Starts another `up` on an empty data directory, beside the idle system under load."""
     with tempfile.TemporaryDirectory(prefix="bench-start-") as folder:
         home = Path(folder)
         with settings(home, system.mongodb_url) as variables:

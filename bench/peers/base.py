@@ -27,11 +27,11 @@ class Peer(ABC):
 
     name: str
     title: str
-    # What it promises of a message at the moment the sender or receiver sees it.
+    # What it promises of a message at the moment when the sender or receiver sees it.
     stores: str
 
     def missing(self) -> str:
-        """What to install before it can run; "" when nothing is missing."""
+        """Returns what to install before it can run; "" when nothing is missing."""
         return ""
 
     def version(self) -> str:
@@ -46,7 +46,7 @@ class Peer(ABC):
         """
 
     def __init__(self) -> None:
-        self.children: dict[str, Child] = {}  # what running() has started, by what it does
+        self.children: dict[str, Child] = {}  # what running() has started, by function
 
     def check(self) -> None:
         """Raises BenchError when a process of it has ended."""
@@ -55,17 +55,17 @@ class Peer(ABC):
                 raise BenchError(end_of(child))
 
     def parts(self) -> dict[str, Sequence[psutil.Process]]:
-        """Its processes by what they do. Raises BenchError when one has ended."""
+        """Returns its processes by function. Raises BenchError when one has ended."""
         self.check()
         return {name: tree(child.process.pid) for name, child in self.children.items()}
 
     @abstractmethod
     def room(self, size: int) -> list[Seat]:
-        """The members of a new room."""
+        """Returns the members of a new room."""
 
     @abstractmethod
     def pairs(self, count: int) -> list[Seat]:
-        """People two by two: the first and second talk, the third and fourth, and so on."""
+        """Returns users two by two: the first and second talk, the third and fourth, and so on."""
 
     @abstractmethod
     def client(self, seat: Seat, index: int, tally: Tally) -> Client:

@@ -1,6 +1,6 @@
-"""The limit of the load generator: what any server could at most show in the table.
+"""The limit of the load generator: the most that any server could show in the table.
 
-    python -m bench.peers.limit_server PORT
+python -m bench.peers.limit_server PORT
 
 Sends each frame as it is to everybody on the same path, in C (picows). No sign-in, no JSON, no
 storage, no order between processes: nothing that a chat needs.
