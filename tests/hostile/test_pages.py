@@ -217,7 +217,9 @@ class TestLogs:
         target.ask("GET", "/no%0d%0aINFO%20forged%20line%1b%5b31m/such%c2%85page%e2%80%a8end/")
         lines = target.up.output()[len(before) :].splitlines()
         assert len(lines) == 1
-        assert lines[0].endswith(r"/no\r\nINFO forged line\x1b[31m/such\x85page\u2028end/")
+        told, _, who = lines[0].partition(" [request ")
+        assert told.endswith(r"/no\r\nINFO forged line\x1b[31m/such\x85page\u2028end/")
+        assert who.endswith(", 127.0.0.1]")
 
     @pytest.mark.usefixtures("untouched")
     @pytest.mark.parametrize("value", ["a\x1b[31mb", "a\x7fb", "a\x08b"])
