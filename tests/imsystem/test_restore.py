@@ -104,14 +104,14 @@ def test_half_a_restore_is_warned_of(
     with pytest.raises(PowerCutError):
         restore(tmp_path / "b", second)
     with database(second):
-        prepare(external=())
+        prepare(external={"mongodb"})
         assert f"warning: {target.UNFINISHED}" in capsys.readouterr().out
         with pytest.raises(Failed, match="only a part of the data is here"):
             check_restore(None)
     monkeypatch.undo()
     restore(tmp_path / "b", second)
     with database(second):
-        prepare(external=())
+        prepare(external={"mongodb"})
         assert "warning: A restore" not in capsys.readouterr().out
         assert check_restore(None) == "none is under way"
 
