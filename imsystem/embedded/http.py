@@ -16,7 +16,7 @@ from imsystem.ops import metrics
 LINGER_S = 10.0
 # The rest is thrown away at leisure, a piece (256 KiB at most) each time: fourteen uploads of 4 MiB
 # that were refused at the same moment made everybody wait 60 ms.
-PIECE_EACH_S = 0.02
+PIECE_EACH_S = 0.008
 # Looks at an answer that waits to be read, within settings.ANSWER_STALLED_S.
 LOOKS = 2
 

@@ -17,8 +17,9 @@ from imsystem.loops import PerLoop
 from imsystem.realtime.admission import in_force
 from imsystem.realtime.buckets import Buckets
 
-# Between half of it and half of it more: those who were refused together do not come together.
-HELD_S = 1.0
+# Between half of it and half of it more: those who were refused together do not come together. Bad
+# input is answered within a second.
+HELD_S = 0.5
 # Too much of something: requests, or bytes of a body.
 HELD_STATUSES = frozenset({413, 429})
 AT_ONCE = Rate(20, 20)

@@ -26,7 +26,7 @@ def examples(kind: str) -> list[dict[str, Any]]:
 
 
 # Not everywhere: repeated messages, direct rooms.
-SOMETIMES = {"duplicate", "peer", "online"}
+SOMETIMES = {"duplicate", "peer", "online", "lookalike"}
 
 
 def fields_of(shape: Any) -> set[str]:
