@@ -49,7 +49,7 @@ class TestForms:
         with target.browser() as visitor:
             answer = visitor.form("/accounts/login/", **{name: "", "password": PASSWORD})
             assert answer.status_code == 200
-            assert "This field is required" in answer.text
+            assert " is required." in answer.text
             assert visitor.get("/chat/").status_code == 302
 
     def test_a_field_twice_counts_once(self, target: Target) -> None:

@@ -145,10 +145,10 @@ def test_the_pages(cast: Cast) -> None:
     owner.post(settings, {"action": "make_owner", "user_identity": cast.member.pk})
     assert "Withdraw the offer" in text(owner.get(settings))
     assert "Become the owner" in text(heir.get(settings))
-    assert 'aria-live="polite"><span>The owner offers you' in shown(
+    assert 'aria-live="polite"><span>The owner is offering you' in shown(
         heir.get(f"/chat/{cast.room.pk}/")
     )
-    assert "hidden><span>The owner offers you" in shown(owner.get(f"/chat/{cast.room.pk}/"))
+    assert "hidden><span>The owner is offering you" in shown(owner.get(f"/chat/{cast.room.pk}/"))
     assert "Become the owner" not in text(browser(cast.admin).get(settings))
     heir.post(settings, {"action": "end_offer"})
     assert "Become the owner" not in text(heir.get(settings))

@@ -169,9 +169,10 @@ def test_who_lets_nobody_starts_conversations_themself(alice: User, bob: User) -
 def test_a_closed_conversation_is_a_new_one_for_who_refuses(alice: User, bob: User) -> None:
     room = talk(alice, bob)
     services.close_direct(inbox=inbox, user=alice, peer_identity=bob.pk)
+    services.close_direct(inbox=inbox, user=bob, peer_identity=alice.pk)
     let(bob, "contacts")
     assert Api(alice).post("rooms/direct/", {"user_identity": bob.pk}).json() == REFUSED
-    assert not Member.objects.filter(room=room).exists()
+    assert not Member.objects.filter(room=room, hidden=False).exists()
 
 
 @pytest.mark.parametrize("repeat", range(20))

@@ -107,7 +107,7 @@ def test_a_crash_tells_nothing(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> N
     def fail(_user: object) -> None:
         raise ZeroDivisionError(SECRET)
 
-    monkeypatch.setattr("rooms.inbox.room_list", fail)
+    monkeypatch.setattr("chat.inbox.room_list", fail)
     api = Api(cast.member)
     api.client.raise_request_exception = False
     answer = api.get("rooms/")
