@@ -19,7 +19,7 @@ from accounts.canonical import valid_account, valid_email
 from accounts.forms import AdminLoginForm
 from accounts.models import AuditEntry, DeviceSession, User
 from accounts.pages import sentence, signed_in_user
-from accounts.policies import fixed_fields, language_of_request, may_administer, valid_nickname
+from accounts.policies import can_administer, fixed_fields, language_of_request, valid_nickname
 from accounts.selectors import two_factor_in_force
 from imsystem.admin import ReadOnlyAdmin, is_superuser, local_time
 from imsystem.errors import BadRequest, Forbidden
@@ -228,7 +228,7 @@ class DeviceSessionAdmin(AuditedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: DeviceSession | None = None) -> bool:
         """Only superusers sign out devices of superusers and staff; owners have their own page."""
-        allowed = obj is None or may_administer(signed_in_user(request), obj.user)
+        allowed = obj is None or can_administer(signed_in_user(request), obj.user)
         return allowed and super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: DeviceSession) -> None:

@@ -100,7 +100,9 @@ def registration_refusal(rules: RegistrationRules, invite: object | None = None)
     return InvitationRequired() if rules.REGISTRATION == "invite" else RegistrationClosed()
 
 
-def may_register(rules: RegistrationRules, email: str, invite: object | None = None) -> None:
+def require_registration(
+    rules: RegistrationRules, email: str, invite: object | None = None
+) -> None:
     """Raises Forbidden or BadRequest unless the owner of this address may register. `invite` is a
     valid invitation, if there is one.
 
@@ -109,10 +111,10 @@ def may_register(rules: RegistrationRules, email: str, invite: object | None = N
     refusal = registration_refusal(rules, invite)
     if refusal is not None:
         raise refusal
-    may_use_address(rules, email)
+    require_usable_address(rules, email)
 
 
-def may_use_address(rules: RegistrationRules, email: str) -> None:
+def require_usable_address(rules: RegistrationRules, email: str) -> None:
     """Raises BadRequest for an address outside REGISTRATION_DOMAINS, if there are any. Subdomains
     are domains of their own."""
     allowed = _domains(tuple(rules.REGISTRATION_DOMAINS))
@@ -139,7 +141,7 @@ def includes(audience: str, *, contact: bool) -> bool:
     return audience == Audience.EVERYONE or (audience == Audience.CONTACTS and contact)
 
 
-def may_see_online(viewer: "User", user: "User", *, contact: bool) -> bool:
+def can_see_online(viewer: "User", user: "User", *, contact: bool) -> bool:
     """Returns whether `viewer` may know if `user` is online. Mutual: a user who hides sees nobody
     else either."""
     if viewer.pk == user.pk:
@@ -148,7 +150,7 @@ def may_see_online(viewer: "User", user: "User", *, contact: bool) -> bool:
     return not hides and includes(user.who_sees_online, contact=contact)
 
 
-def may_administer(actor: "User", user: "User") -> bool:
+def can_administer(actor: "User", user: "User") -> bool:
     """Returns whether `actor`, in the admin, may change what `user` signs in with: name, address,
     devices. Somebody who reads the address can set a password and then has the rights of `user`:
     for superusers and staff only superusers may do this."""
@@ -165,6 +167,6 @@ def fixed_fields(actor: "User", user: "User | None") -> frozenset[str]:
     fixed = frozenset[str]() if actor.is_superuser else RIGHTS
     if user is None:
         return fixed
-    if not may_administer(actor, user):
+    if not can_administer(actor, user):
         return fixed | SIGN_IN_DATA
     return fixed | {"email"} if actor.pk == user.pk else fixed

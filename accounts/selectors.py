@@ -9,7 +9,7 @@ from accounts.canonical import ACCOUNT, canonical_account, sign_in_name
 from accounts.choices import Audience
 from accounts.models import Avatar, DeviceSession, RecoveryCode, TwoFactor, User
 from accounts.online import online_from_thread
-from accounts.policies import may_see_online
+from accounts.policies import can_see_online
 from accounts.providers import contacts_among
 from imsystem.clock import now_ms
 from imsystem.errors import NotFound
@@ -103,7 +103,7 @@ def online_as_seen(viewer: User, user: User) -> bool | None:
     """Returns whether `user` is online; None when `viewer` may not know."""
     asked = user.who_sees_online == Audience.CONTACTS
     contact = asked and bool(contacts_among(viewer.pk, [user.pk]))
-    if not may_see_online(viewer, user, contact=contact):
+    if not can_see_online(viewer, user, contact=contact):
         return None
     return user.pk in online_from_thread([user.pk])
 

@@ -37,11 +37,12 @@ from imsystem.ops import metrics
 from imsystem.ops.failpoints import failpoint
 from imsystem.outage import is_outage
 from imsystem.realtime.events import Deliver
+from imsystem.realtime.followed import Moment
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.topics import room_topic
 from rooms.access import access, changed_since, checked_now
-from rooms.policies import Access, may_read
+from rooms.policies import Access, can_read
 from rooms.revisions import advance_revision, current_revision
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ async def change(
 
 def _permit(rule: Rule, standing: Access, document: Document, now: int) -> None:
     """Raises NotFound for a message below the actor's floor, and whatever the rule raises."""
-    if not may_read(standing.floor_seq, document["seq"]):
+    if not can_read(standing.floor_seq, document["seq"]):
         raise NotFound
     rule(standing, document, now)
 
@@ -121,7 +122,7 @@ class _Entry:
     standing: Access
     rule: Rule
     mutation: Mutation
-    allowed: tuple[float, int]
+    allowed: Moment
     future: "asyncio.Future[MessagePayload]" = field(default_factory=_new_future)
 
     @property

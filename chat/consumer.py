@@ -132,9 +132,9 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def welcome(self, user: SocketUser) -> None:
         """Sends `ready`. serve() would keep the memberships for as long as the socket lives."""
-        members = await snapshot.subscribe(self.connection, user.session_identity)
+        memberships = await snapshot.subscribe(self.connection, user.session_identity)
         self.connection.release(
-            await snapshot.ready_frame(self.connection, user, self.connection_id, members)
+            await snapshot.ready_frame(self.connection, user, self.connection_id, memberships)
         )
 
     async def finish(self) -> None:

@@ -38,7 +38,7 @@ from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.topics import room_topic
 from rooms.access import access, changed_since
-from rooms.policies import may_send
+from rooms.policies import require_send
 
 logger = logging.getLogger(__name__)
 
@@ -338,7 +338,7 @@ class Journal:
 async def _refusal(submission: Submission) -> AppError | None:
     """Returns why the sender may not send it, or None. Raises if MongoDB does not answer."""
     try:
-        may_send(await access(submission.user_identity, submission.room_identity), now_ms())
+        require_send(await access(submission.user_identity, submission.room_identity), now_ms())
     except AppError as exc:
         return exc
     return None

@@ -11,7 +11,7 @@ from imsystem.client_limits import MESSAGE_LENGTH
 from imsystem.errors import BadRequest, Forbidden, TooLarge
 from imsystem.text import is_blank
 from rooms.choices import Role
-from rooms.policies import RANK, Access, may_send
+from rooms.policies import RANK, Access, require_send
 
 CLIENT_ID_PATTERN = r"[!-~]{1,64}"  # printable ASCII without the space
 _CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
@@ -38,9 +38,9 @@ def valid_client_id(client_id: str) -> str:
     return client_id
 
 
-def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
+def require_edit(access: Access, message: dict[str, Any], now: int) -> None:
     """Own text, within EDIT_WINDOW_S by the server's clock, unless muted or recalled."""
-    may_send(access, now)
+    require_send(access, now)
     if message["user_identity"] != access.user_identity:
         raise Forbidden(_("You can only edit your own messages."))
     if message["recalled_at"] is not None:
@@ -49,7 +49,7 @@ def may_edit(access: Access, message: dict[str, Any], now: int) -> None:
         raise Forbidden(_("This message is too old to edit."))
 
 
-def may_recall(access: Access, message: dict[str, Any], now: int) -> None:
+def require_recall(access: Access, message: dict[str, Any], now: int) -> None:
     """Own messages within RECALL_WINDOW_S; owners and admins any message of the room at any time.
 
     A recalled message may be recalled again, because a client that missed the answer asks again.

@@ -28,7 +28,7 @@ from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.topics import room_topic, user_topic
 from rooms.access import access
-from rooms.policies import Access, may_read, may_send
+from rooms.policies import Access, can_read, require_send
 from rooms.positions import advance_position
 
 # By requests. Sockets count in memory (chat/consumer.py): Redis would cost each message 0.2 ms.
@@ -52,7 +52,7 @@ async def submit_message(
     gives the first message back, whatever the content is now.
     """
     standing = await access(user_identity, room_identity)
-    may_send(standing, now_ms())
+    require_send(standing, now_ms())
     policies.valid_client_id(client_id)
     content = check(content)
     if content.reply_to is not None:
@@ -80,7 +80,7 @@ async def _must_be_readable(message_identity: str, standing: Access) -> None:
     except NotFound:
         document = {"room_identity": "", "seq": 0}
     same = document["room_identity"] == standing.room_identity
-    if not (same and may_read(standing.floor_seq, document["seq"])):
+    if not (same and can_read(standing.floor_seq, document["seq"])):
         raise BadRequest(errors={"reply_to": [_("There is no such message in this conversation.")]})
 
 
@@ -92,7 +92,7 @@ async def edit_message(*, user_identity: str, message_identity: str, data: str) 
 
     def rule(standing: Access, message: Document, now: int) -> None:
         check_edit(message, data)
-        policies.may_edit(standing, message, now)
+        policies.require_edit(standing, message, now)
 
     return await change(message_identity, user_identity, rule, edited(data, user_identity))
 
@@ -103,7 +103,7 @@ async def recall_message(*, user_identity: str, message_identity: str) -> Messag
     Raises NotFound, Forbidden or Unavailable.
     """
     return await change(
-        message_identity, user_identity, policies.may_recall, recalled(user_identity)
+        message_identity, user_identity, policies.require_recall, recalled(user_identity)
     )
 
 
@@ -138,6 +138,6 @@ def _publish_read(user_identity: str, room_identity: str, seq: int, *, to_others
 async def announce_typing(*, user_identity: str, room_identity: str) -> None:
     """Tells the others in the room that the user is typing. Nothing is stored. Raises NotFound or
     Muted."""
-    may_send(await access(user_identity, room_identity), now_ms())
+    require_send(await access(user_identity, room_identity), now_ms())
     frame = encode(Typing(room_identity=room_identity, user_identity=user_identity))
     current_hub().publish(Deliver(room_topic(room_identity), frame, skip_user=user_identity))

@@ -5,6 +5,7 @@ second time (clients drop that by seq and revision), but it is never left out.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.utils import translation
 
@@ -18,6 +19,7 @@ from imsystem.budgets import COMMAND, ROOM, reads
 from imsystem.client_limits import HEARTBEAT_S
 from imsystem.clock import now_ms
 from imsystem.realtime.connection import Connection
+from imsystem.realtime.followed import Moment
 from imsystem.realtime.frames import encode
 from imsystem.realtime.hub import current_hub
 from imsystem.realtime.sockets import SocketUser
@@ -29,7 +31,14 @@ from rooms.payloads import RoomPayload
 from rooms.selectors import rooms_of
 
 
-async def subscribe(connection: Connection, session_identity: str) -> list[Member]:
+class Memberships(NamedTuple):
+    """The memberships of a user, and a moment before they were read."""
+
+    members: Sequence[Member]
+    moment: Moment
+
+
+async def subscribe(connection: Connection, session_identity: str) -> Memberships:
     """Registers the socket for its user, the device session and all rooms of the user. Returns
     the memberships."""
     hub = current_hub()
@@ -43,22 +52,21 @@ async def subscribe(connection: Connection, session_identity: str) -> list[Membe
             break
     for member in members:
         hub.subscribe(connection, room_topic(member.room_id), member.floor_seq)
-    remember(members, moment)
-    return members
+    return Memberships(members, moment)
 
 
 async def ready_frame(
     connection: Connection,
     socket_user: SocketUser,
     connection_id: str,
-    members: Sequence[Member],
+    memberships: Memberships,
 ) -> str:
-    """Returns the `ready` frame. `members` are those that `subscribe` returned.
+    """Returns the `ready` frame. `memberships` are those that `subscribe` returned.
 
     Raises NotAuthenticated when the user is gone or the device was revoked: before `subscribe`
     nobody could tell this socket.
     """
-    user, rooms = await _read(connection, socket_user, members)
+    user, rooms = await _read(connection, socket_user, memberships)
     for room in rooms:
         current_hub().begin(room_topic(room["identity"]), room["last_seq"])
     ready = Ready(
@@ -73,11 +81,13 @@ async def ready_frame(
 
 
 async def _read(
-    connection: Connection, socket_user: SocketUser, members: Sequence[Member]
+    connection: Connection, socket_user: SocketUser, memberships: Memberships
 ) -> tuple[User, list[RoomPayload]]:
+    members, moment = memberships
     user = await owner_of(socket_user)
     reads().spend(user.identity, COMMAND + ROOM * len(members))
     found = await rooms_of(user, members)
+    remember(members, {room.pk: room for room in found.rooms}, moment)
     if connection.declines is None:  # else the settings have changed since: chat/presence.py
         connection.declines = settings_of(user).declines
     present = await present_state(found)

@@ -9,6 +9,7 @@ from chat.kinds import Content
 from chat.payloads import MessagePayload, new_document
 from imsystem.errors import AppError
 from imsystem.mongo.clients import Document
+from imsystem.realtime.followed import Moment
 from rooms.access import checked_now
 
 Key = tuple[str, str, str]
@@ -55,7 +56,7 @@ class Entry:
     future: "asyncio.Future[Stored]"
     attempts: int = 0
     document: Document = field(default_factory=dict)
-    allowed: tuple[float, int] = field(default_factory=checked_now)
+    allowed: Moment = field(default_factory=checked_now)
     since: float = field(default_factory=time.perf_counter)
 
     def number(self, seq: int, now: int) -> None:

@@ -14,7 +14,7 @@ from rooms.choices import Role
 from rooms.inbox import Inbox
 from rooms.models import Member
 from rooms.payloads import MemberPayload, member_payload
-from rooms.policies import sees_receipts
+from rooms.policies import can_see_receipts
 from rooms.serializers import (
     AdderListSerializer,
     BanBody,
@@ -128,7 +128,7 @@ class LeaveView(APIView):
 
 
 def _member(request: ApiRequest, member: Member) -> MemberPayload:
-    return member_payload(member, receipts=sees_receipts(request.user, member.user))
+    return member_payload(member, receipts=can_see_receipts(request.user, member.user))
 
 
 class MembersView(InboxView):

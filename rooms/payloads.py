@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from accounts.default_avatar import default_avatar_address
 from accounts.payloads import PublicUser, public_user
 from rooms.choices import Kind
-from rooms.policies import may_read
+from rooms.policies import can_read
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -144,7 +144,7 @@ def room_payload(
     """The room for one member. A direct room has the other person's name and picture. The newest
     message is left out when it is not for them."""
     newest = head.last_message
-    if newest is not None and not may_read(member.floor_seq, newest["seq"]):
+    if newest is not None and not can_read(member.floor_seq, newest["seq"]):
         newest = None
     payload = RoomPayload(
         **room_summary(room),  # type: ignore[typeddict-item]  # peer comes below
@@ -164,7 +164,7 @@ def room_payload(
 
 
 def member_payload(member: Member, *, receipts: bool) -> MemberPayload:
-    """`receipts`: whether to show how far the member has read (policies.sees_receipts)."""
+    """`receipts`: whether to show how far the member has read (policies.can_see_receipts)."""
     return {
         "user": public_user(member.user),
         "role": member.role,

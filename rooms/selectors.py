@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from accounts.payloads import public_user
-from accounts.policies import may_see_online
+from accounts.policies import can_see_online
 from accounts.user_cache import people
 from imsystem.budgets import COMMAND, MEMBER, reads
 from imsystem.clock import now_ms
@@ -34,7 +34,7 @@ from rooms.payloads import (
     member_payload,
     room_card,
 )
-from rooms.policies import Access, may_manage, must_be_group, sees_receipts
+from rooms.policies import Access, can_see_receipts, require_group, require_manage
 
 MAX_MEMBERS_LISTED = 1_000
 
@@ -128,21 +128,14 @@ def online_as_seen(
 ) -> bool | None:
     """Whether the peer of a conversation is among `online`; None when the viewer may not know.
     `contact`: neither of both has deleted it."""
-    if peer is None or not may_see_online(viewer, peer, contact=contact):
+    if peer is None or not can_see_online(viewer, peer, contact=contact):
         return None
     return peer.pk in online
 
 
 def access_of(member: Member) -> Access:
-    """What the rules need to know of a membership."""
-    return Access(
-        user_identity=member.user_id,
-        room_identity=member.room_id,
-        role=member.role,
-        muted_until=member.muted_until,
-        joined_seq=member.joined_seq,
-        floor_seq=member.floor_seq,
-    )
+    """What the policies need to know of a membership that has its room."""
+    return Access.of(member, member.room)
 
 
 def find_group(user: User, number: str, source: str) -> Room:
@@ -179,7 +172,7 @@ def member_list(user: User, room_identity: str) -> list[MemberPayload]:
         if member.user_id in found:
             member.user = found[member.user_id]
     payloads = [
-        member_payload(member, receipts=sees_receipts(user, member.user))
+        member_payload(member, receipts=can_see_receipts(user, member.user))
         for member in members
         if member.user_id in found
     ]
@@ -194,8 +187,7 @@ def member_list(user: User, room_identity: str) -> list[MemberPayload]:
 def ban_list(user: User, room_identity: str) -> list[BanPayload]:
     """Who was removed from a group and cannot join, the newest first, for its owner and admins."""
     member = membership(user, room_identity)
-    must_be_group(member.room.kind)
-    may_manage(access_of(member))
+    require_manage(access_of(member))
     rows = bans.of_room(room_identity)[:MAX_MEMBERS_LISTED]
     found = run_on_loop(people([row.user_identity for row in rows]))
     return [
@@ -206,7 +198,7 @@ def ban_list(user: User, room_identity: str) -> list[BanPayload]:
 def ownership(user: User, room_identity: str) -> OwnershipPayload:
     """Who owns a group, and to whom it is offered: that is shown to these two only."""
     member = membership(user, room_identity)
-    must_be_group(member.room.kind)
+    require_group(access_of(member))
     owner = Member.objects.filter(room_id=room_identity, role=Role.OWNER).first()
     if owner is None:
         raise NotFound  # deleted at this moment

@@ -20,7 +20,7 @@ from accounts.pages import PageForm, render_form, sentence, service_errors, sign
 from accounts.selectors import person_by_account
 from accounts.sessions import client_ip
 from imsystem.errors import AppError, BadRequest, NotFound, RateLimited
-from rooms import selectors, services
+from rooms import policies, selectors, services
 from rooms.choices import Kind, Role
 from rooms.confirmations import confirmation
 from rooms.forms import AddedForm, NumberForm, PersonForm, RoomForm, SettingsForm
@@ -157,16 +157,16 @@ def settings(request: HttpRequest, identity: str, inbox: Inbox) -> HttpResponse:
 
 def _settings_context(user: User, room: RoomPayload) -> dict[str, Any]:
     identity, member = room["identity"], selectors.membership(user, room["identity"])
-    group = room["kind"] == Kind.GROUP
-    manages = group and room["role"] in (Role.OWNER, Role.ADMIN)
+    access, group = selectors.access_of(member), room["kind"] == Kind.GROUP
+    manages = policies.can_manage(access)
     return {
         "room": room,
         "members": selectors.member_list(user, identity),
         "is_group": group,
-        "is_owner": group and room["role"] == Role.OWNER,
+        "is_owner": policies.can_own(access),
         "manages": manages,
         "form": SettingsForm(initial=dict(room)),
-        "may_leave": group and (room["role"] != Role.OWNER or member.inherited),
+        "may_leave": policies.can_leave(access),
         "was_added": group and member.added_by != "",
         "ownership": selectors.ownership(user, identity) if group else None,
         "bans": selectors.ban_list(user, identity) if manages else [],

@@ -12,7 +12,7 @@ from accounts.canonical import valid_email
 from accounts.codes import Purpose
 from accounts.known_sources import is_known
 from accounts.models import User
-from accounts.policies import language_of_request, may_register, may_use_address
+from accounts.policies import language_of_request, require_registration, require_usable_address
 from accounts.selectors import find_by_sign_in_name
 from accounts.trusted_devices import device_of
 from imsystem.errors import RateLimited
@@ -72,9 +72,9 @@ def send_code(
     Forbidden or BadRequest, before anything is looked up.
     """
     if purpose is Purpose.REGISTER:
-        may_register(settings, email)
+        require_registration(settings, email)
     elif purpose is Purpose.CHANGE_EMAIL:
-        may_use_address(settings, email)
+        require_usable_address(settings, email)
     email = valid_email(email)
     owner = find_by_sign_in_name(email)
     asker = Asker(ip, device_token, user)

@@ -8,7 +8,7 @@ from accounts import mails
 from accounts.canonical import valid_email
 from accounts.codes import Purpose
 from accounts.models import User
-from accounts.policies import may_use_address
+from accounts.policies import require_usable_address
 from accounts.services.codes import Asker, entered
 from accounts.services.reauth import confirm
 from imsystem.clock import now_ms
@@ -20,7 +20,7 @@ def change_email(*, user: User, email: str, code: str, password: str, otp: str =
 
     Raises BadRequest at `password`, `code` or `email` (somebody was faster), and changes nothing.
     """
-    may_use_address(settings, email)
+    require_usable_address(settings, email)
     email = valid_email(email)
     confirm(user, password, otp)
     asker = Asker(user=user)

@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.policies import (
     check_password_rules,
     language_of_request,
-    may_register,
+    require_registration,
     valid_nickname,
 )
 from accounts.services.codes import Asker, entered
@@ -37,7 +37,7 @@ def register(
 
     Only somebody who has the code learns whether the name or the address already has an account.
     """
-    may_register(settings, email)
+    require_registration(settings, email)
     account, email, nickname = _valid_names(account, email, nickname)
     check_password_rules(password, User(account=account, email=email))
     with entered(email=email, purpose=Purpose.REGISTER, code=code, asker=Asker(ip)):

@@ -1,4 +1,4 @@
-"""Documents kept in memory as long as the hub reports when they change.
+"""Values kept in memory as long as the hub reports when they change.
 
 While the channel layer is down nothing is reported, so nothing is kept. A change may be stored a
 moment before it is reported, so nothing is kept longer than KEPT_S either.
@@ -6,8 +6,8 @@ moment before it is reported, so nothing is kept longer than KEPT_S either.
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from imsystem.loops import PerLoop
 from imsystem.mongo.shared_reads import SharedReads
@@ -15,72 +15,105 @@ from imsystem.realtime import events as ev
 from imsystem.realtime.hub import current_hub, observe
 from imsystem.realtime.topics import EVERYTHING, Scope, identity_in
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 KEPT_S = 30.0
+# Identities whose values are kept.
 MAX_KEPT = 20_000
 
-Read = Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]
+Read = Callable[[Sequence[K]], Awaitable[Mapping[K, T]]]
 
 
-class Followed(Generic[T]):
-    """The cache of one event loop. `read` gets identities and returns what it finds of them. A
-    change of a topic whose scope is among `scopes` drops the value of the topic's identity."""
+class Moment(NamedTuple):
+    """When something was read: time.monotonic(), and the hub's epoch."""
 
-    def __init__(self, read: Read[T], *scopes: Scope) -> None:
+    at: float
+    epoch: int
+
+
+class Followed(Generic[K, T]):
+    """The cache of one event loop. `read` gets keys and returns what it finds of them.
+
+    Every value is about one identity, which `about` takes from its key; a change of a topic with
+    this identity, whose scope is among `scopes`, drops all values about it.
+    """
+
+    def __init__(self, read: Read[K, T], about: Callable[[K], str], *scopes: Scope) -> None:
         self._reads = SharedReads(read)
+        self._about = about
         self._scopes = scopes
-        self._kept: OrderedDict[str, tuple[T, float]] = OrderedDict()  # when it was asked for
+        # identity -> key -> (value, when it was asked for)
+        self._kept: OrderedDict[str, dict[K, tuple[T, float]]] = OrderedDict()
         self._changed_at: OrderedDict[str, float] = OrderedDict()
 
-    async def get(self, keys: Sequence[str]) -> dict[str, T]:
-        """Returns what there is of the keys. The values are shared: do not change them."""
+    def moment(self) -> Moment:
+        """Returns this moment; from now on this process hears of changes."""
         hub = current_hub()
-        hub.start()  # from now on this process hears of changes
-        started, epoch = time.monotonic(), hub.epoch
-        oldest = started - KEPT_S if hub.healthy else started
-        found = {
-            key: self._kept[key][0]
-            for key in keys
-            if key in self._kept and self._kept[key][1] > oldest
-        }
-        missing = [key for key in dict.fromkeys(keys) if key not in found]
-        if missing:
-            read = await self._reads.get_all(missing)
+        hub.start()
+        return Moment(time.monotonic(), hub.epoch)
+
+    def known(self, key: K) -> T | None:
+        """Returns the value if it is kept. Values are shared: do not change them."""
+        kept = self._kept.get(self._about(key), {}).get(key)
+        if kept and current_hub().healthy and time.monotonic() - kept[1] < KEPT_S:
+            return kept[0]
+        return None
+
+    async def get(self, keys: Sequence[K]) -> dict[K, T]:
+        """Returns what there is of the keys, reading those that are not kept."""
+        known = {key: self.known(key) for key in keys}
+        found = {key: value for key, value in known.items() if value is not None}
+        if len(found) < len(known):
+            moment = self.moment()
+            read = await self._reads.get_all([key for key in known if key not in found])
+            self.keep(read, moment)
             found.update(read)
-            if hub.healthy and hub.epoch == epoch:
-                self._keep(read, started)
         return found
 
-    def _keep(self, read: Mapping[str, T], started: float) -> None:
+    def keep(self, read: Mapping[K, T], moment: Moment) -> None:
+        """Keeps what was read since this moment, unless it has changed meanwhile."""
+        hub = current_hub()
+        if not hub.healthy or hub.epoch != moment.epoch:
+            return
         for key, value in read.items():
-            if self._changed_at.get(key, 0.0) < started:
-                _put(self._kept, key, (value, started))
+            about = self._about(key)
+            if self._changed_at.get(about, 0.0) < moment.at:
+                self._kept.setdefault(about, {})[key] = (value, moment.at)
+                _renew(self._kept, about)
+
+    def changed_since(self, identity: str, moment: Moment) -> bool:
+        """Whether what was read then about an identity may be wrong by now."""
+        changed_at = self._changed_at.get(identity, 0.0)
+        return changed_at >= moment.at or current_hub().epoch != moment.epoch
 
     def forget(self, event: ev.Changed) -> None:
-        """Drops the value that the event is about."""
+        """Drops the values that the event is about."""
         if event.topic == EVERYTHING:
             self._kept.clear()
         for scope in self._scopes:
-            key = identity_in(event.topic, scope)
-            if key is not None:
-                self._kept.pop(key, None)
-                _put(self._changed_at, key, time.monotonic())
+            identity = identity_in(event.topic, scope)
+            if identity is not None:
+                self._kept.pop(identity, None)
+                self._changed_at[identity] = time.monotonic()
+                _renew(self._changed_at, identity)
 
 
 V = TypeVar("V")
 
 
-def _put(kept: OrderedDict[str, V], key: str, value: V) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
+def _renew(kept: OrderedDict[str, V], identity: str) -> None:
+    kept.move_to_end(identity)
     if len(kept) > MAX_KEPT:
         kept.popitem(last=False)
 
 
-def followed(read: Read[T], *scopes: Scope) -> PerLoop[Followed[T]]:
-    """Returns a Followed for each event loop. The loop's hub tells it of changes."""
-    per_loop = PerLoop(lambda: Followed(read, *scopes))
+def followed(
+    read: Read[K, T], *scopes: Scope, about: Callable[[K], str] = str
+) -> PerLoop[Followed[K, T]]:
+    """Returns a Followed for each event loop. The loop's hub tells it of changes. A key is the
+    identity that its value is about, unless `about` takes that from it."""
+    per_loop = PerLoop(lambda: Followed(read, about, *scopes))
 
     @observe(ev.Changed)
     def forget(event: ev.Changed) -> None:

@@ -85,7 +85,7 @@ def must_agree(user: User, people: Sequence[User]) -> None:
     asked = [person for person in people if person.who_may_add != Audience.EVERYONE]
     contacts = contacts_among(user.pk, [person.pk for person in asked]) if asked else set()
     for person in asked:
-        policies.may_be_added(person.who_may_add, contact=person.pk in contacts)
+        policies.require_addable(person.who_may_add, contact=person.pk in contacts)
 
 
 def must_fit(room_identity: str, coming: Sequence[User], *, by: User) -> None:
@@ -94,7 +94,7 @@ def must_fit(room_identity: str, coming: Sequence[User], *, by: User) -> None:
     cap = settings.MEMBERS_PER_ROOM
     if cap:
         present = Member.objects.filter(room_id=room_identity).count() if room_identity else 0
-        policies.must_have_place(present + len(coming), cap)
+        policies.require_place(present + len(coming), cap)
     if not (
         settings.ROOMS_PER_USER or settings.ROOMS_ADDED_PER_USER or settings.ROOMS_ADDED_BY_ONE
     ):
@@ -104,11 +104,15 @@ def must_fit(room_identity: str, coming: Sequence[User], *, by: User) -> None:
     for user in coming:
         if user.pk == by.pk:
             # Not those that others have put them in, so that nobody can use this up for them.
-            policies.may_be_in(rooms.own[user.pk] + 1, settings.ROOMS_PER_USER)
+            policies.require_few_rooms(rooms.own[user.pk] + 1, settings.ROOMS_PER_USER)
         else:
-            policies.may_be_put_in(rooms.all[user.pk] + 1, settings.ROOMS_PER_USER)
-            policies.may_be_put_in(rooms.added[user.pk] + 1, settings.ROOMS_ADDED_PER_USER)
-            policies.may_put_in(rooms.by[user.pk, by.pk] + 1, settings.ROOMS_ADDED_BY_ONE)
+            policies.require_few_rooms_of_other(rooms.all[user.pk] + 1, settings.ROOMS_PER_USER)
+            policies.require_few_rooms_of_other(
+                rooms.added[user.pk] + 1, settings.ROOMS_ADDED_PER_USER
+            )
+            policies.require_few_additions(
+                rooms.by[user.pk, by.pk] + 1, settings.ROOMS_ADDED_BY_ONE
+            )
 
 
 class _Rooms:

@@ -15,8 +15,7 @@ def ban(*, user: User, room_identity: str, peer_identity: str, reason: str = "")
     """Removes somebody from a group, if they are in it, and keeps them out: they cannot join, and
     nobody can add them. Raises Forbidden for members of the same rank or a higher one."""
     member = acting(user, room_identity)
-    policies.must_be_group(member.room.kind)
-    policies.may_manage(access_of(member))
+    policies.require_manage(access_of(member))
     peer = person(user, peer_identity)
     row = Ban(kind=BanKind.BAN, reason=valid_reason(reason), actor_identity=user.pk)
     row.room_identity, row.user_identity = room_identity, peer.pk
@@ -26,6 +25,5 @@ def ban(*, user: User, room_identity: str, peer_identity: str, reason: str = "")
 def lift_ban(*, user: User, room_identity: str, peer_identity: str) -> None:
     """Ends a ban, or what a kick has left; without one nothing changes."""
     member = acting(user, room_identity)
-    policies.must_be_group(member.room.kind)
-    policies.may_manage(access_of(member))
+    policies.require_manage(access_of(member))
     bans.lift(room_identity, peer_identity)

@@ -29,7 +29,7 @@ def open_direct(*, user: User, peer_identity: str, inbox: Inbox) -> tuple[Room, 
         raise BadRequest(_("You can't start a conversation with yourself."))
     identity = direct_identity(user.pk, peer.pk)
     if not Member.objects.filter(room_id=identity, user_id=peer.pk, hidden=False).exists():
-        policies.may_be_added(peer.who_may_add, contact=False)
+        policies.require_addable(peer.who_may_add, contact=False)
     room = Room.objects.filter(pk=identity).first()
     created = room is None
     if room is None:

@@ -54,8 +54,7 @@ def update_room(*, user: User, room_identity: str, **changes: str) -> Room:
     """
     member = acting(user, room_identity)
     room = member.room
-    policies.must_be_group(room.kind)
-    policies.may_manage(access_of(member))
+    policies.require_manage(access_of(member))
     if not changes:
         raise BadRequest
     fields: dict[str, str | int] = {name: _VALID[name](text) for name, text in changes.items()}
@@ -91,7 +90,7 @@ def delete_room(*, user: User, room_identity: str, inbox: Inbox) -> None:
     if member.room.kind == Kind.DIRECT:
         close_room(user=user, room=member.room, inbox=inbox)
         return
-    policies.may_delete(access_of(member), member.room.kind)
+    policies.require_own(access_of(member))
     members = list(Member.objects.filter(room_id=room_identity))
     note_departures(room_identity, members)
     Room.objects.filter(pk=room_identity).delete()

@@ -20,7 +20,7 @@ def join(*, user: User, number: str, inbox: Inbox, source: str = "") -> Room:
     room = find_group(user, number, source)
     if Member.objects.filter(room_id=room.pk, user_id=user.pk).exists():
         return room
-    policies.may_join(room.join_rule, bans.kind_of(bans.find(room.pk, user.pk)))
+    policies.require_join(room.join_rule, bans.kind_of(bans.find(room.pk, user.pk)))
     must_fit(room.pk, [user], by=user)
     _enter(room, user, None, inbox)
     return room
@@ -34,13 +34,12 @@ def add_member(*, user: User, room_identity: str, peer_identity: str, inbox: Inb
     and when the room is full.
     """
     member = acting(user, room_identity)
-    policies.must_be_group(member.room.kind)
-    policies.may_manage(access_of(member))
+    policies.require_manage(access_of(member))
     (peer,) = people([peer_identity], "user_identity", user)
     if Member.objects.filter(room_id=room_identity, user_id=peer.pk).exists():
         return membership(peer, room_identity)
     known = bans.find(room_identity, peer.pk)
-    policies.may_be_let_in(bans.kind_of(known))
+    policies.require_let_in(bans.kind_of(known))
     must_agree(user, [peer])
     must_fit(room_identity, [peer], by=user)
     added = _enter(member.room, peer, known, inbox, user.pk)

@@ -18,7 +18,7 @@ def leave(*, user: User, room_identity: str) -> None:
     """Leaves a group. An owner offers it to somebody first or deletes it (Forbidden), unless they
     became its owner without being asked."""
     member = acting(user, room_identity)
-    policies.may_leave(access_of(member), member.room.kind, inherited=member.inherited)
+    policies.require_leave(access_of(member))
     if not _go(member):
         leave(user=user, room_identity=room_identity)
 
@@ -84,7 +84,8 @@ def _judge(user: User, room_identity: str, peer_identity: str) -> Member | None:
     member = acting(user, room_identity)
     target = Member.objects.filter(room_id=room_identity, user_id=peer_identity).first()
     if target is not None:
-        policies.may_manage_member(access_of(member), access_of(target))
+        target.room = member.room
+        policies.require_manage_member(access_of(member), access_of(target))
     return target
 
 
@@ -107,11 +108,11 @@ def change_member(
         raise BadRequest
     changes = dict[str, str | int]()
     if muted_until is not None:
-        policies.may_manage_member(access_of(member), access_of(target))
+        policies.require_manage_member(access_of(member), access_of(target))
         changes["muted_until"] = max(0, muted_until)
         changes["muted_at"] = max(now_ms(), target.muted_at + 1)
     if role is not None:
-        policies.may_change_roles(access_of(member))
+        policies.require_own(access_of(member))
         if role != Role.OWNER:
             changes["role"] = role
     if changes and not _change(target, changes):
@@ -132,7 +133,7 @@ def change_member(
 def _pair(user: User, room_identity: str, peer_identity: str) -> tuple[Member, Member]:
     """The caller's and the other's membership of a group; NotFound when either is none."""
     member = acting(user, room_identity)
-    policies.must_be_group(member.room.kind)
+    policies.require_group(access_of(member))
     target = None
     if is_identity(peer_identity):
         target = Member.objects.filter(room_id=room_identity, user_id=peer_identity).first()

@@ -50,7 +50,7 @@ def offer(owner: Member, heir: Member) -> None:
 
     Raises Forbidden if the owner is no longer the owner, or the heir cannot sign in.
     """
-    policies.may_change_roles(access_of(owner))
+    policies.require_own(access_of(owner))
     if active_user(heir.user_id) is None:
         raise Forbidden(NO_HEIR)
     now = now_ms()
@@ -70,7 +70,7 @@ def accept(*, user: User, room_identity: str) -> None:
     """
     while True:
         member = acting(user, room_identity)
-        policies.must_be_group(member.room.kind)
+        policies.require_group(access_of(member))
         owner = _owner_who_offers(member)
         finish(owner)  # what another process may have left half-way
         if _pass_on(owner, member, asked=True):
@@ -84,7 +84,7 @@ def end_offer(*, user: User, room_identity: str) -> None:
     Without an offer nothing changes for the owner; Forbidden for everybody else.
     """
     member = acting(user, room_identity)
-    policies.must_be_group(member.room.kind)
+    policies.require_group(access_of(member))
     owner = member if member.role == Role.OWNER else _owner_who_offers(member)
     if owner.offers_to:
         forget_offer(room_identity, owner.offers_to)

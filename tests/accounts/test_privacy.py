@@ -6,7 +6,7 @@ import pytest
 
 from accounts import services
 from accounts.models import User
-from accounts.policies import includes, may_see_online
+from accounts.policies import can_see_online, includes
 from accounts.privacy import NOTHING, Privacy, privacy_of
 from imsystem.errors import NotAuthenticated
 from imsystem.loops import run_on_loop
@@ -94,9 +94,9 @@ def test_audiences(audience: str, stranger: bool, contact: bool) -> None:
 @pytest.mark.parametrize("contact", [True, False])
 def test_who_hides_sees_nobody(mine: str, theirs: str, contact: bool) -> None:
     viewer, user = User(who_sees_online=mine), User(who_sees_online=theirs)
-    seen = may_see_online(viewer, user, contact=contact)
+    seen = can_see_online(viewer, user, contact=contact)
     assert seen == (mine != "nobody" and includes(theirs, contact=contact))
-    assert may_see_online(viewer, viewer, contact=False)
+    assert can_see_online(viewer, viewer, contact=False)
 
 
 # --- what the socket's side keeps -----------------------------------------------------------

@@ -12,7 +12,7 @@ from accounts.checks import check_registration_domains
 from accounts.codes import Purpose
 from accounts.errors import InvitationRequired, RegistrationClosed
 from accounts.models import User
-from accounts.policies import may_register, may_use_address, registration_refusal
+from accounts.policies import registration_refusal, require_registration, require_usable_address
 from imsystem.errors import AppError, BadRequest
 from imsystem.health.diagnosis import check_openness
 from tests.accounts.conftest import PASSWORD, ask_code, new_address
@@ -164,16 +164,16 @@ def test_who_may_register(
     found = registration_refusal(settings, invite)
     assert (found and type(found)) is refusal
     if refusal is None:
-        may_register(settings, EMAIL, invite)
+        require_registration(settings, EMAIL, invite)
     else:
         with pytest.raises(refusal):
-            may_register(settings, EMAIL, invite)
+            require_registration(settings, EMAIL, invite)
 
 
 def test_an_invitation_does_not_lift_the_domains(settings: Any) -> None:
     settings.REGISTRATION, settings.REGISTRATION_DOMAINS = "invite", ["example.com"]
     with pytest.raises(BadRequest):
-        may_register(settings, EMAIL, object())
+        require_registration(settings, EMAIL, object())
 
 
 # --- domains --------------------------------------------------------------------------------
@@ -205,16 +205,16 @@ def test_domains_are_compared_in_their_canonical_form(
 ) -> None:
     settings.REGISTRATION_DOMAINS = ["other.example", domain]
     if allowed:
-        may_use_address(settings, email)
+        require_usable_address(settings, email)
     else:
         with pytest.raises(BadRequest) as refused:
-            may_use_address(settings, email)
+            require_usable_address(settings, email)
         assert refused.value.errors == {"email": [WRONG_DOMAIN]}
 
 
 def test_without_domains_any_will_do(settings: Any) -> None:
     assert settings.REGISTRATION_DOMAINS == []
-    may_use_address(settings, "carol@anything.example")
+    require_usable_address(settings, "carol@anything.example")
 
 
 def test_another_domain_gets_no_code_and_no_account(settings: Any) -> None:

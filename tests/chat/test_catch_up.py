@@ -144,7 +144,7 @@ async def test_a_thousand_rooms_of_others_are_one_query(
     monkeypatch.setattr(gate, "membership_rows", membership_rows)
     monkeypatch.setattr(gate, "collection_of", one_by_one)
     foreign = [new_identity() for _ in range(999)]
-    gate._cache.clear()
+    gate._accesses()._kept.clear()
     known = dict.fromkeys([*foreign, cast.room.pk], (0, 0))
     rooms_found, removed = await changes_since(user_identity=cast.owner.pk, known=known)
     assert (list(rooms_found), removed) == ([cast.room.pk], foreign)

@@ -6,13 +6,22 @@ import pytest
 
 from chat import policies
 from imsystem.errors import BadRequest, Forbidden, Muted, TooLarge
-from rooms.policies import Access
+from rooms.policies import Access, Rules
 
 NOW = 10_000_000
 
 
 def access(role: str = "member", user: str = "me", muted_until: int = 0) -> Access:
-    return Access(user, "room", role, muted_until, 0)
+    return Access(
+        user_identity=user,
+        room_identity="room",
+        role=role,
+        inherited=False,
+        muted_until=muted_until,
+        joined_seq=0,
+        floor_seq=0,
+        rules=Rules("group", "open", "all"),
+    )
 
 
 def message(age: int = 0, sender: str = "me", recalled: int | None = None) -> dict[str, Any]:
@@ -38,49 +47,49 @@ def test_a_text_over_the_limit_is_too_large() -> None:
 
 
 def test_an_own_message_is_edited_until_15_minutes() -> None:
-    policies.may_edit(access(), message(age=15 * 60_000), NOW)
+    policies.require_edit(access(), message(age=15 * 60_000), NOW)
     with pytest.raises(Forbidden):
-        policies.may_edit(access(), message(age=15 * 60_000 + 1), NOW)
+        policies.require_edit(access(), message(age=15 * 60_000 + 1), NOW)
 
 
 @pytest.mark.parametrize("role", ["member", "admin", "owner"])
 def test_nobody_edits_what_another_wrote(role: str) -> None:
     with pytest.raises(Forbidden):
-        policies.may_edit(access(role), message(sender="you"), NOW)
+        policies.require_edit(access(role), message(sender="you"), NOW)
 
 
 def test_a_muted_member_does_not_edit() -> None:
     with pytest.raises(Muted):
-        policies.may_edit(access(muted_until=NOW + 1), message(), NOW)
-    policies.may_edit(access(muted_until=NOW), message(), NOW)
+        policies.require_edit(access(muted_until=NOW + 1), message(), NOW)
+    policies.require_edit(access(muted_until=NOW), message(), NOW)
 
 
 def test_a_recalled_message_is_not_edited() -> None:
     with pytest.raises(Forbidden):
-        policies.may_edit(access("owner"), message(recalled=1), NOW)
+        policies.require_edit(access("owner"), message(recalled=1), NOW)
 
 
 def test_a_recalled_message_may_be_recalled_again_by_whoever_might() -> None:
-    policies.may_recall(access(), message(age=10**9, recalled=1), NOW)
-    policies.may_recall(access("admin"), message(age=10**9, sender="you", recalled=1), NOW)
+    policies.require_recall(access(), message(age=10**9, recalled=1), NOW)
+    policies.require_recall(access("admin"), message(age=10**9, sender="you", recalled=1), NOW)
     with pytest.raises(Forbidden):
-        policies.may_recall(access(), message(sender="you", recalled=1), NOW)
+        policies.require_recall(access(), message(sender="you", recalled=1), NOW)
 
 
 def test_an_own_message_is_recalled_until_2_minutes() -> None:
-    policies.may_recall(access(), message(age=2 * 60_000), NOW)
+    policies.require_recall(access(), message(age=2 * 60_000), NOW)
     with pytest.raises(Forbidden):
-        policies.may_recall(access(), message(age=2 * 60_000 + 1), NOW)
+        policies.require_recall(access(), message(age=2 * 60_000 + 1), NOW)
 
 
 def test_members_do_not_recall_what_another_wrote() -> None:
     with pytest.raises(Forbidden):
-        policies.may_recall(access(), message(sender="you"), NOW)
+        policies.require_recall(access(), message(sender="you"), NOW)
 
 
 @pytest.mark.parametrize("role", ["admin", "owner"])
 def test_owner_and_admins_recall_anything_at_any_time(role: str) -> None:
-    policies.may_recall(access(role), message(age=10**9, sender="you"), NOW)
+    policies.require_recall(access(role), message(age=10**9, sender="you"), NOW)
 
 
 def test_the_longest_message_fits_a_frame_however_it_is_escaped() -> None:

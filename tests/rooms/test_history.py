@@ -68,7 +68,7 @@ def texts(answer: Any) -> list[str]:
 
 def test_the_rule() -> None:
     assert (policies.floor_of("joined", 7), policies.floor_of("all", 7)) == (7, 0)
-    assert [policies.may_read(7, seq) for seq in (1, 7, 8)] == [False, False, True]
+    assert [policies.can_read(7, seq) for seq in (1, 7, 8)] == [False, False, True]
 
 
 # --- history --------------------------------------------------------------------------------

@@ -55,10 +55,10 @@ def is_member(room: Room, user: User) -> bool:
 def test_the_rule(who: str, by_stranger: bool, by_contact: bool) -> None:
     for contact, allowed in ((False, by_stranger), (True, by_contact)):
         if allowed:
-            policies.may_be_added(who, contact=contact)
+            policies.require_addable(who, contact=contact)
         else:
             with pytest.raises(Forbidden):
-                policies.may_be_added(who, contact=contact)
+                policies.require_addable(who, contact=contact)
 
 
 # --- groups ---------------------------------------------------------------------------------

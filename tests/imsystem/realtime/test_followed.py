@@ -31,7 +31,7 @@ async def _a_healthy_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(current_hub(), "healthy", True)
 
 
-def kept_of(source: Source) -> Followed[int]:
+def kept_of(source: Source) -> Followed[str, int]:
     return followed(source.read, Scope.ROOM, Scope.PROFILE)()
 
 
@@ -111,3 +111,35 @@ async def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.reads == 1
     await kept.get(["a"])
     assert source.reads == 2
+
+
+async def test_a_change_drops_all_values_about_one_identity() -> None:
+    async def read(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        return {key: key[1] for key in keys}
+
+    def about(key: tuple[str, int]) -> str:
+        return key[0]
+
+    kept = followed(read, Scope.ROOM, about=about)()
+    await kept.get([("a", 1), ("a", 2), ("b", 3)])
+    current_hub().apply(Changed("room:a"))
+    assert [kept.known(key) for key in (("a", 1), ("a", 2), ("b", 3))] == [None, None, 3]
+
+
+async def test_whoever_read_before_a_change_can_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = kept_of(Source())
+    before = kept.moment()
+    assert not kept.changed_since("a", before)
+    current_hub().apply(Changed("room:a"))
+    assert kept.changed_since("a", before)
+    assert not kept.changed_since("b", before)
+    monkeypatch.setattr(current_hub(), "epoch", current_hub().epoch + 1)
+    assert kept.changed_since("b", before)
+
+
+async def test_what_was_read_elsewhere_is_kept_unless_it_has_changed_since() -> None:
+    kept = kept_of(Source())
+    moment = kept.moment()
+    current_hub().apply(Changed("room:b"))
+    kept.keep({"a": 7, "b": 8}, moment)
+    assert (kept.known("a"), kept.known("b")) == (7, None)
