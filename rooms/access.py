@@ -6,13 +6,15 @@ announced, so nothing is kept either (imsystem/realtime/followed.py).
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from imsystem.errors import NotFound
 from imsystem.ids import is_identity
 from imsystem.mongo.clients import Document, collection_of
 from imsystem.mongo.instances import instance
 from imsystem.realtime.followed import Moment, followed
+from imsystem.realtime.hub import current_hub
 from imsystem.realtime.topics import Scope
 from rooms.loading import known_rooms, membership_rows
 from rooms.models import Member, Room
@@ -46,6 +48,7 @@ async def accesses(
     known = {room: _accesses().known((room, user_identity)) for room in room_identities}
     if None not in known.values():
         return {room: found for room, found in known.items() if found is not None}, 0
+    current_hub().start()  # from now on this process hears of changes
     moment = checked_now()
     rows = await membership_rows(user_identity)
     members = [instance(Member, row) for row in rows if row["room_identity"] in known]
@@ -86,10 +89,7 @@ async def _read_row(key: Key) -> Document | None:
     )
 
 
-def _room_of(key: Key) -> str:
-    return key[0]
-
-
+_room_of: Callable[[Key], str] = itemgetter(0)
 _accesses = followed(_read, Scope.ROOM, about=_room_of)
 
 

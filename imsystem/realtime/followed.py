@@ -7,7 +7,7 @@ moment before it is reported, so nothing is kept longer than KEPT_S either.
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from imsystem.loops import PerLoop
 from imsystem.mongo.shared_reads import SharedReads
@@ -25,11 +25,8 @@ MAX_KEPT = 20_000
 Read = Callable[[Sequence[K]], Awaitable[Mapping[K, T]]]
 
 
-class Moment(NamedTuple):
-    """When something was read: time.monotonic(), and the hub's epoch."""
-
-    at: float
-    epoch: int
+# When something was read: time.monotonic(), and the hub's epoch. One for every message.
+Moment = tuple[float, int]
 
 
 class Followed(Generic[K, T]):
@@ -43,20 +40,20 @@ class Followed(Generic[K, T]):
         self._reads = SharedReads(read)
         self._about = about
         self._scopes = scopes
+        self._hub = current_hub()
         # identity -> key -> (value, when it was asked for)
         self._kept: OrderedDict[str, dict[K, tuple[T, float]]] = OrderedDict()
         self._changed_at: OrderedDict[str, float] = OrderedDict()
 
     def moment(self) -> Moment:
-        """Returns this moment; from now on this process hears of changes."""
-        hub = current_hub()
-        hub.start()
-        return Moment(time.monotonic(), hub.epoch)
+        """Returns this moment, to compare with later."""
+        return time.monotonic(), self._hub.epoch
 
     def known(self, key: K) -> T | None:
         """Returns the value if it is kept. Values are shared: do not change them."""
-        kept = self._kept.get(self._about(key), {}).get(key)
-        if kept and current_hub().healthy and time.monotonic() - kept[1] < KEPT_S:
+        about = self._kept.get(self._about(key))
+        kept = about.get(key) if about else None
+        if kept and self._hub.healthy and time.monotonic() - kept[1] < KEPT_S:
             return kept[0]
         return None
 
@@ -65,6 +62,7 @@ class Followed(Generic[K, T]):
         known = {key: self.known(key) for key in keys}
         found = {key: value for key, value in known.items() if value is not None}
         if len(found) < len(known):
+            self._hub.start()  # from now on this process hears of changes
             moment = self.moment()
             read = await self._reads.get_all([key for key in known if key not in found])
             self.keep(read, moment)
@@ -73,19 +71,19 @@ class Followed(Generic[K, T]):
 
     def keep(self, read: Mapping[K, T], moment: Moment) -> None:
         """Keeps what was read since this moment, unless it has changed meanwhile."""
-        hub = current_hub()
-        if not hub.healthy or hub.epoch != moment.epoch:
+        at, epoch = moment
+        if not self._hub.healthy or self._hub.epoch != epoch:
             return
         for key, value in read.items():
             about = self._about(key)
-            if self._changed_at.get(about, 0.0) < moment.at:
-                self._kept.setdefault(about, {})[key] = (value, moment.at)
+            if self._changed_at.get(about, 0.0) < at:
+                self._kept.setdefault(about, {})[key] = (value, at)
                 _renew(self._kept, about)
 
     def changed_since(self, identity: str, moment: Moment) -> bool:
         """Whether what was read then about an identity may be wrong by now."""
-        changed_at = self._changed_at.get(identity, 0.0)
-        return changed_at >= moment.at or current_hub().epoch != moment.epoch
+        at, epoch = moment
+        return self._changed_at.get(identity, 0.0) >= at or self._hub.epoch != epoch
 
     def forget(self, event: ev.Changed) -> None:
         """Drops the values that the event is about."""
