@@ -19,7 +19,7 @@ from imsystem.realtime.topics import room_topic, user_topic
 from imsystem.threads import run_in_thread
 from rooms import services
 from rooms.models import Member
-from rooms.policies import sees_receipts
+from rooms.policies import can_see_receipts
 from tests.api import Api
 from tests.conftest import Cast
 from tests.sockets import Socket, socket_of
@@ -58,8 +58,8 @@ def receipt(cast: Cast, reader: User, seq: int) -> dict[str, Any]:
 @pytest.mark.parametrize("other_shows", CHOICES)
 def test_both_sides_must_show_theirs(reader_shows: bool, other_shows: bool) -> None:
     reader, other = User(read_receipts=reader_shows), User(read_receipts=other_shows)
-    assert sees_receipts(other, reader) == (reader_shows and other_shows)
-    assert sees_receipts(reader, reader)
+    assert can_see_receipts(other, reader) == (reader_shows and other_shows)
+    assert can_see_receipts(reader, reader)
 
 
 @pytest.mark.parametrize("reader_shows", CHOICES)
