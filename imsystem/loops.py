@@ -90,14 +90,20 @@ class PerLoop(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._values: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+        # What was asked for last: looking here first takes a third of the time.
+        self._latest: tuple[asyncio.AbstractEventLoop, T] | None = None
 
     def made(self) -> T | None:
         """Returns the running loop's value if it was requested before."""
         return self._values.get(asyncio.get_running_loop())
 
     def __call__(self) -> T:
-        loop = asyncio.get_running_loop()
+        loop, latest = asyncio.get_running_loop(), self._latest
+        if latest is not None and latest[0] is loop:
+            return latest[1]
         try:
-            return self._values[loop]
+            value = self._values[loop]
         except KeyError:
-            return self._values.setdefault(loop, self._make())
+            value = self._values.setdefault(loop, self._make())
+        self._latest = loop, value
+        return value

@@ -14,6 +14,7 @@ from tests.imsystem.jobs import kinds
 @pytest.fixture(autouse=True)
 async def _nobody_else_runs_jobs() -> None:
     """Ends the runner that a test of the ASGI application started: it would take these jobs."""
+    start_runner._latest = None
     runner = start_runner._values.pop(asyncio.get_running_loop(), None)
     if runner is not None:
         await runner.stop()

@@ -20,6 +20,7 @@ async def working(done: list[Any], monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     """A runner of the test's loop that finds nothing by itself for a minute."""
     monkeypatch.setattr(runner, "POLL_S", 60)
     loop = asyncio.get_running_loop()
+    start_runner._latest = None
     before = start_runner._values.pop(loop, None)
     if before is not None:
         await before.stop()
@@ -28,6 +29,7 @@ async def working(done: list[Any], monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     yield made
     kinds.hold.set()
     await made.stop()
+    start_runner._latest = None
     start_runner._values.pop(loop, None)
 
 
