@@ -83,8 +83,8 @@ async def ready_frame(
 async def _read(
     connection: Connection, socket_user: SocketUser, memberships: Memberships
 ) -> tuple[User, list[RoomPayload]]:
-    members, moment = memberships
     user = await owner_of(socket_user)
+    members, moment = memberships
     reads().spend(user.identity, COMMAND + ROOM * len(members))
     found = await rooms_of(user, members)
     remember(members, {room.pk: room for room in found.rooms}, moment)

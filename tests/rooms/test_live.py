@@ -139,15 +139,15 @@ async def test_two_changes_at_the_same_moment_both_tell_of_both(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who loaded the room before the other change was stored does not tell of the old name."""
-    may_manage = policies.may_manage
+    require_manage = policies.require_manage
 
     def overtaken(access: Any) -> None:
-        monkeypatch.setattr(policies, "may_manage", may_manage)
+        monkeypatch.setattr(policies, "require_manage", require_manage)
         services.update_room(user=cast.admin, room_identity=cast.room.pk, name="Bar")
-        may_manage(access)
+        require_manage(access)
 
     async with socket_of(cast.member) as member:
-        monkeypatch.setattr(policies, "may_manage", overtaken)
+        monkeypatch.setattr(policies, "require_manage", overtaken)
         await run_in_thread(
             services.update_room, user=cast.owner, room_identity=cast.room.pk, info="杯"
         )
